@@ -1,0 +1,162 @@
+/**
+ * The one test command: `deno task test`. Checks first, then the same test
+ * files on Deno, Bun and Node, then `N passed, N failed` as the last line.
+ *
+ * @module
+ */
+
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { pinnedRuntime, PINS, type Runtime } from "./runtimes.ts";
+import { HELP, readArguments, type Wishes } from "./test/arguments.ts";
+import { runChecks } from "./test/checks.ts";
+import { endAll } from "./test/child.ts";
+import { testPackages } from "./test/packages.ts";
+import { runSuite } from "./test/suite.ts";
+import { startTally, type Tally } from "./test/tally.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** Exit codes: 0 all passed, 1 something failed, 2 not understood. */
+async function main(): Promise<void> {
+  let wishes: Wishes;
+  try {
+    wishes = readArguments(process.argv.slice(2));
+  } catch (error) {
+    console.error(messageOf(error));
+    process.exit(2);
+  }
+  if (wishes.help) {
+    console.log(HELP);
+    return;
+  }
+  process.chdir(ROOT);
+  const tally = startTally();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      endAll();
+      tally.fail("test", `it was stopped by ${signal}`);
+      finish(tally);
+    });
+  }
+  try {
+    await runEverything(wishes, tally);
+  } catch (error) {
+    tally.fail("test", messageOf(error));
+  }
+  finish(tally);
+}
+
+async function runEverything(wishes: Wishes, tally: Tally): Promise<void> {
+  const files = testFiles(wishes.filters);
+  if (files.length === 0) {
+    const wanted = wishes.filters.join(", ") || "_test.ts";
+    tally.note(`No file in tests/ has a name with ${wanted} in it.`);
+    return;
+  }
+  const runtimes = findRuntimes(wishes, tally);
+  const deno = runtimes.find((runtime) => runtime.id === "deno");
+  tally.heading("Checks");
+  if (wishes.filters.length > 0) tally.note("Left out, as a filter was given.");
+  else if (deno === undefined) tally.fail("check", "they need Deno");
+  else await runChecks(deno.path, tally);
+
+  const env = {
+    LITELATCH_RUNTIMES: handDown(runtimes),
+    LITELATCH_PACKAGES: findPackages(tally),
+  };
+  const sizes = new Map<string, Map<string, number>>();
+  for (const runtime of runtimes) {
+    if (!wishes.runtimes.includes(runtime.id)) continue;
+    tally.heading(runtime.label);
+    sizes.set(runtime.label, await runSuite(runtime, files, env, tally));
+  }
+  compare(sizes, files, tally);
+}
+
+function testFiles(filters: readonly string[]): string[] {
+  return readdirSync("tests")
+    .filter((name) => name.endsWith("_test.ts"))
+    .filter((name) => filters.length === 0 || hasAny(name, filters))
+    .sort()
+    .map((name) => `tests/${name}`);
+}
+
+function hasAny(name: string, filters: readonly string[]): boolean {
+  return filters.some((filter) => `tests/${name}`.includes(filter));
+}
+
+/** All of them: tests on one runtime start child programs on the others. */
+function findRuntimes(wishes: Wishes, tally: Tally): Runtime[] {
+  const runtimes: Runtime[] = [];
+  for (const { id, name, version } of PINS) {
+    try {
+      runtimes.push(pinnedRuntime(id));
+    } catch (error) {
+      const wanted = wishes.runtimes.length < PINS.length &&
+        wishes.runtimes.includes(id);
+      // A developer without a network still gets what can be had.
+      if (process.env["CI"] === "true" || wanted) {
+        tally.fail(`${name} ${version}`, messageOf(error));
+      } else {
+        tally.warn(`NOT TESTED on ${name} ${version}: ${messageOf(error)}`);
+      }
+    }
+  }
+  return runtimes;
+}
+
+/** What `tests/fixtures/packages.ts` reads: their folder, or `""`. */
+function findPackages(tally: Tally): string {
+  try {
+    return testPackages();
+  } catch (error) {
+    if (process.env["CI"] === "true") tally.fail("packages", messageOf(error));
+    else tally.warn(`NOT TESTED with packages: ${messageOf(error)}`);
+    return "";
+  }
+}
+
+/** What `tests/fixtures/runtimes.ts` reads. */
+function handDown(runtimes: readonly Runtime[]): string {
+  return JSON.stringify(Object.fromEntries(
+    runtimes.map(({ id, label, command }) => [id, { label, command }]),
+  ));
+}
+
+/**
+ * Deno 2.9.6 drops an error thrown while a file loads once a `node:test` test
+ * is registered: the rest is never seen and the run is green. So a file must
+ * have the same number of tests on every runtime.
+ */
+function compare(
+  sizes: ReadonlyMap<string, ReadonlyMap<string, number>>,
+  files: readonly string[],
+  tally: Tally,
+): void {
+  for (const file of files) {
+    const counts = [...sizes].flatMap(([label, sizes]) => {
+      const size = sizes.get(file);
+      return size === undefined ? [] : [{ label, size }];
+    });
+    if (new Set(counts.map(({ size }) => size)).size <= 1) continue;
+    tally.fail(
+      "comparison",
+      `${file} must have as many tests on every runtime, got ` +
+        counts.map(({ label, size }) => `${size} on ${label}`).join(", ") +
+        ": skip a test by option, and use no subtests and no describe",
+    );
+  }
+}
+
+function finish(tally: Tally): never {
+  tally.summary();
+  process.exit(tally.failed === 0 && tally.passed > 0 ? 0 : 1);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+await main();

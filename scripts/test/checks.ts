@@ -1,0 +1,63 @@
+/**
+ * The checks that come before the tests. Each counts as one.
+ *
+ * @module
+ */
+
+import { entryPoints } from "../ship/manifest.ts";
+import { runChild } from "./child.ts";
+import type { Tally } from "./tally.ts";
+
+const PATIENCE = 5 * 60_000;
+
+/**
+ * These are kept from `deno check` by `deno.json`, and by that from all else:
+ * the first two need JSR, which not every machine reaches, and the others
+ * import what their users have installed.
+ */
+const UNCHECKED = [
+  "scripts/build_npm.ts",
+  "scripts/smoke_release.ts",
+  "tests/adopting/",
+  "tests/consumers/",
+];
+
+const CHECKS: readonly { readonly name: string; readonly args: string[] }[] = [
+  { name: "deno fmt --check", args: ["fmt", "--check"] },
+  { name: "deno lint", args: ["lint"] },
+  {
+    name: "deno fmt --check, what is kept from deno check",
+    args: ["fmt", "--check", "--no-config", ...UNCHECKED],
+  },
+  {
+    name: "deno lint, what is kept from deno check",
+    args: ["lint", "--no-config", ...UNCHECKED],
+  },
+  { name: "deno check", args: ["check"] },
+  {
+    name: "deno doc --lint, every entry point",
+    args: ["doc", "--lint", ...entryPoints()],
+  },
+  // It also refuses slow types, and what JSR would not take.
+  {
+    name: "deno publish --dry-run",
+    args: ["publish", "--dry-run", "--allow-dirty"],
+  },
+  {
+    name: "deno test --doc",
+    args: ["run", "-A", "scripts/test/examples.ts"],
+  },
+  {
+    name: "scripts/check_floors.ts",
+    args: ["run", "-A", "scripts/check_floors.ts"],
+  },
+];
+
+/** Runs all of them with the given Deno, whatever the ones before said. */
+export async function runChecks(deno: string, tally: Tally): Promise<void> {
+  for (const { name, args } of CHECKS) {
+    const { code, cut, output } = await runChild([deno, ...args], PATIENCE);
+    if (code === 0 && cut === null) tally.pass(name);
+    else tally.fail("check", cut === null ? name : `${name}: ${cut}`, output);
+  }
+}

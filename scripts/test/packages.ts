@@ -1,0 +1,33 @@
+/**
+ * The npm packages that some tests need, in `.runtimes/packages`.
+ *
+ * @module
+ */
+
+import { fetchPackages } from "../runtimes/packages.ts";
+
+const PACKAGES = {
+  "fast-check": "4.10.2",
+  // It has built binaries in its package since 13.
+  "better-sqlite3": "13.2.0",
+  // What the README's "Adopting it" and tests/consumers/ are tried with.
+  "@modelcontextprotocol/sdk": "1.32.2",
+  "zod": "4.6.7",
+  "drizzle-orm": "0.45.4",
+  "kysely": "0.29.9",
+  "proper-lockfile": "4.1.2",
+  // The last release with a pidfile lock of its own, #560.
+  "context-mode": "1.0.131",
+  // What a user of the published types has.
+  "typescript": "5.9.3",
+  "@types/node": "22.20.5",
+};
+
+/**
+ * Fetches what is missing, saying so on stderr.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function testPackages(): string {
+  return fetchPackages("packages", PACKAGES);
+}

@@ -1,0 +1,95 @@
+/**
+ * Runs the test files on one runtime, one process per file.
+ *
+ * One process each, because a crash then has a name, because no file sees
+ * the locks that another holds, and because all runtimes then do the same.
+ *
+ * @module
+ */
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Runtime } from "../runtimes.ts";
+import { type Outcome, runChild } from "./child.ts";
+import { type Count, readJunit } from "./junit.ts";
+import type { Tally } from "./tally.ts";
+
+/** For all the files of one runtime, and for one of them. */
+const PATIENCE = 15 * 60_000;
+const PATIENCE_PER_FILE = 5 * 60_000;
+
+/** How many tests each file had on this runtime, whatever became of them. */
+export async function runSuite(
+  runtime: Runtime,
+  files: readonly string[],
+  env: Readonly<Record<string, string>>,
+  tally: Tally,
+): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  const deadline = Date.now() + PATIENCE;
+  const folder = mkdtempSync(join(tmpdir(), "litelatch-test-"));
+  try {
+    for (const file of files) {
+      const report = join(folder, "report.xml");
+      rmSync(report, { force: true });
+      const limit = Math.min(PATIENCE_PER_FILE, deadline - Date.now());
+      const command = runtime.testCommand(file, report);
+      const started = Date.now();
+      const outcome = await runChild(command, limit, env);
+      const count = existsSync(report)
+        ? readJunit(readFileSync(report, "utf8"))
+        : null;
+      const seconds = `${((Date.now() - started) / 1000).toFixed(1)} s`;
+      book(runtime, file, outcome, count, seconds, tally);
+      if (count !== null) sizes.set(file, sizeOf(count));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return sizes;
+}
+
+function book(
+  runtime: Runtime,
+  file: string,
+  outcome: Outcome,
+  count: Count | null,
+  seconds: string,
+  tally: Tally,
+): void {
+  const failed = count?.failed ?? [];
+  const trouble = troubleOf(outcome, count);
+  const skipped = count?.skipped ? `, ${count.skipped} skipped` : "";
+  const line = `${file}  ${count?.passed ?? 0} passed${skipped}  (${seconds})`;
+  if (failed.length === 0 && trouble === null) {
+    tally.pass(line, count?.passed);
+    return;
+  }
+  tally.count(count?.passed ?? 0);
+  // The runtime's own words hold all the failures of a file: print them once.
+  const sentences = failed.map((name) => `${file}: ${name}`);
+  if (trouble !== null) sentences.push(`${file}: ${trouble}`);
+  sentences.forEach((sentence, i) => {
+    const last = i === sentences.length - 1;
+    tally.fail(runtime.label, sentence, last ? outcome.output : "");
+  });
+}
+
+/** What went wrong that no test of the file can be blamed for, or `null`. */
+function troubleOf(outcome: Outcome, count: Count | null): string | null {
+  const { code, cut } = outcome;
+  if (cut !== null) return cut;
+  if (count === null) {
+    return `it left no report (exit code ${code}), so its tests are not known`;
+  }
+  if (count.broken) return "the run broke off, a test left the process";
+  if (code !== 0 && count.failed.length === 0) {
+    return `it ended with exit code ${code} though no test failed`;
+  }
+  return sizeOf(count) === 0 ? "it holds no test" : null;
+}
+
+function sizeOf(count: Count): number {
+  return count.passed + count.skipped + count.failed.length;
+}

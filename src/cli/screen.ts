@@ -1,0 +1,89 @@
+/**
+ * Where the words go: a terminal or a pipe, with colours or without.
+ *
+ * @module
+ */
+
+/** What a command may print on. */
+export interface Screen {
+  /** Whether a person looks at it. */
+  readonly terminal: boolean;
+  readonly columns: number;
+  readonly rows: number;
+  /** Prints as it is. */
+  write(text: string): void;
+  /** Prints a line. */
+  line(text?: string): void;
+  /** Puts colour around a text, where colours are wanted. */
+  paint(colour: Colour, text: string): string;
+}
+
+/** The colours in use. */
+export type Colour = "red" | "yellow" | "green" | "bold" | "dim";
+
+const CODES: Record<Colour, number> = {
+  red: 31,
+  yellow: 33,
+  green: 32,
+  bold: 1,
+  dim: 2,
+};
+
+const WIDEST = 80;
+
+/** Standard output. */
+export function standardOutput(): Screen {
+  const { stdout } = process;
+  const terminal = stdout.isTTY === true;
+  const colours = terminal && wantsColours();
+  const write = (text: string): void => void stdout.write(text);
+  return {
+    terminal,
+    // Asked again each time: a window changes its size.
+    get columns() {
+      return terminal ? Math.min(stdout.columns || WIDEST, WIDEST) : WIDEST;
+    },
+    get rows() {
+      return terminal ? stdout.rows || 24 : 24;
+    },
+    write,
+    line: (text = "") => write(`${text}\n`),
+    paint: (colour, text) =>
+      colours ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text,
+  };
+}
+
+/** https://no-color.org: set and not empty means none. */
+function wantsColours(): boolean {
+  return !variable("NO_COLOR") && variable("TERM") !== "dumb";
+}
+
+/** Deno throws where it may not look; then nobody has set it. */
+function variable(name: string): string | undefined {
+  try {
+    return process.env[name];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Breaks a text into lines, later ones indented by as many spaces. */
+export function wrap(text: string, columns: number, indent: number): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/\s+/)) {
+    const room = columns - indent;
+    if (line !== "" && line.length + 1 + word.length > room) {
+      lines.push(line);
+      line = "";
+    }
+    line = line === "" ? word : `${line} ${word}`;
+    // A path longer than the screen.
+    while (line.length > room) {
+      lines.push(line.slice(0, room));
+      line = line.slice(room);
+    }
+  }
+  lines.push(line);
+  return lines.join(`\n${" ".repeat(indent)}`);
+}

@@ -1,0 +1,123 @@
+/**
+ * The other side of `litelatch selftest`: a process that does what it is told,
+ * one JSON order per line of stdin, one answer per line of stdout.
+ *
+ * @module
+ */
+
+import { closeSync, openSync, unlinkSync } from "node:fs";
+import type { Database } from "../database/database.ts";
+import { furnish } from "../database/furnish.ts";
+import { openConnection } from "../driver/runtime.ts";
+import { LockedError } from "../errors.ts";
+import { acquireLock } from "../lock/acquire_lock.ts";
+import type { Lock } from "../lock/handle.ts";
+import type { LockMode } from "../options.ts";
+import { sleepSync, waitSync } from "../os/waiting.ts";
+import { openSettings } from "../settings.ts";
+
+/** The word that makes the command such a process. */
+export const CHILD = "selftest-child";
+
+/** What it can be told to do. */
+export type Order =
+  | { do: "acquire"; path: string; mode: LockMode; wait: number }
+  | { do: "release" }
+  | { do: "race"; path: string; rounds: number }
+  | { do: "open"; path: string }
+  | { do: "insert"; rows: number }
+  | { do: "begin" }
+  | { do: "ask"; sql: string };
+
+/** What it answers. */
+export interface Answer {
+  ok: boolean;
+  value?: unknown;
+  message?: string;
+  /** PIDs that a refusal names. */
+  holders?: number[];
+}
+
+let lock: Lock | undefined;
+let database: Database | undefined;
+
+/** Obeys until stdin ends. */
+export function selftestChild(): void {
+  let text = "";
+  process.stdin.setEncoding("utf8");
+  process.stdin.on("data", (more: string) => {
+    const lines = (text + more).split("\n");
+    text = lines.pop() ?? "";
+    for (const line of lines) {
+      process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+    }
+  });
+  process.stdin.on("end", () => process.exit(0));
+}
+
+function answer(order: Order): Answer {
+  try {
+    return { ok: true, value: obey(order) };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const holders = error instanceof LockedError
+      ? error.holders.map(({ pid }) => pid)
+      : [];
+    return { ok: false, message, holders };
+  }
+}
+
+function obey(order: Order): unknown {
+  switch (order.do) {
+    case "acquire": {
+      const { path, mode, wait } = order;
+      lock = acquireLock(path, { mode, wait, app: "selftest" });
+      return null;
+    }
+    case "release":
+      lock?.release();
+      return null;
+    case "race":
+      return race(order.path, order.rounds);
+    case "open":
+      database = open(order.path);
+      return null;
+    case "insert":
+      for (let row = 0; row < order.rows; row++) {
+        database?.write((db) =>
+          db.prepare("INSERT INTO entry VALUES (?)").run(process.pid)
+        );
+      }
+      return null;
+    case "begin":
+      database?.exec("BEGIN IMMEDIATE; INSERT INTO entry VALUES (-1)");
+      return null;
+    case "ask":
+      return Object.values(database?.prepare(order.sql).get() ?? {})[0];
+  }
+}
+
+/** How often somebody else was there although we held the lock. */
+function race(path: string, rounds: number): number {
+  const witness = `${path}.witness`;
+  let overlaps = 0;
+  for (let round = 0; round < rounds; round++) {
+    const held = acquireLock(path, { wait: 60_000, app: "selftest" });
+    try {
+      closeSync(openSync(witness, "wx"));
+      sleepSync(1 + Math.random() * 2);
+      unlinkSync(witness);
+    } catch {
+      overlaps++;
+    } finally {
+      held.release();
+    }
+  }
+  return overlaps;
+}
+
+function open(path: string): Database {
+  const settings = openSettings({ lock: "none", busyTimeout: 30_000 });
+  const connection = openConnection(path, { readOnly: false, create: true });
+  return waitSync(furnish(connection, path, null, settings));
+}

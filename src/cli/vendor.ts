@@ -1,0 +1,91 @@
+/**
+ * `litelatch vendor`: the library as one file, to be copied.
+ *
+ * @module
+ */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Wishes } from "./arguments.ts";
+import { Excuse } from "./cannot_look.ts";
+import type { Screen } from "./screen.ts";
+import { judge, type Judgement, readHeader } from "./vendored.ts";
+
+const FILES = ["litelatch.js", "litelatch.d.ts"] as const;
+
+// From src/cli/ as it is on JSR, and from esm/src/cli/ as it is on npm.
+const PLACES = ["../../vendored/", "../../../vendored/"];
+
+const WORDS: Record<Judgement, string> = {
+  current: "current",
+  edited: "edited since it was written",
+  older: "older than this litelatch",
+  newer: "newer than this litelatch",
+  other: "another build of the same version",
+  strange: "no vendored file of litelatch",
+};
+
+/** Writes the files into a folder, or compares one with them. */
+export async function vendor(
+  { path, json, check }: Wishes,
+  screen: Screen,
+  entry: string,
+): Promise<number> {
+  if (check) return await checkFile(path, json, screen, entry);
+  mkdirSync(path, { recursive: true });
+  const written: string[] = [];
+  for (const name of FILES) {
+    writeFileSync(join(path, name), await shipped(name, entry));
+    written.push(join(path, name));
+  }
+  if (json) screen.line(JSON.stringify({ written }, null, 2));
+  else written.forEach((file) => screen.line(file));
+  return 0;
+}
+
+async function checkFile(
+  path: string,
+  json: boolean,
+  screen: Screen,
+  entry: string,
+): Promise<number> {
+  let copy: string;
+  try {
+    copy = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new Excuse(
+      `Cannot check "${path}": it must be a file that can be read ` +
+        `(${error instanceof Error ? error.message : error})`,
+    );
+  }
+  const name = path.endsWith(".d.ts") ? FILES[1] : FILES[0];
+  const judgement = judge(copy, await shipped(name, entry));
+  const version = readHeader(copy)?.version ?? null;
+  if (json) screen.line(JSON.stringify({ judgement, version }, null, 2));
+  else {
+    const from = version === null ? "" : ` (${version})`;
+    screen.line(`${path}${from}: ${WORDS[judgement]}`);
+  }
+  return judgement === "current" ? 0 : 1;
+}
+
+/** The text of a file that came with this package. */
+async function shipped(name: string, entry: string): Promise<string> {
+  for (const place of PLACES) {
+    const url = new URL(`${place}${name}`, entry);
+    try {
+      if (url.protocol === "file:") {
+        return readFileSync(fileURLToPath(url), "utf8");
+      }
+      const answer = await fetch(url);
+      if (answer.ok) return await answer.text();
+    } catch {
+      // Not there; or Deno may not read it, and says so below.
+    }
+  }
+  throw new Excuse(
+    `Cannot find ${name}: it must come with the package; in a clone use ` +
+      "`deno task vendor`, and Deno needs --allow-read or --allow-net",
+  );
+}

@@ -1,0 +1,101 @@
+/**
+ * `litelatch watch`: again and again, in place on a terminal.
+ *
+ * @module
+ */
+
+import { look } from "../inspect/inspect.ts";
+import type { Report } from "../inspect/report.ts";
+import { now } from "../os/waiting.ts";
+import type { Wishes } from "./arguments.ts";
+import { cannotLook } from "./cannot_look.ts";
+import { lineOf, pictureOf, tickOf } from "./frame.ts";
+import type { Screen } from "./screen.ts";
+
+const HIDE_CURSOR = "\x1b[?25l";
+const SHOW_CURSOR = "\x1b[?25h";
+const CLEAR_BELOW = "\x1b[J";
+
+/** Looks until it is ended, or `ticks` times. */
+export async function watch(wishes: Wishes, screen: Screen): Promise<number> {
+  const { path, json, limit, interval, ticks } = wishes;
+  const inPlace = screen.terminal && !json;
+  const stop = stopper();
+  let before: { report: Report; at: number } | null = null;
+  let height = 0;
+  if (inPlace) screen.write(HIDE_CURSOR);
+  try {
+    for (let tick = 0; tick < ticks && !stop.asked; tick++) {
+      if (tick > 0) await stop.pause(interval);
+      if (stop.asked) break;
+      const report = look(path, true);
+      const excuse = tick === 0 ? cannotLook(report) : null;
+      if (excuse !== null) throw excuse;
+      const at = now();
+      const numbers = tickOf(report, before, at, limit);
+      before = { report, at };
+      if (json) screen.line(JSON.stringify(numbers));
+      else if (!inPlace) screen.line(lineOf(numbers));
+      else height = draw(report, numbers, screen, height);
+    }
+  } finally {
+    stop.end();
+    // The terminal has written ^C where the cursor was.
+    if (inPlace) screen.write(`\r${CLEAR_BELOW}${SHOW_CURSOR}`);
+  }
+  return 0;
+}
+
+/** Draws over the picture before; one write, so that nothing flickers. */
+function draw(
+  report: Report,
+  numbers: ReturnType<typeof tickOf>,
+  screen: Screen,
+  height: number,
+): number {
+  const { columns, rows } = screen;
+  const lines = pictureOf(report, numbers, columns, rows);
+  // After the window has shrunk, its top lines cannot be reached any more.
+  const up = Math.min(height, rows - 1);
+  const back = up === 0 ? "" : `\x1b[${up}A`;
+  screen.write(`\r${back}${CLEAR_BELOW}${lines.join("\n")}\n`);
+  return lines.length;
+}
+
+interface Stopper {
+  readonly asked: boolean;
+  /** Sleeps, at most until it is asked to stop. */
+  pause(milliseconds: number): Promise<void>;
+  end(): void;
+}
+
+/** Hears Ctrl-C and SIGTERM, so that the cursor comes back. */
+function stopper(): Stopper {
+  let asked = false;
+  let wake = (): void => {};
+  const stop = (): void => {
+    asked = true;
+    wake();
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
+  return {
+    get asked() {
+      return asked;
+    },
+    pause: (milliseconds) =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, milliseconds);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      }),
+    end: () => {
+      // A second Ctrl-C must not end us before the cursor is back.
+      if (asked) return;
+      for (const signal of SIGNALS) process.removeListener(signal, stop);
+    },
+  };
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;

@@ -1,0 +1,250 @@
+/**
+ * The handle: one open database.
+ *
+ * @module
+ */
+
+import type { Lock } from "../lock/handle.ts";
+import { waitAsync } from "../os/waiting.ts";
+import { backup } from "./backup.ts";
+import { type Change, ChangeWatch } from "./change.ts";
+import { checkpoint, type CheckpointResult } from "./checkpointing.ts";
+import { Lifetime, type Parts } from "./lifetime.ts";
+import type { Session } from "./session.ts";
+import { Statement } from "./statement.ts";
+import { read, write, writeAsync } from "./transactions.ts";
+import { watch, type WatchOptions } from "./watching.ts";
+
+// Enough for every statement that a program spells out; those that spell
+// values into their SQL push each other out.
+const CACHED_STATEMENTS = 100;
+
+/**
+ * An open database. Make one with {@linkcode open}, {@linkcode openAsync} or
+ * {@linkcode adopt}.
+ *
+ * @example Count the starts of a program
+ * ```ts
+ * import { open } from "@litelatch/litelatch";
+ *
+ * using db = open(":memory:");
+ * db.exec("CREATE TABLE start (at TEXT)");
+ * const count = db.write(() => {
+ *   db.prepare("INSERT INTO start VALUES (datetime())").run();
+ *   return db.prepare("SELECT count(*) AS n FROM start").get()?.n;
+ * });
+ * console.log(count); // 1
+ * ```
+ */
+export class Database implements Disposable {
+  /** The file, absolute and without symbolic links; or `":memory:"`. */
+  readonly path: string;
+  /** Its lock; `null` without one. */
+  readonly lock: Lock | null;
+  readonly #session: Session;
+  readonly #guard: Parts["guard"];
+  readonly #lifetime: Lifetime;
+  readonly #statements = new Map<string, Statement>();
+  readonly #changes: ChangeWatch;
+
+  /** @ignore */
+  constructor(parts: Parts) {
+    this.path = parts.session.path;
+    this.lock = parts.lock;
+    this.#session = parts.session;
+    this.#guard = parts.guard;
+    this.#lifetime = new Lifetime(parts, () => this.close());
+    this.#changes = new ChangeWatch(this.#session, parts.guard);
+  }
+
+  /** The driver's own object, for what this handle does not offer. */
+  get native(): unknown {
+    this.#session.patience.share();
+    return this.#session.connection.native;
+  }
+
+  /**
+   * Runs one or more statements and forgets their rows.
+   *
+   * @param sql Statements, separated by semicolons.
+   * @throws {BusyError} If the database stayed locked for `busyTimeout`.
+   */
+  exec(sql: string): void {
+    const session = this.#session;
+    session.require();
+    try {
+      session.heed(sql);
+      session.guarded(() => session.connection.exec(sql));
+    } catch (error) {
+      throw this.#session.explain(error);
+    }
+  }
+
+  /**
+   * Prepares a statement. The last hundred are kept for the next call.
+   *
+   * @param sql One statement.
+   * @returns The statement, which lives as long as this handle.
+   */
+  prepare(sql: string): Statement {
+    const cached = this.#statements.get(sql);
+    if (cached !== undefined) return cached;
+    this.#session.require();
+    let statement: Statement;
+    try {
+      statement = new Statement(this.#session, sql);
+    } catch (error) {
+      throw this.#session.explain(error);
+    }
+    if (this.#statements.size >= CACHED_STATEMENTS) {
+      const [oldest] = this.#statements.keys();
+      this.#statements.delete(oldest as string);
+    }
+    this.#statements.set(sql, statement);
+    return statement;
+  }
+
+  /**
+   * Runs `body` on one snapshot: what others commit meanwhile is not seen.
+   *
+   * @param body Called once, with this handle. It must not be async.
+   * @returns What `body` returns.
+   * @throws {TypeError} If `body` returns a promise.
+   */
+  read<T>(body: (db: Database) => T): T {
+    return read(this.#session, this, body);
+  }
+
+  /**
+   * Runs `body` in an immediate transaction. It waits for its turn, at most
+   * `busyTimeout` milliseconds, while the thread sleeps; then `body` runs
+   * once, and all that it wrote is committed, or nothing if it throws. Inside
+   * another `write` it is a savepoint.
+   *
+   * @param body Called once, with this handle. It must not be async.
+   * @returns What `body` returns.
+   * @throws {BusyError} If its turn did not come; then `body` was not called.
+   * @throws {TypeError} If `body` returns a promise; then nothing is written.
+   */
+  write<T>(body: (db: Database) => T): T {
+    return write(this.#session, this, body);
+  }
+
+  /**
+   * Does what {@linkcode Database.write} does, but the event loop goes on
+   * while it waits. The body itself runs in one go, and must not be async.
+   *
+   * @param body Called once, with this handle.
+   * @param options A `signal` that ends the wait.
+   * @returns What `body` returns.
+   * @throws {BusyError} If its turn did not come; then `body` was not called.
+   */
+  writeAsync<T>(
+    body: (db: Database) => T,
+    options?: { signal?: AbortSignal },
+  ): Promise<T> {
+    return waitAsync(
+      writeAsync(this.#session, this, body),
+      options?.signal,
+    );
+  }
+
+  /**
+   * Copies the database, as it is at this moment, into a new file. Others may
+   * read and write meanwhile. Never copy a live database with `fs.copyFile`:
+   * closing the copied file drops this process's locks on it.
+   *
+   * @param destination The new file; nothing may be there yet.
+   * @throws {LitelatchError} `LITELATCH_BACKUP` if it cannot be made; then
+   * nothing is left at `destination`.
+   */
+  backup(destination: string): void {
+    this.#session.require();
+    backup(this.#session, destination);
+  }
+
+  /**
+   * Empties the WAL file, in several attempts of at most 160 ms each, during
+   * which writers wait. It happens by itself when the file is past
+   * `journalSizeLimit`.
+   *
+   * @returns What was done, and who kept it from being done.
+   * @throws {LitelatchError} If it is called inside a transaction.
+   */
+  checkpoint(): CheckpointResult {
+    // A lost WAL must not be moved into the database, over newer pages.
+    this.#guard?.look();
+    const result = checkpoint(this.#session, this.#guard);
+    this.#guard?.checkpointed();
+    return result;
+  }
+
+  /**
+   * Whether others have changed the database since the last call, or since it
+   * was opened. Own writes never count. It may say `"changed"` once too often,
+   * never too seldom.
+   *
+   * @returns `"replaced"` if the path leads to another file now, `"gone"` if
+   * to none; then what this handle reads and writes is the old file.
+   * @throws {LockLostError} If this handle cannot see any more what others do.
+   */
+  poll(): Change {
+    const session = this.#session;
+    if (session.stopped !== "closed") {
+      const away = this.#changes.away(this.path);
+      if (away !== null) return away;
+      this.#guard?.look();
+    }
+    session.require();
+    return this.#changes.look(session);
+  }
+
+  /**
+   * Calls a listener when others have changed the database; at once when the
+   * file was replaced or is gone. It keeps no process alive, and ends with the
+   * handle.
+   *
+   * @param listener Called with `"changed"`, `"replaced"` or `"gone"`.
+   * @param options `every`: at most one call per so many milliseconds,
+   * default 1000.
+   * @returns A function that ends it.
+   */
+  onChange(
+    listener: (change: Exclude<Change, "unchanged">) => void,
+    options?: WatchOptions,
+  ): () => void {
+    this.#session.require();
+    const end = watch(this.#session, this.#guard, listener, options);
+    this.#lifetime.atEnd(end);
+    return end;
+  }
+
+  /**
+   * Opens the file that the path leads to now, with the same settings, and
+   * keeps the lock. For a file that was replaced, or after a
+   * {@linkcode LockLostError}. This process's other handles on it are opened
+   * anew with it. `native` is another object afterwards.
+   *
+   * @throws {UnsupportedError} For an adopted database, or one in memory.
+   * @throws {LitelatchError} Inside a transaction or a loop over rows.
+   * @throws {LockLostError} If what was lost cannot be had back.
+   */
+  reopen(): void {
+    this.#lifetime.reopen();
+  }
+
+  /**
+   * Closes it and lets its lock go. An adopted database stays open for its
+   * owner. A second call does nothing.
+   */
+  close(): void {
+    if (this.#session.stopped === "closed") return;
+    this.#statements.clear();
+    this.#lifetime.close();
+  }
+
+  /** Closes it at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The little of SQLite that litelatch needs, the same on every runtime.
+ *
+ * @module
+ */
+
+/** What a column can hold. Integers beyond 2^53 - 1 are `bigint`. */
+export type Value = null | number | bigint | string | Uint8Array;
+
+/** A row as a plain object, a key a column. */
+export type Row = Record<string, Value>;
+
+/**
+ * Values for the parameters of a statement: by position, or one object for
+ * `:name`, `@name` and `$name` with or without the sign.
+ */
+export type Parameters = Value[] | [Record<string, Value>];
+
+/** What a statement changed. */
+export interface RunResult {
+  /** Rows inserted, updated or deleted, those of triggers left out. */
+  changes: number;
+  /** The rowid of the latest insert on this connection. */
+  lastInsertRowid: number | bigint;
+}
+
+/** A prepared statement. */
+export interface Prepared {
+  run(parameters: Parameters): RunResult;
+  get(parameters: Parameters): Row | undefined;
+  all(parameters: Parameters): Row[];
+  iterate(parameters: Parameters): IterableIterator<Row>;
+  /** Gives its memory back, and with it any lock that it keeps. */
+  finalize(): void;
+}
+
+/** One connection to one database. */
+export interface Connection {
+  /** The driver's own object. */
+  readonly native: unknown;
+  /** Whether we opened it, so that nobody else has the driver's object. */
+  readonly owned: boolean;
+  /** Runs one or more statements and forgets their rows. */
+  exec(sql: string): void;
+  prepare(sql: string): Prepared;
+  /** The one value that a pragma or a query answers with, asked for once. */
+  value(sql: string): Value;
+  /** Whether a transaction is open. */
+  inTransaction(): boolean;
+  /** Closes for good: no lock stays behind. Closing twice is fine. */
+  close(): void;
+}
+
+/** How to open a file. */
+export interface ConnectionOptions {
+  readOnly: boolean;
+  create: boolean;
+}

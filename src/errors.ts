@@ -1,0 +1,250 @@
+/**
+ * The conditions a caller can catch, and the facts each one carries.
+ *
+ * @module
+ */
+
+import type { Holder } from "./options.ts";
+
+/**
+ * What went wrong, for `switch` statements that outlive message changes.
+ *
+ * | code | meaning |
+ * |---|---|
+ * | `LITELATCH_LOCKED` | another holder excludes the lock that was asked for |
+ * | `LITELATCH_BUSY` | SQLite's own locks did not come free before the deadline |
+ * | `LITELATCH_PRAGMA` | SQLite did not take a setting |
+ * | `LITELATCH_LOCK_LOST` | a lock that was held is gone |
+ * | `LITELATCH_UNSUPPORTED` | the runtime, filesystem or file cannot do it |
+ * | `LITELATCH_OPEN` | the path cannot be opened |
+ * | `LITELATCH_CLOSED` | the handle was closed before |
+ * | `LITELATCH_BACKUP` | the copy could not be made |
+ * | `LITELATCH_ETCD` | etcd cannot be reached, or does not let us in |
+ */
+export type ErrorCode =
+  | "LITELATCH_LOCKED"
+  | "LITELATCH_BUSY"
+  | "LITELATCH_PRAGMA"
+  | "LITELATCH_LOCK_LOST"
+  | "LITELATCH_UNSUPPORTED"
+  | "LITELATCH_OPEN"
+  | "LITELATCH_CLOSED"
+  | "LITELATCH_BACKUP"
+  | "LITELATCH_ETCD";
+
+/**
+ * The base of every error that litelatch itself throws. An error of SQLite
+ * that is none of ours (a constraint, a syntax error) passes through as the
+ * driver made it.
+ *
+ * @example Tell ours from others
+ * ```ts
+ * import { LitelatchError, open } from "@litelatch/litelatch";
+ *
+ * try {
+ *   open("/no/such/folder/app.db");
+ * } catch (error) {
+ *   if (!(error instanceof LitelatchError)) throw error;
+ *   console.error(error.code, error.message); // LITELATCH_OPEN …
+ * }
+ * ```
+ */
+export class LitelatchError extends Error {
+  /** A stable name for the condition. */
+  readonly code: ErrorCode;
+
+  /**
+   * An error of ours.
+   *
+   * @param code A stable name for the condition.
+   * @param message The sentence a person reads.
+   * @param options The error that caused this one, if any.
+   */
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.name = new.target.name;
+  }
+}
+
+/**
+ * A lock was refused; `holders` says who holds it, as far as can be known.
+ *
+ * @example Say who it is
+ * ```ts
+ * import { LockedError, open } from "@litelatch/litelatch";
+ *
+ * const path = new URL("./refused.db", import.meta.url);
+ * using db = open(path);
+ * try {
+ *   open(path, { lock: "exclusive" });
+ * } catch (error) {
+ *   if (!(error instanceof LockedError)) throw error;
+ *   for (const { pid, app } of error.holders) console.error(pid, app);
+ * }
+ * db.close();
+ * ```
+ */
+export class LockedError extends LitelatchError {
+  /** Who holds it. Empty where that cannot be known. */
+  readonly holders: Holder[];
+
+  /**
+   * A refusal.
+   *
+   * @param message The sentence a person reads.
+   * @param holders Who holds the lock.
+   */
+  constructor(message: string, holders: Holder[]) {
+    super("LITELATCH_LOCKED", message);
+    this.name = "LockedError";
+    this.holders = holders;
+  }
+}
+
+/**
+ * SQLite stayed busy until the deadline. Nothing was written.
+ *
+ * @example Leave it for the next time
+ * ```ts
+ * import { BusyError, open } from "@litelatch/litelatch";
+ *
+ * using db = open(":memory:", { busyTimeout: 200 });
+ * try {
+ *   db.write(() => db.exec("CREATE TABLE event (text TEXT)"));
+ * } catch (error) {
+ *   if (!(error instanceof BusyError)) throw error;
+ *   console.error(`waited ${error.waitedMs} ms for`, error.writers);
+ * }
+ * ```
+ */
+export class BusyError extends LitelatchError {
+  /** How long was waited, in milliseconds. */
+  readonly waitedMs: number;
+  /** PIDs that held the write lock when the wait ended; empty if unknown. */
+  readonly writers: number[];
+
+  /**
+   * A wait that was too long.
+   *
+   * @param message The sentence a person reads.
+   * @param waitedMs How long was waited, in milliseconds.
+   * @param writers PIDs that held the write lock when the wait ended.
+   * @param options The driver's error.
+   */
+  constructor(
+    message: string,
+    waitedMs: number,
+    writers: number[],
+    options?: ErrorOptions,
+  ) {
+    super("LITELATCH_BUSY", message, options);
+    this.name = "BusyError";
+    this.waitedMs = waitedMs;
+    this.writers = writers;
+  }
+}
+
+/**
+ * SQLite did not take a setting: `pragma` was asked to be `wanted`.
+ *
+ * @example A filesystem that has no WAL
+ * ```ts
+ * import { open, PragmaError } from "@litelatch/litelatch";
+ *
+ * try {
+ *   open(":memory:").close();
+ * } catch (error) {
+ *   if (!(error instanceof PragmaError)) throw error;
+ *   console.error(error.pragma, error.wanted, error.got);
+ * }
+ * ```
+ */
+export class PragmaError extends LitelatchError {
+  /** The name of the pragma. */
+  readonly pragma: string;
+  /** What was asked for. */
+  readonly wanted: string | number;
+  /** What SQLite reports instead. */
+  readonly got: string | number | null;
+
+  /**
+   * A setting that was not taken.
+   *
+   * @param message The sentence a person reads.
+   * @param pragma The name of the pragma.
+   * @param wanted What was asked for.
+   * @param got What SQLite reports instead.
+   */
+  constructor(
+    message: string,
+    pragma: string,
+    wanted: string | number,
+    got: string | number | null,
+  ) {
+    super("LITELATCH_PRAGMA", message);
+    this.name = "PragmaError";
+    this.pragma = pragma;
+    this.wanted = wanted;
+    this.got = got;
+  }
+}
+
+/**
+ * A lock that was held is gone, so the next write was refused.
+ *
+ * @example Open it anew
+ * ```ts
+ * import { LockLostError, open } from "@litelatch/litelatch";
+ *
+ * const path = new URL("./lost.db", import.meta.url);
+ * let db = open(path);
+ * try {
+ *   db.write(() => db.exec("CREATE TABLE IF NOT EXISTS event (text TEXT)"));
+ * } catch (error) {
+ *   if (!(error instanceof LockLostError)) throw error;
+ *   db.close();
+ *   db = open(path);
+ * }
+ * db.close();
+ * ```
+ */
+export class LockLostError extends LitelatchError {
+  /**
+   * A lock that was lost.
+   *
+   * @param message The sentence a person reads.
+   */
+  constructor(message: string) {
+    super("LITELATCH_LOCK_LOST", message);
+    this.name = "LockLostError";
+  }
+}
+
+/**
+ * The runtime, the filesystem or the file cannot do what was asked.
+ *
+ * @example Go on without the database
+ * ```ts
+ * import { open, UnsupportedError } from "@litelatch/litelatch";
+ *
+ * try {
+ *   open(":memory:").close();
+ * } catch (error) {
+ *   if (!(error instanceof UnsupportedError)) throw error;
+ *   console.error(error.message); // such as: … needs Node 22.16 or newer
+ * }
+ * ```
+ */
+export class UnsupportedError extends LitelatchError {
+  /**
+   * Something that cannot be done here.
+   *
+   * @param message The sentence a person reads.
+   * @param options The error that caused this one, if any.
+   */
+  constructor(message: string, options?: ErrorOptions) {
+    super("LITELATCH_UNSUPPORTED", message, options);
+    this.name = "UnsupportedError";
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The three files of a database, each with a way to read it.
+ *
+ * @module
+ */
+
+import type { FileFacts } from "../os/files.ts";
+import { type Glimpse, peekInto, type Window } from "../os/peek.ts";
+import { fileFacts } from "./kernel.ts";
+import {
+  INDEX_HEADER_BYTES,
+  parseWalIndex,
+  type WalIndex,
+} from "./wal_index.ts";
+
+/** One file; `window` is `null` where there is nothing to read. */
+export interface Source {
+  bytes: number;
+  window: Window | null;
+}
+
+/** The database, its WAL and its wal-index. */
+export interface Sources {
+  database: Source | null;
+  wal: Source | null;
+  shm: Source | null;
+}
+
+/** Looks for the files. Nothing is opened yet. */
+export function findSources(path: string, alone: boolean): Sources {
+  return {
+    database: source(path, alone),
+    wal: source(`${path}-wal`, alone),
+    shm: source(`${path}-shm`, alone),
+  };
+}
+
+/** Reads from a file, or says why that cannot be done. */
+export function readFrom(
+  from: Source | null,
+  offset: number,
+  length: number,
+): Glimpse {
+  if (from?.window) return from.window.peek(offset, length);
+  const reason = from === null ? "there is no such file" : "it is no file";
+  return { bytes: null, reason };
+}
+
+// A writer changes the two copies of the header one after the other.
+const MOST_READS = { cheap: 50, dear: 4 };
+
+/** Reads the wal-index; `null` with the reason. */
+export function readIndex(
+  { shm, wal }: Sources,
+): { index: WalIndex; reason: null } | { index: null; reason: string } {
+  if (shm === null) return { index: null, reason: "there is no wal-index" };
+  const most = MOST_READS[shm.window?.cheap ? "cheap" : "dear"];
+  for (let reads = 0; reads < most; reads++) {
+    const { bytes, reason } = readFrom(shm, 0, INDEX_HEADER_BYTES);
+    if (bytes === null) return { index: null, reason };
+    const index = parseWalIndex(bytes);
+    if (index === null) continue;
+    // One that was left behind by a crash may speak of another WAL.
+    const end = 32 + index.frames * (24 + index.pageSize);
+    if (index.frames === 0 || end <= (wal?.bytes ?? 0)) {
+      return { index, reason: null };
+    }
+  }
+  const reason = "the wal-index is none, or belongs to another WAL";
+  return { index: null, reason };
+}
+
+function source(path: string, alone: boolean): Source | null {
+  const file: FileFacts | null = fileFacts(path);
+  if (file === null) return null;
+  return {
+    bytes: Number(file.size),
+    window: file.kind === "file" ? peekInto(path, file, alone) : null,
+  };
+}

@@ -1,0 +1,246 @@
+/**
+ * The few file operations that the lock and the refusals stand on.
+ *
+ * Nothing here opens a database, its `-shm` or its `.lock`: closing such a
+ * descriptor would drop every lock that this process has on that file
+ * (https://sqlite.org/howtocorrupt.html, section 2.2).
+ *
+ * @module
+ */
+
+import { fileSystem } from "./builtin.ts";
+import { mayAskSystem } from "./permissions.ts";
+
+/** Device and inode of a file: what a kernel lock hangs on. */
+export interface FileIdentity {
+  dev: bigint;
+  ino: bigint;
+  /** Where it was found; missing where only the numbers are known. */
+  path?: string;
+}
+
+/** What a path leads to, by `stat` alone. */
+export interface FileFacts extends FileIdentity {
+  kind: "file" | "folder" | "other";
+  links: bigint;
+  size: bigint;
+}
+
+/** What `path` leads to; `null` if nothing is there. */
+export function facts(path: string): FileFacts | null {
+  const stat = fileSystem().statSync(path, {
+    bigint: true,
+    throwIfNoEntry: false,
+  });
+  if (stat === undefined) return null;
+  return {
+    path,
+    dev: stat.dev,
+    ino: stat.ino,
+    links: stat.nlink,
+    size: stat.size,
+    kind: stat.isFile() ? "file" : stat.isDirectory() ? "folder" : "other",
+  };
+}
+
+/** The size of a file in bytes, 0 if there is none. */
+export function sizeOf(path: string): number {
+  return Number(facts(path)?.size ?? 0);
+}
+
+/** Inode and size of a file, the quick way; `null` if there is none. */
+export function glance(path: string): { ino: number; size: number } | null {
+  return fileSystem().statSync(path, { throwIfNoEntry: false }) ?? null;
+}
+
+/** `"dev:ino"` of a file, to be kept in a record; `null` if there is none. */
+export function identityOf(path: string): string | null {
+  const found = facts(path);
+  return found === null ? null : `${found.dev}:${found.ino}`;
+}
+
+/**
+ * Makes `content` appear at `path`, whole and at once, unless something is
+ * there already (then `false`).
+ *
+ * Create-then-write would leave an empty file for a moment, and for ever on a
+ * full disk; `link(2)` has the semantics of O_EXCL and shows a finished file.
+ */
+export function publish(path: string, draft: string, content: string): boolean {
+  const fs = fileSystem();
+  try {
+    fs.writeFileSync(draft, content, { flag: "wx" });
+    try {
+      fs.linkSync(draft, path);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return false;
+      if (!NO_LINKS.includes(codeOf(error))) throw error;
+    }
+  } finally {
+    remove(draft);
+  }
+  return publishWithoutLinks(path, content);
+}
+
+// What link(2) says on exFAT, FAT, some FUSE and SMB mounts, and Windows.
+const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR"];
+
+function publishWithoutLinks(path: string, content: string): boolean {
+  const fs = fileSystem();
+  let file: number;
+  try {
+    file = fs.openSync(path, "wx");
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+  try {
+    fs.writeSync(file, content);
+  } catch (error) {
+    remove(path);
+    throw error;
+  } finally {
+    fs.closeSync(file);
+  }
+  return true;
+}
+
+/**
+ * The first 64 KiB of a regular file as text, or `null` for anything else: a
+ * link is not followed and a FIFO does not hang.
+ */
+export function readSmall(path: string): string | null {
+  const fs = fileSystem();
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  try {
+    const found = fs.lstatSync(path, { throwIfNoEntry: false });
+    if (!found?.isFile()) return null;
+    // Between the two calls it may have become something else.
+    const file = fs.openSync(
+      path,
+      O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0),
+    );
+    try {
+      const bytes = new Uint8Array(Math.min(found.size, 65536));
+      const length = fs.readSync(file, bytes, 0, bytes.length, 0);
+      return new TextDecoder().decode(bytes.subarray(0, length));
+    } finally {
+      fs.closeSync(file);
+    }
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Whether this user may write to a file, or into a folder; `null` if that
+ * cannot be known. Deno asks for permissions of its own, by other errors.
+ */
+export function canWrite(path: string): boolean | null {
+  const fs = fileSystem();
+  try {
+    fs.accessSync(path, fs.constants.W_OK);
+    return true;
+  } catch (error) {
+    return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error)) ? false : null;
+  }
+}
+
+/** Names in `folder` that begin with `prefix`; none if it cannot be listed. */
+export function namesIn(folder: string, prefix: string): string[] {
+  try {
+    return fileSystem().readdirSync(folder)
+      .filter((name) => name.startsWith(prefix));
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Removes a file, a link (never what it leads to) or an empty folder. Whether
+ * the path is free now.
+ */
+export function remove(path: string): boolean {
+  const fs = fileSystem();
+  try {
+    fs.unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true;
+  }
+  try {
+    fs.rmdirSync(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) === "ENOENT";
+  }
+}
+
+/** Asks the kernel to bring a finished file to the disk. */
+export function flush(path: string): void {
+  const fs = fileSystem();
+  const file = fs.openSync(path, "r+");
+  try {
+    fs.fsyncSync(file);
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** Moves `draft` to `path` unless something is there already. */
+export function settleAt(draft: string, path: string): boolean {
+  const fs = fileSystem();
+  try {
+    fs.linkSync(draft, path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    if (!NO_LINKS.includes(codeOf(error))) throw error;
+    if (facts(path) !== null) return false;
+    fs.renameSync(draft, path);
+    return true;
+  }
+  remove(draft);
+  return true;
+}
+
+/** The filesystem under a path, as a name such as `nfs`; `null` if unknown. */
+export function filesystemOf(path: string): string | null {
+  if (process.platform !== "linux" || !mayAskSystem()) return null;
+  try {
+    const { type } = fileSystem().statfsSync(path);
+    return FILESYSTEMS[type] ?? `0x${type.toString(16)}`;
+  } catch {
+    return null;
+  }
+}
+
+// statfs(2), "Filesystem types".
+const FILESYSTEMS: Record<number, string> = {
+  0xef53: "ext4",
+  0x58465342: "xfs",
+  0x9123683e: "btrfs",
+  0x01021994: "tmpfs",
+  0x794c7630: "overlayfs",
+  0x2fc12fc1: "zfs",
+  0x6969: "nfs",
+  0xff534d42: "cifs",
+  0xfe534d42: "smb2",
+  0x517b: "smb",
+  0x01021997: "9p",
+  0x65735546: "fuse",
+  0x4d44: "fat",
+  0x2011bab0: "exfat",
+  0x5346544e: "ntfs",
+  0x73717368: "squashfs",
+  0x00c36400: "ceph",
+  0x0bd00bd0: "lustre",
+  0x5346414f: "afs",
+  0x6b414653: "afs",
+  0x47504653: "gpfs",
+  0x564c: "ncpfs",
+};
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code);
+}

@@ -1,0 +1,89 @@
+/**
+ * One request over HTTP, by what each runtime offers for it.
+ *
+ * Without certificates it is `fetch` everywhere. With them, Bun takes them as
+ * an option of `fetch`, Deno as an HTTP client, and Node's `fetch` cannot be
+ * given any, so there it is `node:https`.
+ *
+ * @module
+ */
+
+/** Certificates and keys, as PEM text. */
+export interface Certificates {
+  /** Who signed the server's certificate. */
+  ca?: string;
+  /** Our own certificate. */
+  cert?: string;
+  /** The key of our own certificate. */
+  key?: string;
+}
+
+/** What is sent. */
+export interface Outgoing {
+  method: "GET" | "POST";
+  headers: Record<string, string>;
+  body?: string;
+  signal: AbortSignal;
+}
+
+/** What comes back. */
+export interface Incoming {
+  status: number;
+  chunks: AsyncIterable<Uint8Array>;
+}
+
+/** Sends requests with the same certificates. */
+export interface Sender {
+  send(url: string, outgoing: Outgoing): Promise<Incoming>;
+  /** Closes connections that are kept for the next request. */
+  close(): void;
+}
+
+interface DenoHttp {
+  createHttpClient(options: {
+    caCerts: string[];
+    cert?: string;
+    key?: string;
+  }): { close(): void };
+}
+
+/** Chooses how to send, once. */
+export function sender(certificates: Certificates | null): Sender {
+  if (certificates === null) return { send: byFetch({}), close: () => {} };
+  const { Bun, Deno } = globalThis as { Bun?: unknown; Deno?: DenoHttp };
+  if (Bun !== undefined) {
+    return { send: byFetch({ tls: certificates }), close: () => {} };
+  }
+  if (Deno === undefined) return byHttps(certificates);
+  const { ca, ...own } = certificates;
+  const caCerts = ca === undefined ? [] : [ca];
+  const client = Deno.createHttpClient({ caCerts, ...own });
+  return { send: byFetch({ client }), close: () => client.close() };
+}
+
+function byFetch(more: object): Sender["send"] {
+  return async (url, outgoing) => {
+    const init = { redirect: "error", ...outgoing, ...more } as RequestInit;
+    const { status, body } = await fetch(url, init);
+    return { status, chunks: body ?? none() };
+  };
+}
+
+function byHttps(certificates: Certificates): Sender {
+  const https = process.getBuiltinModule("node:https");
+  const agent = new https.Agent({ ...certificates, keepAlive: true });
+  return {
+    send: (url, { body, ...outgoing }) =>
+      new Promise((resolve, reject) => {
+        const request = https.request(url, { agent, ...outgoing });
+        request.on("error", reject);
+        request.on("response", (response) => {
+          resolve({ status: response.statusCode ?? 0, chunks: response });
+        });
+        request.end(body);
+      }),
+    close: () => agent.destroy(),
+  };
+}
+
+async function* none(): AsyncGenerator<Uint8Array> {}

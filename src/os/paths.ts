@@ -1,0 +1,87 @@
+/**
+ * From what a caller wrote to the one name that all processes agree on.
+ *
+ * @module
+ */
+
+import { fileSystem, paths } from "./builtin.ts";
+
+/** A path in its parts, every symbolic link followed. */
+export interface Location {
+  path: string;
+  folder: string;
+  name: string;
+}
+
+/**
+ * Makes a path absolute. A `file:` URL is a path; SQLite's URI parameters are
+ * not understood, because two spellings of one file would be two locks.
+ */
+export function toPath(path: string | URL): string {
+  if (path instanceof URL || path.startsWith("file:")) {
+    const url = new URL(path);
+    if (url.protocol !== "file:" || url.search !== "" || url.hash !== "") {
+      throw new TypeError(
+        `Cannot use "${url}" as a path: it must be a file: URL without a query`,
+      );
+    }
+    return process.getBuiltinModule("node:url").fileURLToPath(url);
+  }
+  if (path === "" || path.includes("\0")) {
+    throw new TypeError(
+      `Cannot use ${JSON.stringify(path)} as a path: it must name a file`,
+    );
+  }
+  if (isPlain(path)) return path;
+  const joined = `${process.cwd()}/${path}`;
+  return isPlain(joined) ? joined : paths().resolve(path);
+}
+
+/** The folder of a path, and its last part. */
+export function partsOf(path: string): { folder: string; name: string } {
+  if (!isPlain(path)) {
+    const { dirname, basename } = paths();
+    return { folder: dirname(path), name: basename(path) };
+  }
+  const at = path.lastIndexOf("/");
+  return { folder: path.slice(0, at) || "/", name: path.slice(at + 1) };
+}
+
+/**
+ * Whether `node:path` would leave a path as it is. It nearly always would, and
+ * loading it costs 3 ms in Deno and 0.8 in Bun.
+ */
+function isPlain(path: string): boolean {
+  return process.platform !== "win32" && PLAIN.test(path);
+}
+
+const PLAIN = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/;
+
+/**
+ * Follows every symbolic link, so that each spelling of a file is one lock.
+ * The last part may be missing, also behind a link; the folder may not.
+ *
+ * @throws The filesystem's error where the folder is missing or unreadable.
+ */
+export function locate(path: string, depth = 0): Location {
+  const fs = fileSystem();
+  try {
+    const real = fs.realpathSync.native(path);
+    return { path: real, ...partsOf(real) };
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT" || depth > 40) {
+      throw error;
+    }
+  }
+  const { folder: asked, name } = partsOf(path);
+  const folder = fs.realpathSync.native(asked);
+  const whole = isPlain(folder)
+    ? `${folder}/${name}`
+    : paths().join(folder, name);
+  const link = fs.lstatSync(whole, { throwIfNoEntry: false });
+  if (link?.isSymbolicLink()) {
+    const target = paths().resolve(folder, fs.readlinkSync(whole));
+    return locate(target, depth + 1);
+  }
+  return { path: whole, folder, name };
+}

@@ -1,0 +1,64 @@
+/**
+ * One description of a wait, run in two ways: a waiting procedure is a
+ * generator that yields how many milliseconds to sleep before it goes on.
+ *
+ * @module
+ */
+
+/** A procedure that sleeps now and then, and returns `T` in the end. */
+export type Waiting<T> = Generator<number, T, void>;
+
+/** Runs a waiting procedure to its end; the thread sleeps meanwhile. */
+export function waitSync<T>(procedure: Waiting<T>): T {
+  for (;;) {
+    const step = procedure.next();
+    if (step.done) return step.value;
+    sleepSync(step.value);
+  }
+}
+
+/**
+ * Runs a waiting procedure to its end; the event loop goes on meanwhile.
+ * Aborting ends the procedure where it sleeps, so its `finally` blocks run.
+ */
+export async function waitAsync<T>(
+  procedure: Waiting<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  try {
+    for (;;) {
+      signal?.throwIfAborted();
+      const step = procedure.next();
+      if (step.done) return step.value;
+      await sleep(step.value, signal);
+    }
+  } catch (error) {
+    procedure.return(undefined as never);
+    throw error;
+  }
+}
+
+/** Sleeps the thread. `Atomics.wait` may block it in all three runtimes. */
+export function sleepSync(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+/** Milliseconds on a clock that no one sets. */
+export function now(): number {
+  return performance.now();
+}
+
+function sleep(
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}

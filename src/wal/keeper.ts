@@ -1,0 +1,163 @@
+/**
+ * Keeps the WAL file at its limit: when to checkpoint, for how long to wait,
+ * and when to rest.
+ *
+ * `journal_size_limit` caps the file only after a reset, which overlapping
+ * readers never allow; so a checkpoint has to wait them out. Several short
+ * attempts beat one long one: SQLite waits for the read mark that was old when
+ * it looked, and readers meanwhile keep that very mark in use for ever; the
+ * next attempt looks anew (scripts/bench/wal.ts).
+ *
+ * @module
+ */
+
+import type { Connection } from "../driver/contract.ts";
+import { now } from "../os/waiting.ts";
+import { ATTEMPTS_MS, passive, truncate, walBytes } from "./checkpoint.ts";
+import { type MarkHolder, markHolders } from "./readers.ts";
+
+// Rest nine times what the attempts took: a tenth of the time at most.
+const REST = 9;
+// At so many times the limit there is no rest, unless a reader never ends.
+const URGENT = 2.5;
+// Blocked so often in a row, and it is worth a warning.
+const BLOCKED_TIMES = 3;
+
+/** What a reader that never ends does to the WAL. */
+export interface Blocked {
+  walBytes: number;
+  /** PIDs that held one read mark all the time; `null` if it cannot be told. */
+  pids: number[] | null;
+}
+
+/** Watches over the WAL of one connection. */
+export class WalKeeper {
+  readonly #path: string;
+  readonly #limit: number;
+  readonly #busyTimeout: number;
+  readonly #onBlocked: (blocked: Blocked) => void;
+  #restUntil = 0;
+  #attempt = 0;
+  #spentMs = 0;
+  // Rounds of attempts that were blocked, one after the other; who held which
+  // mark in all of them; how far checkpoints had come.
+  #blockedTimes = 0;
+  #suspects: MarkHolder[] | null = null;
+  #checkpointed = -1;
+
+  /**
+   * @param limit In bytes.
+   * @param onBlocked Called when it has been blocked for long.
+   */
+  constructor(
+    path: string,
+    limit: number,
+    busyTimeout: number,
+    onBlocked: (blocked: Blocked) => void,
+  ) {
+    this.#path = path;
+    this.#limit = limit;
+    this.#busyTimeout = busyTimeout;
+    this.#onBlocked = onBlocked;
+  }
+
+  /** After a commit that left the WAL at `bytes`: one attempt, if need be. */
+  afterCommit(connection: Connection, bytes: number): void {
+    if (bytes <= this.#limit) return;
+    // A writer at full speed fills the file again before the rest is over.
+    // While checkpoints succeed, the file's size counts for more.
+    const urgent = bytes > URGENT * this.#limit && this.#blockedTimes === 0;
+    if (urgent || now() >= this.#restUntil) this.#keep(connection);
+  }
+
+  /** At a heartbeat: the same, rested or not, for at most a tenth of it. */
+  beat(connection: Connection, heartbeatMs: number): void {
+    if (now() < this.#restUntil && heartbeatMs < REST * 20) return;
+    this.#keep(connection, heartbeatMs / (REST + 1));
+  }
+
+  /** At a heartbeat that found this connection in a transaction. */
+  beatInTransaction(): void {
+    if (walBytes(this.#path) > this.#limit) this.#blocked(0);
+  }
+
+  /** Takes up the work again after a checkpoint that somebody asked for. */
+  reset(): void {
+    this.#attempt = 0;
+    this.#spentMs = 0;
+    this.#blockedTimes = 0;
+    this.#suspects = null;
+    this.#checkpointed = -1;
+  }
+
+  #keep(connection: Connection, mostMs = Infinity): void {
+    if (walBytes(this.#path) <= this.#limit) return this.reset();
+    // Never inside somebody's transaction.
+    if (connection.inTransaction()) return;
+    if (this.#blockedTimes > 0 && this.#isStuck(connection)) {
+      return this.#blocked(0);
+    }
+    const beating = mostMs !== Infinity;
+    const patience = ATTEMPTS_MS[this.#attempt] ?? 0;
+    const start = now();
+    const { done, log, ownRead } = truncate(
+      connection,
+      Math.min(patience, mostMs),
+      this.#busyTimeout,
+    );
+    this.#spentMs += now() - start;
+    if (done) {
+      this.#restUntil = now() + REST * this.#spentMs;
+      return this.reset();
+    }
+    // A loop over rows of ours: whether it ends, the beats will tell.
+    if (ownRead) return beating ? this.#blocked(0) : undefined;
+    // Somebody else's checkpoint is under way: theirs is as good as ours.
+    if (log === -1) return;
+    this.#attempt++;
+    if (this.#attempt === ATTEMPTS_MS.length || beating) {
+      this.#blocked(this.#spentMs);
+    }
+  }
+
+  /**
+   * Whether a reader that blocked the last round still keeps the same frames
+   * back. Asked with a passive checkpoint, which makes nobody wait: with a
+   * reader that never ends, many processes would otherwise hold up the writers
+   * in turn.
+   */
+  #isStuck(connection: Connection): boolean {
+    const { done, log, checkpointed } = passive(connection);
+    if (log === -1) return false;
+    const stuck = !done && checkpointed === this.#checkpointed;
+    this.#checkpointed = checkpointed;
+    return stuck;
+  }
+
+  #blocked(spentMs: number): void {
+    this.#attempt = 0;
+    this.#spentMs = 0;
+    this.#restUntil = now() + Math.max(REST * spentMs, 100);
+    const holders = markHolders(this.#path);
+    this.#suspects = this.#blockedTimes === 0
+      ? holders
+      : both(this.#suspects, holders);
+    this.#blockedTimes++;
+    if (this.#blockedTimes !== BLOCKED_TIMES) return;
+    const pids = this.#suspects?.map((holder) => holder.pid) ?? null;
+    this.#onBlocked({
+      walBytes: walBytes(this.#path),
+      pids: pids === null ? null : [...new Set(pids)],
+    });
+  }
+}
+
+function both(
+  before: MarkHolder[] | null,
+  after: MarkHolder[] | null,
+): MarkHolder[] | null {
+  if (before === null || after === null) return null;
+  return before.filter(({ pid, mark }) =>
+    after.some((holder) => holder.pid === pid && holder.mark === mark)
+  );
+}

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { assertRefused, assertWon, scene } from "./fixtures/lock_processes.ts";
+import { missing, notRoot } from "./fixtures/machine.ts";
+import { runtimes, thisAndNext } from "./fixtures/runtimes.ts";
+
+// Nobody, on most systems; any user without rights will do.
+const NOBODY = 65534;
+const canTrace = missing(["strace", "-V"], [
+  "strace",
+  "-o",
+  "/dev/null",
+  "true",
+]);
+const canMount = notRoot() ||
+  missing(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]);
+
+test("a folder that cannot be written is blamed for its rights", {
+  skip: notRoot(),
+}, () =>
+  scene(async ({ folder, start }) => {
+    chmodSync(folder, 0o755);
+    await Promise.all(
+      runtimes().map(async (kind) => {
+        const child = await start(kind, { uid: NOBODY });
+        for (const mode of ["exclusive", "shared"]) {
+          const answer = await child.acquire(`${folder}/app`, { mode });
+          assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+          assert.match(answer.message!, /app\.lock".*rights of the folder/s);
+        }
+      }),
+    );
+    assert.deepEqual(readdirSync(folder), []);
+  }));
+
+test("a lock file that cannot be written is no exclusive lock", {
+  skip: notRoot(),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    chmodSync(folder, 0o755);
+    writeFileSync(`${target}.lock`, "", { mode: 0o644 });
+    const all = await Promise.all(
+      runtimes().map((kind) => start(kind, { uid: NOBODY })),
+    );
+    for (const child of all) {
+      const answer = await child.acquire(target);
+      assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+      assert.match(
+        answer.message!,
+        /app\.lock" must be writable for this user/,
+      );
+    }
+    // Reading is enough to share, and to keep an exclusive one out.
+    for (const child of all) {
+      assertWon(await child.acquire(target, { mode: "shared" }));
+    }
+    const owner = await start(runtimes()[0]!);
+    assertRefused(await owner.acquire(target), all.map((child) => child.pid));
+    for (const child of all) await child.ask({ do: "release" });
+    assertWon(await owner.acquire(target));
+    for (const child of all) {
+      assertRefused(await child.acquire(target), [owner.pid]);
+    }
+  }));
+
+test(
+  "a full disk costs the record, not the lock",
+  { skip: canMount },
+  () =>
+    scene(async ({ folder, start }) => {
+      const disk = `${folder}/disk`;
+      mkdirSync(disk);
+      const fill = `mount -t tmpfs -o size=64k none ${disk} && ` +
+        `cat /dev/zero > ${disk}/filler 2> /dev/null; exec "$@"`;
+      const full = ["unshare", "-m", "sh", "-c", fill, "sh"];
+      const [kind, next] = thisAndNext();
+      const holder = await start(kind, { prefix: full });
+      const inside = ["nsenter", "-t", String(holder.pid), "-m"];
+      const other = await start(next, { prefix: inside });
+      const path = `${disk}/app`;
+      for (const mode of ["exclusive", "shared"]) {
+        assertWon(await holder.acquire(path, { mode }));
+        const seen = readdirSync(`/proc/${holder.pid}/root${disk}`).sort();
+        assert.deepEqual(seen, ["app.lock", "filler"]);
+        // By the kernel's list, as there is no record.
+        assertRefused(await other.acquire(path), [holder.pid]);
+        await holder.ask({ do: "release" });
+        assertWon(await other.acquire(path));
+        await other.ask({ do: "release" });
+      }
+    }),
+);
+
+test("a filesystem without locks is blamed, not a process", {
+  skip: canTrace,
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    // Only calls on the lock file: runtimes use fcntl for other things too.
+    const trace = ["strace", "-f", "-o", "/dev/null", "-P", `${target}.lock`];
+    const prefix = [...trace, "-e", "inject=fcntl:error=ENOLCK"];
+    const child = await start(thisAndNext()[0], { prefix });
+    for (const mode of ["exclusive", "shared"]) {
+      const answer = await child.acquire(target, { mode });
+      assert.equal(answer.code, "LITELATCH_UNSUPPORTED", answer.message);
+      assert.match(answer.message!, /filesystem.* refuses the lock \(ENOLCK/s);
+    }
+    assert.deepEqual(readdirSync(folder), ["app.lock"]);
+  }));
+
+test("a holder in another PID namespace is respected, and said to be in one", {
+  skip: notRoot() || missing(["unshare", "-pf", "--mount-proc", "true"]),
+}, () =>
+  scene(async ({ target, start }) => {
+    const prefix = ["unshare", "-pf", "--kill-child", "--mount-proc"];
+    const [kind, next] = thisAndNext();
+    const outside = await start(next);
+    for (const mode of ["exclusive", "shared"]) {
+      const holder = await start(kind, { prefix });
+      assert.equal(holder.pid, 1);
+      assertWon(await holder.acquire(target, { mode, app: "inside" }));
+      const answer = await outside.acquire(target);
+      assertRefused(answer, [1]);
+      assert.match(answer.message!, /PID 1 in another PID namespace \(inside,/);
+      assert.equal(answer.holders?.[0]?.pidNamespace, "other");
+      assert.equal(answer.holders?.[0]?.alive, null);
+      await holder.kill();
+      assertWon(await outside.acquire(target, { wait: 60_000 }));
+      await outside.ask({ do: "release" });
+    }
+    // And the other way round.
+    assertWon(await outside.acquire(target));
+    const inside = await start(kind, { prefix });
+    const refused = await inside.acquire(target);
+    assertRefused(refused, [outside.pid]);
+    assert.match(refused.message!, /in another PID namespace/);
+    await outside.ask({ do: "release" });
+    assertWon(await inside.acquire(target));
+  }));
