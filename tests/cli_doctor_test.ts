@@ -15,7 +15,7 @@ import { test } from "node:test";
 import { inspect } from "../mod.ts";
 import type { Finding } from "../src/cli/findings.ts";
 import { Child, elsewhere, fixture, start } from "./fixtures/children.ts";
-import { cli, cliOn } from "./fixtures/command.ts";
+import { cli, cliAsNobody } from "./fixtures/command.ts";
 import { inFolder, withDatabase } from "./fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "./fixtures/holding.ts";
 import { runtimes, thisRuntime } from "./fixtures/runtimes.ts";
@@ -274,12 +274,8 @@ test(
     mkdirSync(sub, 0o755);
     const path = join(sub, "app.db");
     elsewhere(path, WAL);
-    const who = {
-      uid: 65534,
-      env: { HOME: "/nonexistent", DENO_DIR: join(folder, "deno") },
-    };
     const words = ["doctor", "--json", path];
-    const { stdout } = cliOn(thisRuntime(), words, who);
+    const { stdout } = cliAsNobody(thisRuntime(), words);
     const codes = JSON.parse(stdout).findings.map(({ code }: Finding) => code);
     assert.ok(codes.includes("unwritable"), stdout);
   }),

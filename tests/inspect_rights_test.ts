@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { Report } from "../mod.ts";
-import { cliOn } from "./fixtures/command.ts";
+import { cliAsNobody, cliOn } from "./fixtures/command.ts";
 import { elsewhere, otherRuntime, start } from "./fixtures/children.ts";
 import { withDatabase } from "./fixtures/folder.ts";
 import { unexplained } from "./fixtures/reasons.ts";
@@ -60,17 +59,14 @@ test(
 test(
   "another user is told who holds what, though not which files are open",
   { skip: (!LINUX || !ROOT) && "needs Linux and root" },
-  withDatabase(async (path, folder) => {
+  withDatabase(async (path) => {
     elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
     const child = start(otherRuntime(), "database_child.ts");
     await child.ask({ do: "open", path });
     await child.ask({ do: "exec", sql: "BEGIN IMMEDIATE" });
     for (const runtime of runtimes()) {
       const words = ["who", "--json", path];
-      const { stdout, stderr, code } = cliOn(runtime, words, {
-        uid: 65534,
-        env: { HOME: "/nonexistent", DENO_DIR: join(folder, "deno") },
-      });
+      const { stdout, stderr, code } = cliAsNobody(runtime, words);
       assert.equal(code, 0, `${runtime.id}: ${stderr}`);
       const report = reportOf(stdout);
       const found = report.processes?.find(({ pid }) => pid === child.pid);

@@ -5,8 +5,6 @@ import { assertRefused, assertWon, scene } from "./fixtures/lock_processes.ts";
 import { missing, notRoot } from "./fixtures/machine.ts";
 import { runtimes, thisAndNext } from "./fixtures/runtimes.ts";
 
-// Nobody, on most systems; any user without rights will do.
-const NOBODY = 65534;
 const canTrace = missing(["strace", "-V"], [
   "strace",
   "-o",
@@ -23,7 +21,7 @@ test("a folder that cannot be written is blamed for its rights", {
     chmodSync(folder, 0o755);
     await Promise.all(
       runtimes().map(async (kind) => {
-        const child = await start(kind, { uid: NOBODY });
+        const child = await start(kind, { nobody: true });
         for (const mode of ["exclusive", "shared"]) {
           const answer = await child.acquire(`${folder}/app`, { mode });
           assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
@@ -41,7 +39,7 @@ test("a lock file that cannot be written is no exclusive lock", {
     chmodSync(folder, 0o755);
     writeFileSync(`${target}.lock`, "", { mode: 0o644 });
     const all = await Promise.all(
-      runtimes().map((kind) => start(kind, { uid: NOBODY })),
+      runtimes().map((kind) => start(kind, { nobody: true })),
     );
     for (const child of all) {
       const answer = await child.acquire(target);

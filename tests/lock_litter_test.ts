@@ -93,7 +93,7 @@ test("a pile keeps nobody out who may only read the lock file", {
     for (let i = 10; i < 30; i++) {
       writeFileSync(`${target}.pid-0123456789abcd${i}`, "of another boot\n");
     }
-    const child = await start(thisRuntime(), { uid: 65534 });
+    const child = await start(thisRuntime(), { nobody: true });
     assertWon(await child.acquire(target, { mode: "shared" }));
     assert.equal(records(folder).length, 21);
   }));
