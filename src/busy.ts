@@ -77,18 +77,23 @@ export class Patience {
    * Begins an immediate transaction; the thread sleeps inside SQLite
    * meanwhile.
    *
+   * @param isHopeless Asked once, before it waits.
    * @returns Nothing, or why there is no transaction.
    */
-  begin(): GaveUp | null {
+  begin(isHopeless: () => boolean): GaveUp | null {
     let start = 0;
     for (;;) {
       try {
         this.#tryToBegin(start === 0);
         return null;
       } catch (error) {
-        if (start === 0) start = now();
+        const isFirst = start === 0;
+        if (isFirst) start = now();
         const waitedMs = now() - start;
-        if (isWorthWaiting(error) && waitedMs < this.#busyTimeout) continue;
+        if (
+          isWorthWaiting(error) && waitedMs < this.#busyTimeout &&
+          !(isFirst && isHopeless())
+        ) continue;
         this.isShort = true;
         this.restore();
         if (!isBusy(error)) throw error;

@@ -1,39 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  BusyError,
-  type Database,
-  LitelatchError,
-  open,
-  type OpenOptions,
-} from "../mod.ts";
+import { BusyError, type Database, LitelatchError, open } from "../mod.ts";
 import { otherRuntime, start } from "./fixtures/children.ts";
-import { query, withDatabase } from "./fixtures/folder.ts";
-
-/** A test with an open database that has a table `t`. */
-function withTable(
-  body: (db: Database, path: string) => void | Promise<void>,
-  options: OpenOptions = {},
-): () => Promise<void> {
-  return withDatabase(async (path) => {
-    const db = open(path, { onWarning: () => {}, ...options });
-    try {
-      db.exec("CREATE TABLE t (a UNIQUE)");
-      await body(db, path);
-    } finally {
-      db.close();
-    }
-  });
-}
-
-/** What another connection finds in the table. */
-function found(path: string): string {
-  return query(path, "SELECT coalesce(group_concat(a), '') FROM t");
-}
-
-function insert(db: Database, value: number): void {
-  db.prepare("INSERT INTO t VALUES (?)").run(value);
-}
+import { query } from "./fixtures/folder.ts";
+import { found, insert, withTable } from "./fixtures/table.ts";
 
 function timeoutOf(db: Database): unknown {
   return db.prepare("PRAGMA busy_timeout").get()?.["timeout"];

@@ -65,6 +65,11 @@ export class Lifetime implements OpenHandle {
       : null;
   }
 
+  isWriting(): boolean {
+    const { depth, reading } = this.#parts.session;
+    return depth > 0 && !reading;
+  }
+
   mustAbandon(): boolean {
     const { guard, reconnect } = this.#parts;
     // What was adopted is not closed here.

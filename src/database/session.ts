@@ -12,7 +12,7 @@ import type { Waiting } from "../os/waiting.ts";
 import { busyError } from "./blame.ts";
 
 /** Why nothing more may be run. */
-export type Stopped = "closed" | "rolled back" | "lost";
+export type Stopped = "closed" | "ended" | "lost";
 
 /** What is done around every write. */
 export interface WriteGuard {
@@ -111,7 +111,23 @@ export class Session {
     this.epoch++;
   }
 
-  /** Goes on after a rollback by SQLite, or on a new connection. */
+  /**
+   * After SQL of the caller: a COMMIT or ROLLBACK of theirs has ended the
+   * transaction, and what the body did next would be committed by itself.
+   *
+   * @throws {LitelatchError} If so.
+   */
+  noticeEnd(): void {
+    if (this.depth === 0 || this.#connection.inTransaction()) return;
+    this.stop(
+      "ended",
+      "the body has ended it with a COMMIT or ROLLBACK of its own; leave " +
+        "that to write() and read(), and throw to roll back",
+    );
+    this.require();
+  }
+
+  /** Goes on after a transaction was ended, or on a new connection. */
   resume(connection: Connection = this.#connection): void {
     if (connection !== this.#connection) {
       this.#connection = connection;
@@ -138,34 +154,45 @@ export class Session {
           `Cannot use the database "${this.path}": this handle was closed; ` +
             "open it again",
         );
-      case "rolled back":
+      case "ended":
         throw new LitelatchError(
           "LITELATCH_CLOSED",
-          `Cannot go on in this transaction on "${this.path}": SQLite rolled ` +
-            "it back after an earlier error; leave write() and start again",
+          `Cannot go on in this transaction on "${this.path}": ${this.#reason}`,
         );
     }
   }
 
-  /** Runs a statement that may write, outside of any `write`. */
+  /** Runs SQL that may write, or end the transaction that it is in. */
   guarded<T>(run: () => T): T {
-    if (this.depth > 0) return run();
-    this.lease?.require();
-    if (this.guard === null) return run();
-    this.guard.beforeWrite();
+    const inside = this.depth > 0;
+    if (!inside) {
+      this.lease?.require();
+      this.guard?.beforeWrite();
+    }
     const result = run();
-    this.guard.afterWrite();
+    if (inside) this.noticeEnd();
+    else this.guard?.afterWrite();
     return result;
   }
 
   /** Makes of a driver's error what the caller is to see. */
-  explain(error: unknown, waitedMs = this.busyTimeout): unknown {
+  explain(
+    error: unknown,
+    waitedMs = this.busyTimeout,
+    what = this.reading ? "read" : "write to",
+  ): unknown {
     // Some errors end the whole transaction (https://sqlite.org/lang_transaction.html,
     // section 3): what the body did next would be committed by itself.
     if (
       this.depth > 0 && this.#stopped === null &&
       !this.#connection.inTransaction()
-    ) this.stop("rolled back");
+    ) {
+      this.stop(
+        "ended",
+        "SQLite rolled it back after an earlier error; leave write() and " +
+          "start again",
+      );
+    }
     if (!isBusy(error)) return this.lease?.explain(error) ?? error;
     const writers = writersOf(this.path);
     const stale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
@@ -181,6 +208,6 @@ export class Session {
         { cause: error },
       );
     }
-    return busyError("write to", this.path, waitedMs, error);
+    return busyError(what, this.path, waitedMs, error);
   }
 }

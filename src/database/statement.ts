@@ -37,6 +37,7 @@ export class Statement {
   readonly #session: Session;
   readonly #sql: string;
   readonly #onlyReads: boolean;
+  readonly #mayEnd: boolean;
   #prepared: Prepared;
   #connection: Connection;
   #epoch: number;
@@ -46,6 +47,7 @@ export class Statement {
     this.#session = session;
     this.#sql = sql;
     this.#onlyReads = /^\s*select\b/i.test(sql);
+    this.#mayEnd = /^\s*(?:commit|end|rollback)\b/i.test(sql);
     session.heed(sql);
     this.#connection = session.connection;
     this.#prepared = session.connection.prepare(sql);
@@ -65,11 +67,11 @@ export class Statement {
     if (this.#epoch !== session.epoch) this.#renew();
     if (session.patience.isShort) session.settle();
     try {
-      return this.#onlyReads || session.depth > 0
+      return this.#onlyReads || (session.depth > 0 && !this.#mayEnd)
         ? this.#prepared.run(parameters)
         : session.guarded(() => this.#prepared.run(parameters));
     } catch (error) {
-      throw session.explain(error);
+      throw this.#explain(error);
     }
   }
 
@@ -89,7 +91,7 @@ export class Statement {
         ? this.#prepared.get(parameters)
         : session.guarded(() => this.#prepared.get(parameters));
     } catch (error) {
-      throw session.explain(error);
+      throw this.#explain(error);
     }
   }
 
@@ -109,7 +111,7 @@ export class Statement {
         ? this.#prepared.all(parameters)
         : session.guarded(() => this.#prepared.all(parameters));
     } catch (error) {
-      throw session.explain(error);
+      throw this.#explain(error);
     }
   }
 
@@ -133,11 +135,16 @@ export class Statement {
     try {
       yield* prepared.iterate(parameters);
     } catch (error) {
-      throw this.#session.explain(error);
+      throw this.#explain(error);
     } finally {
       this.#session.iterating--;
       prepared.finalize();
     }
+  }
+
+  #explain(error: unknown): unknown {
+    const what = this.#onlyReads ? "read" : undefined;
+    return this.#session.explain(error, undefined, what);
   }
 
   /** Prepares it anew where the connection was exchanged. */

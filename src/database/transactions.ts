@@ -6,8 +6,10 @@
  */
 
 import { beginWriteAsync, type GaveUp } from "../busy.ts";
-import { LitelatchError } from "../errors.ts";
+import { BusyError, LitelatchError } from "../errors.ts";
+import { self } from "../os/process.ts";
 import type { Waiting } from "../os/waiting.ts";
+import { handlesOn } from "./exchange.ts";
 import type { Session } from "./session.ts";
 
 type Body<D, T> = (db: D) => T;
@@ -16,7 +18,7 @@ type Body<D, T> = (db: D) => T;
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   requireWrite(session, body);
   if (session.depth > 0) return savepoint(session, () => body(db));
-  const begin = () => session.patience.begin();
+  const begin = () => session.patience.begin(() => isSelfBlocked(session));
   const gaveUp = session.lease === null ? begin() : session.lease.begin(begin);
   if (gaveUp !== null) throw failed(session, gaveUp);
   return transact(session, () => body(db));
@@ -76,7 +78,7 @@ function transact<T>(session: Session, body: () => T, name = "write"): T {
     throw seen;
   } finally {
     session.depth = 0;
-    if (session.stopped === "rolled back") session.resume();
+    if (session.stopped === "ended") session.resume();
     if (name === "write") session.lease?.leave();
   }
   if (name === "write") session.guard?.afterWrite();
@@ -123,8 +125,24 @@ function requireWrite(session: Session, body: unknown): void {
   }
 }
 
+/**
+ * Two handles of one thread: the one that writes cannot go on before the one
+ * that would wait for it.
+ */
+function isSelfBlocked(session: Session): boolean {
+  return handlesOn(session.path).some((handle) => handle.isWriting());
+}
+
 function failed(session: Session, { waitedMs, cause }: GaveUp): unknown {
-  return session.explain(cause, waitedMs);
+  if (!isSelfBlocked(session)) return session.explain(cause, waitedMs);
+  return new BusyError(
+    `Cannot write to "${session.path}" here: another handle of this thread is ` +
+      "inside write() on it, and this one cannot wait for that to end; use " +
+      "that handle, its write() can be nested",
+    waitedMs,
+    [self().pid],
+    { cause },
+  );
 }
 
 // What an async body did after its first await would run outside of the

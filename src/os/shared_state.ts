@@ -44,6 +44,8 @@ export interface HeldLock {
 export interface OpenHandle {
   /** What keeps its connection from being exchanged now. */
   obstacle(): "busy" | "adopted" | null;
+  /** Whether it is inside `write`. */
+  isWriting(): boolean;
   /** Whether closing its connection could hurt others. */
   mustAbandon(): boolean;
   /** Why it may not be written, if so; looks anew. */
