@@ -10,6 +10,7 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { manifest } from "../scripts/ship/manifest.ts";
 import { vendor } from "../scripts/vendor.ts";
 import { fixture } from "./fixtures/children.ts";
 import { inFolder } from "./fixtures/folder.ts";
@@ -132,13 +133,21 @@ test(
 );
 
 test(
-  "a TypeScript program uses the installed tarball",
+  "a TypeScript program uses the installed tarball, whose command runs",
   options,
   inFolder((folder) => {
     install(pack(folder), folder);
     const user = USER.replaceAll("SPECIFIER", "@litelatch/litelatch");
     writeFileSync(join(folder, "user.ts"), user);
     assert.equal(run([...own.command, "user.ts"], folder), "1 1\n");
+    // `deno pack` writes no "bin"; in the npm package this is `litelatch`.
+    const cli = [...own.command, join(INSTALLED, "src/cli/main.js")];
+    assert.equal(
+      run([...cli, "--version"], folder),
+      `${manifest().version}\n`,
+    );
+    const who = run([...cli, "who", "--json", "user.db"], folder);
+    assert.deepEqual(JSON.parse(who).holders, []);
   }),
 );
 
