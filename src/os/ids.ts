@@ -4,6 +4,8 @@
  * @module
  */
 
+import { now } from "./waiting.ts";
+
 /**
  * Sixteen hexadecimal digits that nobody else comes up with. They are a name
  * and no secret: whatever is called by it is created with O_EXCL.
@@ -12,7 +14,7 @@
  * start. Bun seeds Math.random() with 32 bits only, hence the clock and the PID.
  */
 export function randomId(): string {
-  const microseconds = (performance.timeOrigin + performance.now()) * 1000;
+  const microseconds = (Date.now() + now()) * 1000;
   return digits(random() ^ microseconds) +
     digits(random() ^ Math.imul(process.pid, 0x9e3779b1));
 }

@@ -43,9 +43,16 @@ export function sleepSync(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
-/** Milliseconds on a clock that no one sets. */
+/**
+ * Milliseconds on a clock that no one sets.
+ *
+ * Not `performance.now()` on Node: its first use there loads eleven modules,
+ * a twelfth of what a hook costs. Deno's `hrtime` takes twice as long.
+ */
 export function now(): number {
-  return performance.now();
+  if ("Deno" in globalThis) return performance.now();
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 function sleep(
