@@ -121,6 +121,14 @@ test(
       const wide = await start(thisRuntime());
       assertRefused(await wide.acquire(target), [one.pid, two.pid]);
       await one.kill();
+      // Who cannot look whether a PID is alive says so.
+      const three = await start(deno!, { command });
+      const doubtful = await three.acquire(target);
+      assertRefused(doubtful, [one.pid, two.pid]);
+      assert.match(doubtful.message ?? "", /Some of them may have ended/);
+      const certain = await wide.acquire(target);
+      assertRefused(certain, [two.pid]);
+      assert.doesNotMatch(certain.message ?? "", /may have ended/);
       await two.kill();
       assertWon(await wide.acquire(target));
     }),

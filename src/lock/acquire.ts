@@ -12,11 +12,11 @@ import { now, type Waiting } from "../os/waiting.ts";
 import { type Ask, claim } from "./claim.ts";
 import {
   blameFilesystem,
+  byTheKernel,
   excluders,
   lasting,
   type Sample,
   sampleKernel,
-  withStrangers,
 } from "./evidence.ts";
 import type { Lock } from "./handle.ts";
 import { countOn, hold } from "./holding.ts";
@@ -90,7 +90,7 @@ export function* acquire(
         const { samples } = outcome;
         if (samples !== undefined) blameFilesystem(what, ask, samples);
         const holders = samples === undefined
-          ? yield* withStrangers(ask, outcome.holders)
+          ? yield* byTheKernel(ask, outcome.holders)
           : outcome.holders;
         throw refusal(what, ask, holders, waited);
       }

@@ -73,10 +73,12 @@ export function lasting(samples: (Sample | null)[]): Holder[] {
 const LOOKS = 3;
 
 /**
- * Adds to the holders that left a record those that the kernel lists without
- * one: the first are who is registered, the second who holds it.
+ * Compares the holders that left a record with those that the kernel lists:
+ * the first are who is registered, the second who holds it. Strangers are
+ * added. Where there is none, a record of nobody on the list is of a dead one,
+ * though its PID alone could not prove that.
  */
-export function* withStrangers(
+export function* byTheKernel(
   ask: Ask,
   registered: Holder[],
 ): Waiting<Holder[]> {
@@ -86,17 +88,23 @@ export function* withStrangers(
     return registered;
   }
   const known = registered.map(({ pid }) => pid);
-  let unknown: Holder[] = [];
+  const listed = new Set<number>();
+  let strangers: Holder[] = [];
+  const isSeen = ({ pid, alive }: Holder) => alive !== null || listed.has(pid);
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) yield 1;
-    const found = (sampleKernel(ask)?.holders ?? []).filter(({ pid }) =>
+    const found = sampleKernel(ask)?.holders ?? [];
+    for (const { pid } of found) listed.add(pid);
+    strangers = found.filter(({ pid }) =>
       !known.includes(pid) && pid !== self().pid &&
-      (look === 0 || unknown.some((other) => other.pid === pid))
+      (look === 0 || strangers.some((other) => other.pid === pid))
     );
-    if (found.length === 0) return registered;
-    unknown = found;
+    if (strangers.length === 0 && registered.every(isSeen)) return registered;
   }
-  return [...registered, ...unknown];
+  const isWhole = listed.size > 0 && self().pidNamespace === INITIAL_NAMESPACE;
+  return strangers.length === 0 && isWhole
+    ? registered.filter(isSeen)
+    : [...registered, ...strangers];
 }
 
 // The first PID namespace of a Linux system (include/linux/proc_ns.h,

@@ -30,8 +30,13 @@ export function refusal(
     : `${what} "${path}" is locked ${mode}:\n${
       holders.map((holder) => `  ${describe(holder)}`).join("\n")
     }`;
+  // A record outlives a holder that is killed, and one of them holds for sure.
+  const doubt = holders.length > 1 &&
+      holders.some((holder) => holder.alive === null)
+    ? "\nSome of them may have ended: from here that cannot be seen."
+    : "";
   return new LockedError(
-    `${who}\n${asked(ask, waitedMs)}\n` +
+    `${who}${doubt}\n${asked(ask, waitedMs)}\n` +
       `${advice(holders)}, wait for it with { wait: ms }, or use another ` +
       `path. Do not delete ${name}.lock.`,
     holders,
