@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { assertRefused, assertWon, scene } from "./fixtures/lock_processes.ts";
-import { missing, notRoot } from "./fixtures/machine.ts";
+import { inContainer, missing, notRoot } from "./fixtures/machine.ts";
 import { runtimes, thisAndNext } from "./fixtures/runtimes.ts";
 
 const canTrace = missing(["strace", "-V"], [
@@ -91,7 +91,7 @@ test(
 );
 
 test("a filesystem without locks is blamed, not a process", {
-  skip: canTrace,
+  skip: canTrace || inContainer(),
 }, () =>
   scene(async ({ folder, target, start }) => {
     // Only calls on the lock file: runtimes use fcntl for other things too.
