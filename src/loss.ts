@@ -18,10 +18,9 @@ import { now } from "./os/waiting.ts";
 export type Loss = "wal" | "sidecar";
 
 // A look costs 2 to 4 µs, so that a tight loop of writes pays a few percent. A
-// process needs longer than the first of these to close a database and have
-// anybody hear of it.
-const FRESH_BEFORE_MS = 0.25;
-const FRESH_AFTER_MS = 1;
+// process needs longer than this to close a database and have anybody hear of
+// it.
+const FRESH_MS = 0.25;
 // Nothing is lost with the sidecar but the right to be here.
 const FRESH_SIDECAR_MS = 100;
 
@@ -36,9 +35,10 @@ export class Canary {
   readonly #sidecar: string | null;
   #inode: number | null;
   #index: number | null;
-  #lastBefore = 0;
-  #lastAfter = 0;
+  #lastLook = 0;
   #lastSidecar = 0;
+  /** The size that the last look found, until somebody asks for it. */
+  #bytes: number | null = null;
   /** Whether the kernel has listed our locks before. */
   #listed = false;
 
@@ -54,33 +54,27 @@ export class Canary {
   /** A look before a write, unless the last one is still fresh. */
   beforeWrite(): Loss | null {
     const time = now();
-    if (time - this.#lastBefore >= FRESH_BEFORE_MS) {
-      this.#lastBefore = time;
-      if (this.walLost()) return "wal";
-      if (time - this.#lastSidecar >= FRESH_SIDECAR_MS) {
-        this.#lastSidecar = time;
-        if (this.sidecarLost()) return "sidecar";
-      }
+    if (time - this.#lastLook < FRESH_MS) return null;
+    this.#lastLook = time;
+    if (this.walLost()) return "wal";
+    if (time - this.#lastSidecar >= FRESH_SIDECAR_MS) {
+      this.#lastSidecar = time;
+      if (this.sidecarLost()) return "sidecar";
     }
     return null;
   }
 
   /**
-   * A look at the WAL after a commit, unless the last one is still fresh.
+   * After a commit.
    *
-   * @returns The size of the WAL, if it was looked at and is ours.
+   * @returns The size of the WAL, if there was a look since the last commit.
    */
   afterWrite(): number | null {
-    const time = now();
-    if (time - this.#lastAfter < FRESH_AFTER_MS) return null;
-    this.#lastAfter = time;
-    const found = glance(this.#wal);
-    if (!this.#isInPlace(found?.ino ?? null)) {
-      // The next write looks, however soon it comes.
-      this.#lastBefore = -Infinity;
-      return null;
-    }
-    return found?.size ?? 0;
+    // This commit has made the WAL: nobody can have exchanged it yet.
+    if (this.#inode === null) this.walLost();
+    const bytes = this.#bytes;
+    this.#bytes = null;
+    return bytes;
   }
 
   /** A look at everything. */
@@ -91,7 +85,9 @@ export class Canary {
 
   /** Whether the path leads to another WAL than ours, or to none. */
   walLost(): boolean {
-    return !this.#isInPlace(inodeOf(this.#wal));
+    const found = glance(this.#wal);
+    this.#bytes = found?.size ?? 0;
+    return !this.#isInPlace(found?.ino ?? null);
   }
 
   /** Whether the file that carries our lock is not the one at its path. */
