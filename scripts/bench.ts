@@ -12,6 +12,7 @@ import { helpText, readArguments } from "./bench/arguments.ts";
 import { hook } from "./bench/hook.ts";
 import { importCost } from "./bench/import_cost.ts";
 import { load, markdown } from "./bench/markdown.ts";
+import { saturated } from "./bench/saturated.ts";
 import type { Section } from "./bench/section.ts";
 import { get, write } from "./bench/steps.ts";
 import { waiting } from "./bench/waiting.ts";
@@ -20,6 +21,7 @@ import { endAll } from "./test/child.ts";
 
 const SECTIONS: readonly Section[] = [
   waiting,
+  saturated,
   write,
   get,
   hook,
