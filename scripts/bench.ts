@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { helpText, readArguments } from "./bench/arguments.ts";
 import { hook } from "./bench/hook.ts";
 import { importCost } from "./bench/import_cost.ts";
+import { locking } from "./bench/locking.ts";
 import { load, markdown } from "./bench/markdown.ts";
 import { saturated } from "./bench/saturated.ts";
 import type { Section } from "./bench/section.ts";
@@ -25,6 +26,7 @@ const SECTIONS: readonly Section[] = [
   write,
   get,
   hook,
+  locking,
   importCost,
 ];
 const RESULTS = fileURLToPath(new URL("bench/results/", import.meta.url));

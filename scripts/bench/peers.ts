@@ -45,3 +45,17 @@ export function buildPeers(folder: string): Missing {
   }
   return missing;
 }
+
+/** The packages that lock a file. */
+export const LOCKERS = [
+  "proper-lockfile",
+  "lockfile",
+  "cross-process-lock",
+  "fs-ext",
+  "os-lock",
+] as const;
+
+/** For people: `"lockfile 1.0.4"`. */
+export function versionsOf(names: readonly (keyof typeof PEERS)[]): string[] {
+  return names.map((name) => `${name} ${PEERS[name]}`);
+}
