@@ -16,7 +16,9 @@ import { load, markdown } from "./bench/markdown.ts";
 import { saturated } from "./bench/saturated.ts";
 import type { Section } from "./bench/section.ts";
 import { get, write } from "./bench/steps.ts";
+import { takeover } from "./bench/takeover.ts";
 import { waiting } from "./bench/waiting.ts";
+import { winners } from "./bench/winners.ts";
 import { pinnedRuntime } from "./runtimes.ts";
 import { endAll } from "./test/child.ts";
 
@@ -27,6 +29,8 @@ const SECTIONS: readonly Section[] = [
   get,
   hook,
   locking,
+  takeover,
+  winners,
   importCost,
 ];
 const RESULTS = fileURLToPath(new URL("bench/results/", import.meta.url));

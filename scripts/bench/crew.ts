@@ -52,11 +52,12 @@ export async function runCrew(
     }
     writeFileSync(`${go}.new`, String(Date.now() + NOTICE_MS));
     renameSync(`${go}.new`, go);
-    const codes = await Promise.all(crew.map(({ ended }) => ended));
-    const wrong = codes.findIndex((code) => code !== 0);
-    if (wrong !== -1) {
-      const { command } = members[wrong]!;
-      throw new Error(`${command.join(" ")} ended with code ${codes[wrong]}`);
+    await Promise.all(crew.map(({ ended }) => ended));
+    // A program may end itself by a signal, but only after its report.
+    const silent = crew.findIndex(({ result }) => !existsSync(result));
+    if (silent !== -1) {
+      const { command } = members[silent]!;
+      throw new Error(`${command.join(" ")} ended without a report`);
     }
     return crew.map(({ result }) => JSON.parse(readFileSync(result, "utf8")));
   } finally {
@@ -71,17 +72,17 @@ export function pause(milliseconds: number): Promise<void> {
 
 function start(
   command: readonly string[],
-): { child: ChildProcess; ended: Promise<number | null> } {
+): { child: ChildProcess; ended: Promise<void> } {
   const [program = "", ...args] = command;
   const child = spawn(program, args, {
     stdio: ["ignore", "ignore", "inherit"],
   });
   alive.add(child);
-  const ended = new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<void>((resolve, reject) => {
     child.on("error", reject);
-    child.on("exit", (code) => {
+    child.on("exit", () => {
       alive.delete(child);
-      resolve(code);
+      resolve();
     });
   });
   return { child, ended };

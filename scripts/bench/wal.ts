@@ -12,7 +12,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { open } from "../../mod.ts";
 import { pinnedRuntime, type Runtime } from "../runtimes.ts";
-import { Program } from "./wal_program.ts";
+import { Program } from "./program.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/wal.ts", import.meta.url));
 const MIB = 1024 * 1024;

@@ -25,6 +25,8 @@ export type Release = () => void | Promise<void>;
 export interface Locker {
   /** `null` where somebody else has it. */
   attempt(path: string): Release | null | Promise<Release | null>;
+  /** The same where there is a quicker way that is less safe. */
+  quickly?(path: string): Release | null;
   /** As long as it takes. */
   wait(path: string): Release | Promise<Release>;
 }
@@ -74,19 +76,23 @@ const MAKERS: Record<LockerName, (load: (name: string) => unknown) => Locker> =
       };
       const lockPath = (path: string) => `${path}.lock`;
       const release = (path: string) => () => own.unlockSync(lockPath(path));
+      const wait = (path: string, milliseconds: number) =>
+        new Promise<Release>((resolve, reject) => {
+          const how = { stale: STALE_MS, wait: milliseconds, pollPeriod: 1 };
+          own.lock(lockPath(path), how, (error) => {
+            if (error) reject(error);
+            else resolve(release(path));
+          });
+        });
       return {
-        attempt: (path) =>
+        // lockSync() leaves out what lock() does against two that both find
+        // a lock stale.
+        attempt: (path) => wait(path, 0).catch(() => null),
+        wait: (path) => wait(path, 60_000),
+        quickly: (path) =>
           orNull(Error, () => {
             own.lockSync(lockPath(path), { stale: STALE_MS });
             return release(path);
-          }),
-        wait: (path) =>
-          new Promise((resolve, reject) => {
-            const options = { stale: STALE_MS, wait: 60_000, pollPeriod: 1 };
-            own.lock(lockPath(path), options, (error) => {
-              if (error) reject(error);
-              else resolve(release(path));
-            });
           }),
       };
     },

@@ -24,7 +24,7 @@ function takeOf(name: string): Take {
   if (name === "bare") return bareLock(peers);
   if (name !== "sqlite") {
     const locker = lockerOf(name as LockerName, peers);
-    return (path) => locker.attempt(path);
+    return (path) => locker.quickly?.(path) ?? locker.attempt(path);
   }
   return (path) => {
     const raw = connectRaw(`${path}.sqlite`);
