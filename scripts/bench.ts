@@ -18,6 +18,7 @@ import type { Section } from "./bench/section.ts";
 import { get, write } from "./bench/steps.ts";
 import { takeover } from "./bench/takeover.ts";
 import { waiting } from "./bench/waiting.ts";
+import { wal } from "./bench/wal.ts";
 import { winners } from "./bench/winners.ts";
 import { pinnedRuntime } from "./runtimes.ts";
 import { endAll } from "./test/child.ts";
@@ -31,6 +32,7 @@ const SECTIONS: readonly Section[] = [
   locking,
   takeover,
   winners,
+  wal,
   importCost,
 ];
 const RESULTS = fileURLToPath(new URL("bench/results/", import.meta.url));
