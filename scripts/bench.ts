@@ -12,7 +12,7 @@ import { helpText, readArguments } from "./bench/arguments.ts";
 import { hook } from "./bench/hook.ts";
 import { importCost } from "./bench/import_cost.ts";
 import { locking } from "./bench/locking.ts";
-import { load, markdown } from "./bench/markdown.ts";
+import { load, markdown, versions } from "./bench/markdown.ts";
 import { saturated } from "./bench/saturated.ts";
 import type { Section } from "./bench/section.ts";
 import { get, write } from "./bench/steps.ts";
@@ -53,6 +53,7 @@ async function main(): Promise<void> {
   if (wishes.help) return console.log(helpText(SECTIONS));
   const runtimes = wishes.runtimes.map(pinnedRuntime);
   const { scale } = wishes;
+  const labels = await versions(runtimes);
   const begin = performance.now();
   for (const section of wishes.sections) {
     const start = performance.now();
@@ -60,7 +61,7 @@ async function main(): Promise<void> {
     const report = await section.run({ runtimes, scale, progress });
     progress("");
     const seconds = (performance.now() - start) / 1000;
-    const how = { runtimes, scale, loadBefore, seconds };
+    const how = { runtimes: labels, scale, loadBefore, seconds };
     console.log(markdown(section, report, how, null));
     if (!wishes.save) continue;
     mkdirSync(RESULTS, { recursive: true });

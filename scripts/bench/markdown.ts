@@ -7,12 +7,15 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes.ts";
+import { runChild } from "../test/child.ts";
 import type { Report, Section } from "./section.ts";
 
 /** What a run knows beside its figures. */
 export interface Circumstances {
-  readonly runtimes: readonly Runtime[];
+  /** The runtimes for people, see {@linkcode versions}. */
+  readonly runtimes: readonly string[];
   /** The load average before the section began, see {@linkcode load}. */
   readonly loadBefore: string;
   readonly seconds: number;
@@ -48,6 +51,18 @@ export function load(): string {
   }
 }
 
+const ASK = fileURLToPath(
+  new URL("programs/sqlite_version.ts", import.meta.url),
+);
+
+/** Each runtime and its SQLite: `"Bun 1.4.5 (SQLite 3.53.0)"`. */
+export function versions(runtimes: readonly Runtime[]): Promise<string[]> {
+  return Promise.all(runtimes.map(async ({ label, command }) => {
+    const { output } = await runChild([...command, ASK], 60_000);
+    return `${label} (SQLite ${/^[\d.]+$/m.exec(output)?.[0] ?? "unknown"})`;
+  }));
+}
+
 function table({ head, rows }: Report): string {
   const lines = [
     [...head, "target"],
@@ -67,10 +82,6 @@ function machine(
 ): string {
   const [cpu] = cpus();
   const gigabytes = Math.round(totalmem() / 2 ** 30);
-  const versions = [
-    ...runtimes.map(({ label }) => label),
-    ...report.versions ?? [],
-  ];
   const length = scale === 1 ? "" : ` --scale=${scale}`;
   return `Measured by \`deno task bench ${name}${length}\` within ${
     Math.round(seconds)
@@ -78,6 +89,6 @@ function machine(
     cpu?.model.trim() ?? "unknown CPU"
   }, ${cpus().length} cores, ${gigabytes} GiB, ${process.platform} ${release()}, ` +
     `load average ${loadBefore} before and ${load()} after; ${
-      versions.join(", ")
+      [...runtimes, ...report.versions ?? []].join(", ")
     }.`;
 }

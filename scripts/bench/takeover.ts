@@ -22,7 +22,7 @@ import { type Bench, roundsOf, type Row, type Section } from "./section.ts";
 const PROGRAM = fileURLToPath(
   new URL("programs/contender.ts", import.meta.url),
 );
-const ROUNDS = 25;
+const ROUNDS = 20;
 const MOST_MS = 5;
 
 /** The kernel tells these that a holder is gone; the others wait for a time. */

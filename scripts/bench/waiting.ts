@@ -23,7 +23,7 @@ import { runWriters, type Write, type Writer } from "./writers.ts";
 const PROCESSES = 8;
 const PER_SECOND = 200;
 const HOLD_MS = 2;
-const SECONDS = 10;
+const SECONDS = 8;
 const SEEDS = 5;
 const WAYS: Writer[] = ["litelatch", "raw", "better-sqlite3", "backoff"];
 

@@ -19,7 +19,7 @@ import { type Bench, roundsOf, type Row, type Section } from "./section.ts";
 const PROGRAM = fileURLToPath(new URL("programs/racer.ts", import.meta.url));
 const CONTENDERS = 8;
 const ROUNDS = 100;
-const EVERY_MS = 30;
+const EVERY_MS = 20;
 /** A little more than `STALE_MS`. */
 const STALE_WAIT_MS = 2_300;
 
