@@ -31,7 +31,9 @@ export class Program {
 
   /** Its PID. */
   get pid(): number {
-    return this.#child.pid ?? -1;
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error("A program did not start");
+    return pid;
   }
 
   /** Says one line. */
@@ -42,12 +44,17 @@ export class Program {
   /** Waits for its next line. */
   async line(): Promise<string> {
     const line = await this.#next();
-    if (line === null) throw new Error(`PID ${this.pid} ended too early`);
+    if (line === null) throw new Error("A program ended too early");
     return line;
   }
 
-  /** Ends it. */
+  /** Ends it at once. */
   kill(): void {
-    this.#child.kill("SIGKILL");
+    const { pid, exitCode, signalCode } = this.#child;
+    // Its number may be somebody else's by now.
+    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    // Deno's own kill() closes its stdin first, and it may end in an orderly
+    // way before the signal comes.
+    process.kill(pid, "SIGKILL");
   }
 }
