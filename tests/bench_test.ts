@@ -116,6 +116,14 @@ test("a plot is whole, says its unit, and keeps within its page", () => {
     for (const place of places) {
       assert.ok(place >= 0 && place <= Math.max(760, height), String(place));
     }
+    const axis = [...svg.matchAll(/class="rule"/g)].length;
+    assert.ok(axis >= 3, "an axis has ticks");
+    // Beyond the last tick is the room for numbers and labels.
+    const ticks = [...svg.matchAll(/x1="(\d[\d.]*)" [^>]*class="rule"/g)];
+    const end = Math.max(...ticks.map(([, x]) => Number(x)));
+    for (const [, x] of svg.matchAll(/cx="([^"]*)"/g)) {
+      assert.ok(Number(x) <= end, `${x} is beyond ${end}`);
+    }
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
   }
 });
