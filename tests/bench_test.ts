@@ -79,7 +79,7 @@ test("fairness is one for equals, and a part for one who has all", () => {
 });
 
 test("a plot is whole, says its unit, and keeps within its page", () => {
-  const values = [0.5, 2, 8, 2000];
+  const values = [0.5, 2, 8, 2100];
   const plots = [
     tailPlot({
       title: "A & B <1>",
@@ -121,7 +121,9 @@ test("a plot is whole, says its unit, and keeps within its page", () => {
     // Beyond the last tick is the room for numbers and labels.
     const ticks = [...svg.matchAll(/x1="(\d[\d.]*)" [^>]*class="rule"/g)];
     const end = Math.max(...ticks.map(([, x]) => Number(x)));
-    for (const [, x] of svg.matchAll(/cx="([^"]*)"/g)) {
+    for (
+      const [, x] of svg.matchAll(/x2="([\d.]+)" y2="[\d.]+" class="range/g)
+    ) {
       assert.ok(Number(x) <= end, `${x} is beyond ${end}`);
     }
     assert.doesNotMatch(svg, /NaN|Infinity|undefined/);
