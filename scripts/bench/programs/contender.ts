@@ -1,6 +1,6 @@
 /**
- * Waits for a lock, and says at which moment it had it; then holds it until it
- * is killed.
+ * Asks for a lock when it is told to, and says at which moment it had it; then
+ * holds it until it is killed.
  *
  * Arguments: the folder with the npm packages, the locker, the path.
  *
@@ -18,10 +18,9 @@ let held: Release | undefined;
 
 const locker = lockerOf(name as LockerName, peers);
 clock();
-console.log("waits");
-// Only after the word is out: some of these wait with the whole thread.
-setTimeout(async () => {
+process.stdin.once("data", async () => {
   held = await locker.wait(path);
   console.log(String(clock()));
-}, 1);
+});
 setInterval(() => held, 60_000);
+console.log("ready");

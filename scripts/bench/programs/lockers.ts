@@ -16,7 +16,11 @@ export type LockerName =
   | "lockfile"
   | "cross-process-lock"
   | "fs-ext"
-  | "os-lock";
+  | "os-lock"
+  | "kernel";
+
+// SHARED_FIRST and SHARED_SIZE, https://sqlite.org/lockingv3.html.
+const SHARED = { start: 0x40000002, length: 510 };
 
 /** Lets a lock go. */
 export type Release = () => void | Promise<void>;
@@ -147,6 +151,22 @@ const MAKERS: Record<LockerName, (load: (name: string) => unknown) => Locker> =
       return {
         attempt: (path) => with_(path, true).catch(() => null),
         wait: (path) => with_(path, false),
+      };
+    },
+
+    // Waits inside the kernel for the bytes that litelatch's holder has locked.
+    kernel(load) {
+      const { lock } = load("os-lock") as {
+        lock(f: number, at: number, length: number, how: object): Promise<void>;
+      };
+      const { start, length } = SHARED;
+      return {
+        attempt: () => null,
+        async wait(path) {
+          const file = fs.openSync(`${path}.lock`, "a+");
+          await lock(file, start, length, { exclusive: true });
+          return () => fs.closeSync(file);
+        },
       };
     },
   };
