@@ -55,8 +55,10 @@ ${
     ).join("\n")
   }
 
-All of them take about ${Math.ceil(minutes)} minutes on two cores. Other work on
-the machine makes the figures worse; each table states the load.
+All of them take about ${
+    Math.ceil(minutes)
+  } minutes on two idle cores. Other work on the
+machine makes the figures worse, and each table states the load.
 
 Options:
   --runtime=<ids>  only on these, split by commas: ${RUNTIMES.join(", ")}

@@ -83,7 +83,7 @@ export const hook: Section = {
     "`statSync`: what any module that looks at a file must cost. Deno runs " +
     "with leave to read and write one folder, as a hook should",
   target: "at most 1.25 × the CPU time",
-  seconds: 60,
+  seconds: 35,
   async run(bench) {
     const folder = mkdtempSync(join(tmpdir(), "litelatch-bench-"));
     try {

@@ -28,7 +28,7 @@ export const importCost: Section = {
     "hundred modules, and as the one vendored file, which is what the npm " +
     "package loads. Runs in turn",
   target: "less than 5 ms on each runtime",
-  seconds: 60,
+  seconds: 40,
   async run(bench) {
     const folder = mkdtempSync(join(tmpdir(), "litelatch-import-"));
     try {

@@ -34,7 +34,7 @@ export const locking: Section = {
     "pidfile. The npm packages run on Node, by their synchronous functions " +
     "where they have some",
   target: "litelatch at most 4 × the bare system calls",
-  seconds: 45,
+  seconds: 35,
   async run(bench) {
     const peers = peerFolder();
     const missing = buildPeers(peers);

@@ -60,7 +60,7 @@ export const saturated: Section = {
     "and backoff are those of the section `waiting`",
   target: "at least 0.9 × the throughput of raw, the longest wait at most a " +
     "third of raw's, Jain's index at least 0.98",
-  seconds: 150,
+  seconds: 135,
   async run(bench) {
     const rows: Row[] = [];
     const dots: Dot[] = [];

@@ -26,7 +26,7 @@ export const write: Section = {
     "BEGIN IMMEDIATE, INSERT and COMMIT of the runtime's driver with the same " +
     "settings; rounds of 100 in turn, ratios of neighbours",
   target: "at most 1.15 × the time",
-  seconds: 40,
+  seconds: 35,
   run: (bench) => compare(bench, write, 200, 1.15),
 };
 
@@ -36,7 +36,7 @@ export const get: Section = {
   method: "`db.prepare(select).get(id)` against `get(id)` of the driver's " +
     "prepared statement; rounds of 1000 in turn, ratios of neighbours",
   target: "at most 1.10 × the time",
-  seconds: 40,
+  seconds: 25,
   run: (bench) => compare(bench, get, 100, 1.10),
 };
 

@@ -23,7 +23,7 @@ import { type Bench, roundsOf, type Row, type Section } from "./section.ts";
 const PROGRAM = fileURLToPath(
   new URL("programs/contender.ts", import.meta.url),
 );
-const ROUNDS = 20;
+const ROUNDS = 15;
 const MOST_MS = 5;
 
 /** The kernel tells these that a holder is gone; the others wait for a time. */
@@ -56,7 +56,7 @@ export const takeover: Section = {
     "fcntl(2) for the very bytes that it has locked. The kernel takes a dead " +
     "process's memory apart before it lets its locks go",
   target: "litelatch under 5 ms at the median",
-  seconds: 100,
+  seconds: 120,
   async run(bench) {
     const peers = peerFolder();
     const missing = buildPeers(peers);

@@ -59,7 +59,7 @@ export const waiting: Section = {
   target:
     "p99 at most 2 × the ideal's, the longest at most a third of raw's, " +
     "Jain's index at least 0.98",
-  seconds: 270,
+  seconds: 200,
   async run(bench) {
     const runs = await measure(bench);
     return {

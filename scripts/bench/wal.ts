@@ -40,7 +40,7 @@ export const wal: Section = {
     "short readers: peak at most 3.5 ×, rest at most 1 ×, longest write " +
     "under 200 ms; a pinned reader: one warning, which names its PID, and rest " +
     "at most 1 ×; five writers: no error, no write longer than 300 ms",
-  seconds: 150,
+  seconds: 120,
   async run(bench) {
     const seen = await measure(bench);
     const rows: Row[] = [];

@@ -43,7 +43,7 @@ export const winners: Section = {
     "being told that 2 s are enough. litelatch on mixed runtimes, the others " +
     "on Node",
   target: "litelatch: one winner in every round",
-  seconds: 100,
+  seconds: 80,
   async run(bench) {
     const peers = peerFolder();
     const missing = buildPeers(peers);
