@@ -1,81 +1,41 @@
 /**
- * Measures what litelatch costs: `deno task bench`.
+ * Measures what litelatch costs and what it is worth: `deno task bench`.
  *
  * @module
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { helpText, readArguments } from "./bench/arguments.ts";
 import { hook } from "./bench/hook.ts";
 import { importCost } from "./bench/import_cost.ts";
-import type { Report, Section } from "./bench/section.ts";
-import { get, lock, write } from "./bench/steps.ts";
+import { locking } from "./bench/locking.ts";
+import { load, markdown, versions } from "./bench/markdown.ts";
+import { saturated } from "./bench/saturated.ts";
+import type { Section } from "./bench/section.ts";
+import { get, write } from "./bench/steps.ts";
+import { takeover } from "./bench/takeover.ts";
 import { waiting } from "./bench/waiting.ts";
-import { pinnedRuntime, PINS, type Runtime } from "./runtimes.ts";
+import { wal } from "./bench/wal.ts";
+import { winners } from "./bench/winners.ts";
+import { pinnedRuntime } from "./runtimes.ts";
+import { endAll } from "./test/child.ts";
 
 const SECTIONS: readonly Section[] = [
+  waiting,
+  saturated,
   write,
   get,
-  waiting,
   hook,
-  lock,
+  locking,
+  takeover,
+  winners,
+  wal,
   importCost,
 ];
 const RESULTS = fileURLToPath(new URL("bench/results/", import.meta.url));
-
-const HELP = `Usage: deno task bench [options] [section …]
-
-Measures, and compares within the same run, on every runtime:
-${
-  SECTIONS.map((s) => `  ${s.name.padEnd(9)}${s.title}: ${s.target}`).join("\n")
-}
-
-Options:
-  --runtime=<ids>  only on these, split by commas: ${
-  PINS.map((pin) => pin.id).join(", ")
-}
-  --scale=<n>      length of the run, default 1; 0.1 only tries it
-  --save           write the tables to scripts/bench/results/
-  --help           print this`;
-
-interface Wishes {
-  sections: Section[];
-  runtimes: string[];
-  scale: number;
-  save: boolean;
-  help: boolean;
-}
-
-function readArguments(args: readonly string[]): Wishes {
-  const wishes: Wishes = {
-    sections: [],
-    runtimes: PINS.map((pin) => pin.id),
-    scale: 1,
-    save: false,
-    help: false,
-  };
-  for (const arg of args) {
-    const [option = "", value = ""] = arg.split("=", 2);
-    const section = SECTIONS.find((section) => section.name === arg);
-    if (section !== undefined) wishes.sections.push(section);
-    else if (arg === "--help" || arg === "-h") wishes.help = true;
-    else if (arg === "--save") wishes.save = true;
-    else if (option === "--scale" && Number(value) > 0) {
-      wishes.scale = Number(value);
-    } else if (option === "--runtime") wishes.runtimes = value.split(",");
-    else {
-      throw new Error(
-        "Cannot read the command line: it must be a section (" +
-          SECTIONS.map((section) => section.name).join(", ") +
-          `), --runtime=<ids>, --scale=<n> or --save, got "${arg}"`,
-      );
-    }
-  }
-  if (wishes.sections.length === 0) wishes.sections = [...SECTIONS];
-  return wishes;
-}
 
 /** A line that the next one takes the place of; a few lines where piped. */
 function progress(text: string): void {
@@ -88,58 +48,39 @@ function progress(text: string): void {
 
 let lastLine = -Infinity;
 
-function table({ head, rows }: Report): string {
-  const lines = [
-    [...head, "target"],
-    head.map(() => "---").concat("---"),
-    ...rows.map(({ cells, reached }) => [
-      ...cells,
-      reached === null ? "" : reached ? "reached" : "**missed**",
-    ]),
-  ];
-  return lines.map((line) => `| ${line.join(" | ")} |`).join("\n");
-}
-
-function machine(runtimes: readonly Runtime[]): string {
-  const [cpu] = cpus();
-  const gigabytes = Math.round(totalmem() / 2 ** 30);
-  return `Measured on ${new Date().toISOString().slice(0, 10)}, ${
-    cpu?.model.trim() ?? "unknown CPU"
-  }, ${cpus().length} cores, ${gigabytes} GiB, ${process.platform} ${release()}${load()}; ${
-    runtimes.map((runtime) => runtime.label).join(", ")
-  }.`;
-}
-
-/** What else the machine had to do, where the system tells. */
-function load(): string {
-  try {
-    const [minute] = readFileSync("/proc/loadavg", "utf8").split(" ");
-    return `, load average ${minute} at the end`;
-  } catch {
-    return "";
-  }
-}
-
 async function main(): Promise<void> {
-  const wishes = readArguments(process.argv.slice(2));
-  if (wishes.help) return console.log(HELP);
+  const wishes = readArguments(process.argv.slice(2), SECTIONS);
+  if (wishes.help) return console.log(helpText(SECTIONS));
   const runtimes = wishes.runtimes.map(pinnedRuntime);
+  const { scale } = wishes;
+  const labels = await versions(runtimes);
+  const begin = performance.now();
   for (const section of wishes.sections) {
-    const report = await section.run({
-      runtimes,
-      scale: wishes.scale,
-      progress,
-    });
+    const start = performance.now();
+    const loadBefore = load();
+    const report = await section.run({ runtimes, scale, progress });
     progress("");
-    const text = `# ${section.title}\n\n${section.method}.\n\n` +
-      `Target: ${section.target}.\n\n${table(report)}\n\n${
-        machine(runtimes)
-      }\n`;
-    console.log(text);
+    const seconds = (performance.now() - start) / 1000;
+    const how = { runtimes: labels, scale, loadBefore, seconds };
+    console.log(markdown(section, report, how, null));
     if (!wishes.save) continue;
     mkdirSync(RESULTS, { recursive: true });
-    writeFileSync(`${RESULTS}${section.name}.md`, text);
+    const plot = `${section.name}.svg`;
+    writeFileSync(join(RESULTS, plot), report.plot);
+    writeFileSync(
+      join(RESULTS, `${section.name}.md`),
+      markdown(section, report, how, plot),
+    );
   }
+  const minutes = (performance.now() - begin) / 60_000;
+  console.error(`All of it took ${minutes.toFixed(1)} minutes.`);
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    endAll();
+    process.exit(130);
+  });
 }
 
 try {

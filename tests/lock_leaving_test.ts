@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { Company } from "./fixtures/lock_company.ts";
-import { assertWon, fixture } from "./fixtures/lock_processes.ts";
+import { assertWon, fixture, scene } from "./fixtures/lock_processes.ts";
 import { missing } from "./fixtures/machine.ts";
 import {
   runtimes,
@@ -128,4 +129,23 @@ test("a signal that was ignored before is still ignored", {
     const left = await leave(ignoring, path, "wait for stdin", "SIGHUP");
     const lines = ["ready", "survived"];
     assert.deepEqual(left, { code: 0, signal: null, lines }, kind.label);
+  }));
+
+test("only the first lock of a process asks for its ignored signals", {
+  skip: missing(["strace", "-V"], ["strace", "-o", "/dev/null", "true"]),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    const log = join(folder, "trace");
+    const status = "/proc/self/status";
+    const prefix = ["strace", "-f", "-o", log, "-P", status, "-e", "openat"];
+    const child = await start(thisRuntime(), { prefix });
+    const looks = async () => {
+      assertWon(await child.acquire(target));
+      assertWon(await child.ask({ do: "release" }));
+      return readFileSync(log, "utf8").split("\n")
+        .filter((line) => line.includes(status)).length;
+    };
+    const first = await looks();
+    assert.ok(first > 0, "the trace shows nothing");
+    assert.equal(await looks(), first);
   }));

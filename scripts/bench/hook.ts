@@ -14,6 +14,7 @@ import { bundle } from "../bundle.ts";
 import { pinnedRuntime, type Runtime } from "../runtimes.ts";
 import { runChild } from "../test/child.ts";
 import { median, quantile, spread } from "./figures.ts";
+import { type Dot, dot, dotPlot } from "./plot/dots.ts";
 import type { Bench, Report, Row, Section } from "./section.ts";
 
 const SPAWNER = fileURLToPath(new URL("programs/spawner.ts", import.meta.url));
@@ -82,6 +83,7 @@ export const hook: Section = {
     "`statSync`: what any module that looks at a file must cost. Deno runs " +
     "with leave to read and write one folder, as a hook should",
   target: "at most 1.25 × the CPU time",
+  seconds: 35,
   async run(bench) {
     const folder = mkdtempSync(join(tmpdir(), "litelatch-bench-"));
     try {
@@ -98,6 +100,7 @@ export const hook: Section = {
 
 async function measure(bench: Bench, folder: string): Promise<Report> {
   const rows: Row[] = [];
+  const dots: Dot[] = [];
   for (const runtime of bench.runtimes) {
     const path = join(folder, `${runtime.id}.db`);
     const program = (name: string) => [
@@ -131,6 +134,11 @@ async function measure(bench: Bench, folder: string): Promise<Report> {
       ],
       reached: ratio <= MOST,
     });
+    dots.push(
+      dot("empty program", "limit", of("empty"), runtime.label),
+      dot("by hand", "raw", byHand, runtime.label),
+      dot("litelatch", "litelatch", litelatch, runtime.label),
+    );
   }
   return {
     head: [
@@ -143,6 +151,11 @@ async function measure(bench: Bench, folder: string): Promise<Report> {
       "ratio of the quietest tenths",
     ],
     rows,
+    plot: dotPlot({
+      title: hook.title,
+      axis: "CPU time of the process, ms: median and middle half",
+      dots,
+    }),
   };
 }
 

@@ -25,6 +25,12 @@ export interface Row {
 export interface Report {
   readonly head: readonly string[];
   readonly rows: readonly Row[];
+  /** The same as a picture: the text of an SVG file. */
+  readonly plot: string;
+  /** What has to be said about single rows, a sentence each. */
+  readonly notes?: readonly string[];
+  /** What else was measured than the runtimes: `"lockfile 1.0.4"`. */
+  readonly versions?: readonly string[];
 }
 
 /** One figure that is to be reached. */
@@ -34,5 +40,12 @@ export interface Section {
   /** What is compared with what, and how. */
   readonly method: string;
   readonly target: string;
+  /** About how long it takes at scale 1, on two cores. */
+  readonly seconds: number;
   run(bench: Bench): Promise<Report>;
+}
+
+/** How many rounds make a run of this scale. */
+export function roundsOf(usual: number, scale: number, least = 2): number {
+  return Math.max(least, Math.round(usual * scale));
 }

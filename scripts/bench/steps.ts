@@ -1,5 +1,5 @@
 /**
- * The sections `write`, `get` and `lock`: small steps within one process.
+ * The sections `write` and `get`: small steps within one process.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { runChild } from "../test/child.ts";
 import { median, spread } from "./figures.ts";
+import { type Dot, dot, dotPlot } from "./plot/dots.ts";
 import type { Bench, Report, Row, Section } from "./section.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/steps.ts", import.meta.url));
@@ -25,7 +26,8 @@ export const write: Section = {
     "BEGIN IMMEDIATE, INSERT and COMMIT of the runtime's driver with the same " +
     "settings; rounds of 100 in turn, ratios of neighbours",
   target: "at most 1.15 × the time",
-  run: (bench) => compare(bench, "write", 200, 1.15),
+  seconds: 35,
+  run: (bench) => compare(bench, write, 200, 1.15),
 };
 
 export const get: Section = {
@@ -34,42 +36,20 @@ export const get: Section = {
   method: "`db.prepare(select).get(id)` against `get(id)` of the driver's " +
     "prepared statement; rounds of 1000 in turn, ratios of neighbours",
   target: "at most 1.10 × the time",
-  run: (bench) => compare(bench, "get", 100, 1.10),
-};
-
-export const lock: Section = {
-  name: "lock",
-  title: "Exclusive lock, taken and released",
-  method: "`acquireLock(folder).release()`, and for comparison the bare " +
-    "kernel lock of the driver (open, BEGIN EXCLUSIVE, ROLLBACK, close), in turn",
-  target: "under 400 µs at the median",
-  async run(bench) {
-    const rows: Row[] = [];
-    for (
-      const [label, { byHand, litelatch }] of await measure(bench, "lock", 1000)
-    ) {
-      rows.push({
-        cells: [label, spread(byHand, 0), spread(litelatch, 0)],
-        reached: median(litelatch) < 400,
-      });
-    }
-    return { head: ["runtime", "kernel lock, µs", "litelatch, µs"], rows };
-  },
+  seconds: 25,
+  run: (bench) => compare(bench, get, 100, 1.10),
 };
 
 async function compare(
   bench: Bench,
-  section: string,
+  { name, title }: Section,
   rounds: number,
   most: number,
 ): Promise<Report> {
   const rows: Row[] = [];
+  const dots: Dot[] = [];
   for (
-    const [label, { byHand, litelatch }] of await measure(
-      bench,
-      section,
-      rounds,
-    )
+    const [label, { byHand, litelatch }] of await measure(bench, name, rounds)
   ) {
     const ratios = litelatch.map((time, i) => time / byHand[i]!);
     rows.push({
@@ -81,8 +61,20 @@ async function compare(
       ],
       reached: median(ratios) <= most,
     });
+    dots.push(
+      dot("by hand", "raw", byHand, label),
+      dot("litelatch", "litelatch", litelatch, label),
+    );
   }
-  return { head: ["runtime", "by hand, µs", "litelatch, µs", "ratio"], rows };
+  return {
+    head: ["runtime", "by hand, µs", "litelatch, µs", "ratio"],
+    rows,
+    plot: dotPlot({
+      title,
+      axis: "time of one, µs: median and middle half",
+      dots,
+    }),
+  };
 }
 
 /** Several processes each, because a JIT does not always decide the same. */

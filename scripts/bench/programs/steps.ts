@@ -6,12 +6,12 @@
  */
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { acquireLock, open } from "../../../mod.ts";
-import { connectRaw, openRaw } from "./raw.ts";
+import { open } from "../../../mod.ts";
+import { openRaw } from "./raw.ts";
 
 /** One round of each, and how many steps a round has. */
 interface Rounds {
@@ -89,24 +89,6 @@ const SECTIONS: Record<string, (folder: string) => Rounds> = {
         raw.close();
         db.close();
       },
-    };
-  },
-
-  lock(folder) {
-    const target = join(folder, "locked");
-    mkdirSync(target);
-    return {
-      steps: 1,
-      byHand() {
-        const raw = connectRaw(join(folder, "raw.lock"));
-        raw.exec("PRAGMA journal_mode=MEMORY;BEGIN EXCLUSIVE");
-        raw.exec("ROLLBACK");
-        raw.close();
-      },
-      litelatch() {
-        acquireLock(target).release();
-      },
-      end() {},
     };
   },
 };

@@ -1,40 +1,75 @@
 /**
- * One of several processes that write at given moments, each write holding
- * the lock for a while. Says when each was done, counted from the moment at
- * which it was meant to start.
+ * One of several processes that write to one database, each write holding the
+ * lock for a while: at given moments, or one after the other. Says when each
+ * was asked for, when it had the lock, and when it was done.
  *
  * @module
  */
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import process from "node:process";
 import { open } from "../../../mod.ts";
-import { openRaw } from "./raw.ts";
+import type { Writer, WriterTask } from "../writers.ts";
+import { awaitBegin, readTask, report } from "./begin.ts";
+import { clock, sleep } from "./clock.ts";
+import { openRaw, type Raw } from "./raw.ts";
 
-const [how, path, task = "", go = "", result = ""] = process.argv.slice(2);
-const { arrivals, holdMs } = JSON.parse(readFileSync(task, "utf8")) as {
-  arrivals: number[];
-  holdMs: number;
-};
 const INSERT = "INSERT INTO event VALUES (?, ?)";
+const { how, path, peers, arrivals, seconds, holdMs } =
+  readTask() as WriterTask;
 
-/** Milliseconds on the clock that all the processes share. */
-function clock(): number {
-  return performance.timeOrigin + performance.now();
-}
+/** Writes once, and says when it had the lock. */
+type Write = (at: number) => number;
 
-const cell = new Int32Array(new SharedArrayBuffer(4));
-function sleep(ms: number): void {
-  if (ms > 0) Atomics.wait(cell, 0, 0, ms);
-}
+const WAYS: Record<Writer, () => Write> = {
+  litelatch() {
+    const db = open(path, { app: "bench", onWarning: () => {} });
+    return (at) =>
+      db.write(() => {
+        const got = clock();
+        db.prepare(INSERT).run(process.pid, at);
+        sleep(holdMs);
+        return got;
+      });
+  },
 
-function byHand(): (at: number) => number {
-  const db = openRaw(path!);
+  raw: () => byHand(openRaw(path), (begin) => begin()),
+
+  "better-sqlite3"() {
+    const load = createRequire(join(peers, "load.cjs"));
+    const Better = load("better-sqlite3") as new (
+      path: string,
+      options: { timeout: number },
+    ) => Raw;
+    const db = new Better(path, { timeout: 5000 });
+    db.exec("PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL");
+    return byHand(db, (begin) => begin());
+  },
+
+  // 1, 2, 4 … 100 ms at most, and of that a random part.
+  backoff() {
+    const db = openRaw(path);
+    db.exec("PRAGMA busy_timeout=0");
+    return byHand(db, (begin) => {
+      for (let tries = 0;; tries++) {
+        try {
+          return begin();
+        } catch (error) {
+          if (!/locked|busy/i.test(String(error))) throw error;
+          sleep(Math.random() * Math.min(100, 2 ** tries));
+        }
+      }
+    });
+  },
+};
+
+function byHand(db: Raw, patiently: (begin: () => void) => void): Write {
   const begin = db.prepare("BEGIN IMMEDIATE");
   const insert = db.prepare(INSERT);
   const commit = db.prepare("COMMIT");
   return (at) => {
-    begin.run();
+    patiently(() => begin.run());
     const got = clock();
     insert.run(process.pid, at);
     sleep(holdMs);
@@ -43,25 +78,23 @@ function byHand(): (at: number) => number {
   };
 }
 
-function withLitelatch(): (at: number) => number {
-  const db = open(path!, { app: "bench" });
-  return (at) =>
-    db.write(() => {
-      const got = clock();
-      db.prepare(INSERT).run(process.pid, at);
-      sleep(holdMs);
-      return got;
-    });
+const write = WAYS[how]();
+const start = awaitBegin();
+const writes: { at: number; got: number; end: number }[] = [];
+sleep(start - clock());
+const { user, system } = process.cpuUsage();
+if (arrivals !== null) {
+  for (const at of arrivals) {
+    sleep(start + at - clock());
+    const got = write(at) - start;
+    writes.push({ at, got, end: clock() - start });
+  }
+} else {
+  for (let at = clock() - start; at < seconds * 1000; at = clock() - start) {
+    const got = write(at) - start;
+    writes.push({ at, got, end: clock() - start });
+  }
 }
-
-const write = how === "raw" ? byHand() : withLitelatch();
-writeFileSync(`${result}.ready`, "");
-while (!existsSync(go)) sleep(5);
-const start = Number(readFileSync(go, "utf8"));
-const done: { at: number; got: number; end: number }[] = [];
-for (const at of arrivals) {
-  sleep(start + at - clock());
-  const got = write(at) - start;
-  done.push({ at, got, end: clock() - start });
-}
-writeFileSync(result, JSON.stringify(done));
+const after = process.cpuUsage();
+const cpuMs = (after.user - user + after.system - system) / 1000;
+report({ writes, cpuMs });
