@@ -9,7 +9,7 @@ import { isBusy, primaryCode, SQLITE } from "../driver/failure.ts";
 import { sizeOf } from "../os/files.ts";
 
 /** How long a writer may have to wait for each attempt, in milliseconds. */
-export const ATTEMPTS_MS = [20, 40, 80, 160] as const;
+export const ATTEMPTS_MS = [20, 20, 40, 40, 80, 80, 160] as const;
 
 /** How far a checkpoint came. */
 export interface Progress {

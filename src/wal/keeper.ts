@@ -18,8 +18,13 @@ import { type MarkHolder, markHolders } from "./readers.ts";
 
 // Rest nine times what the attempts took: a tenth of the time at most.
 const REST = 9;
-// At so many times the limit there is no rest, unless a reader never ends.
+// At so many times the limit there is no rest, unless a whole round of attempts
+// was in vain.
 const URGENT = 2.5;
+// What a writer may have to wait for attempts that follow each other. With a
+// commit in between, the readers that began during one attempt keep back what
+// the next one wants to move.
+const IN_A_ROW_MS = 120;
 // Blocked so often in a row, and it is worth a warning.
 const BLOCKED_TIMES = 3;
 
@@ -39,8 +44,10 @@ export class WalKeeper {
   #restUntil = 0;
   #attempt = 0;
   #spentMs = 0;
-  // Rounds of attempts that were blocked, one after the other; who held which
-  // mark in all of them; how far checkpoints had come.
+  // Whether a round of attempts was in vain; a beat makes one attempt only.
+  #inVain = false;
+  // How often it was blocked, one time after the other; who held which mark in
+  // all of them; how far checkpoints had come.
   #blockedTimes = 0;
   #suspects: MarkHolder[] | null = null;
   #checkpointed = -1;
@@ -61,12 +68,12 @@ export class WalKeeper {
     this.#onBlocked = onBlocked;
   }
 
-  /** After a commit that left the WAL at `bytes`: one attempt, if need be. */
+  /** After a commit, with the WAL at `bytes`: some attempts, if need be. */
   afterCommit(connection: Connection, bytes: number): void {
     if (bytes <= this.#limit) return;
     // A writer at full speed fills the file again before the rest is over.
     // While checkpoints succeed, the file's size counts for more.
-    const urgent = bytes > URGENT * this.#limit && this.#blockedTimes === 0;
+    const urgent = bytes > URGENT * this.#limit && !this.#inVain;
     if (urgent || now() >= this.#restUntil) this.#keep(connection);
   }
 
@@ -85,6 +92,7 @@ export class WalKeeper {
   reset(): void {
     this.#attempt = 0;
     this.#spentMs = 0;
+    this.#inVain = false;
     this.#blockedTimes = 0;
     this.#suspects = null;
     this.#checkpointed = -1;
@@ -95,29 +103,43 @@ export class WalKeeper {
     // Never inside somebody's transaction.
     if (connection.inTransaction()) return;
     if (this.#blockedTimes > 0 && this.#isStuck(connection)) {
+      this.#inVain = true;
       return this.#blocked(0);
     }
+    const start = now();
+    do {
+      if (!this.#attemptOnce(connection, mostMs)) return;
+    } while (now() - start + this.#patience <= IN_A_ROW_MS);
+  }
+
+  get #patience(): number {
+    return ATTEMPTS_MS[this.#attempt] ?? 0;
+  }
+
+  /** Whether another attempt may follow. */
+  #attemptOnce(connection: Connection, mostMs: number): boolean {
     const beating = mostMs !== Infinity;
-    const patience = ATTEMPTS_MS[this.#attempt] ?? 0;
     const start = now();
     const { done, log, ownRead } = truncate(
       connection,
-      Math.min(patience, mostMs),
+      Math.min(this.#patience, mostMs),
       this.#busyTimeout,
     );
     this.#spentMs += now() - start;
     if (done) {
       this.#restUntil = now() + REST * this.#spentMs;
-      return this.reset();
+      this.reset();
+      return false;
     }
     // A loop over rows of ours: whether it ends, the beats will tell.
-    if (ownRead) return beating ? this.#blocked(0) : undefined;
-    // Somebody else's checkpoint is under way: theirs is as good as ours.
-    if (log === -1) return;
+    if (ownRead && beating) this.#blocked(0);
+    // Or somebody else's checkpoint is under way: it is as good as ours.
+    if (ownRead || log === -1) return false;
     this.#attempt++;
-    if (this.#attempt === ATTEMPTS_MS.length || beating) {
-      this.#blocked(this.#spentMs);
-    }
+    const isLast = this.#attempt === ATTEMPTS_MS.length;
+    if (isLast) this.#inVain = true;
+    if (isLast || beating) this.#blocked(this.#spentMs);
+    return !isLast && !beating;
   }
 
   /**
