@@ -108,6 +108,27 @@ test("a filesystem without locks is blamed, not a process", {
     assert.deepEqual(readdirSync(folder), ["app.lock"]);
   }));
 
+test("a file that cannot be looked at is an error of ours, and lets go", {
+  skip: canTrace,
+}, () =>
+  scene(async ({ target, start }) => {
+    const [kind, next] = thisAndNext();
+    const other = await start(next);
+    const trace = ["strace", "-f", "-o", "/dev/null", "-P", `${target}.lock`];
+    // The last look comes after the lock is won and the record written.
+    for (const look of [1, 2, 3, 4]) {
+      const inject = `inject=statx:error=EIO:when=${look}`;
+      const child = await start(kind, { prefix: [...trace, "-e", inject] });
+      const answer = await child.acquire(target);
+      assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+      assert.match(answer.message!, /Cannot look at ".*app\.lock": .*EIO/);
+      assertWon(await other.acquire(target));
+      await other.ask({ do: "release" });
+      assertWon(await child.acquire(target));
+      await child.ask({ do: "release" });
+    }
+  }));
+
 test("a holder in another PID namespace is respected, and said to be in one", {
   skip: notRoot() || missing(["unshare", "-pf", "--mount-proc", "true"]),
 }, () =>
