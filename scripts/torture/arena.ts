@@ -23,11 +23,15 @@ export const PATIENCE_MS = 60_000;
 export interface Rules {
   /** How many contenders there are at any time. */
   readonly crew: number;
+  /** Those of the stage, if not said. */
+  readonly runtimes?: readonly Runtime[];
   readonly part?: Partial<Part>;
   /** Where the database is; the folder of the episode if not said. */
   readonly place?: string;
   /** How the next contender is started. */
   launch(runtime: Runtime, number: number): Launch;
+  /** Before anybody is started. */
+  prepare?(arena: Arena): void;
   /** Does harm once; called until the time is over. */
   torment(arena: Arena): Promise<void>;
   /** Whether such a refusal is no breach; none is, if not said. */
@@ -68,7 +72,8 @@ export class Arena {
 
   /** Starts one more contender, on the next runtime. */
   launch(): Contender {
-    const { runtimes, random } = this.stage;
+    const { random } = this.stage;
+    const { runtimes = this.stage.runtimes } = this.#rules;
     const number = this.#launched++;
     const runtime = runtimes[number % runtimes.length] as Runtime;
     const id = `${runtime.id}-${number}`;
@@ -205,6 +210,7 @@ export class Arena {
 /** Plays one episode: a crew at work, harm done to it, and the verdict. */
 export async function battle(stage: Stage, rules: Rules): Promise<void> {
   const arena = new Arena(stage, rules);
+  rules.prepare?.(arena);
   for (let i = 0; i < rules.crew; i++) arena.launch();
   await arena.progress();
   while (

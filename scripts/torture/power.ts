@@ -43,7 +43,8 @@ async function play(stage: Stage): Promise<void> {
   let number = 0;
   while (performance.now() < stage.deadline && !stage.stopped) {
     const runtime = random.pick(stage.runtimes);
-    const synchronous = number % 2 === 0 ? "full" : "normal";
+    const synchronous = (["full", "normal"] as const)[number % 2] ??
+      "full";
     const folder = join(stage.folder, `record-${number++}`);
     const how = { runtime, synchronous, seed: random.between(0, 2 ** 31) };
     const recorded = await record(folder, how);
