@@ -11,7 +11,7 @@ import { help, readArguments, type Wishes } from "./torture/arguments.ts";
 import { endChildren } from "./torture/children.ts";
 import { startProgress } from "./torture/progress.ts";
 import { report } from "./torture/report.ts";
-import { torture } from "./torture/session.ts";
+import { abandon, torture } from "./torture/session.ts";
 import { STORMS } from "./torture/storms.ts";
 
 /** Exit codes: 0 kept, 1 broken, 2 not understood, 130 Ctrl-C. */
@@ -35,7 +35,10 @@ async function main(): Promise<void> {
   let stopped = 0;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (++stopped > 1) process.exit(130);
+      if (++stopped > 1) {
+        abandon();
+        process.exit(130);
+      }
       void endChildren();
     });
   }

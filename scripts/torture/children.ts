@@ -25,8 +25,11 @@ export interface Launch {
   readonly env?: Readonly<Record<string, string>>;
   /** The program's path, where it is not the one of this folder. */
   readonly program?: string;
-  readonly runtime: Runtime;
+  readonly runtime: Runnable;
 }
+
+/** As much of a runtime as it takes to start a program on it. */
+export type Runnable = Pick<Runtime, "id" | "label" | "command">;
 
 const living = new Map<Child, Promise<Ending>>();
 const common: Record<string, string> = { NO_COLOR: "1" };
@@ -156,7 +159,7 @@ export function programPath(file: string): string {
   return fileURLToPath(new URL(`programs/${file}`, import.meta.url));
 }
 
-function commandOf({ id, command }: Runtime): string[] {
+function commandOf({ id, command }: Runnable): string[] {
   const [program = "", ...flags] = command;
   if (id !== "node") return [program, ...flags];
   return [program, "--disable-warning=ExperimentalWarning", ...flags];

@@ -9,6 +9,7 @@ import { appendFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Arena, battle } from "./arena.ts";
+import { atEnd } from "./cleanup.ts";
 import { slowly } from "./delays.ts";
 import { lacking, notRoot, SQLITE3, STRACE } from "./machine.ts";
 import type { Stage, Storm } from "./storm.ts";
@@ -65,6 +66,7 @@ async function playFull(stage: Stage): Promise<void> {
   if (spawnSync("mount", words).status !== 0) {
     throw new Error(`Cannot mount a small disk at ${place}`);
   }
+  const unmount = atEnd(() => void spawnSync("umount", ["-l", place]));
   try {
     await battle(stage, {
       crew: 5,
@@ -78,7 +80,7 @@ async function playFull(stage: Stage): Promise<void> {
       spawnSync("cp", ["-a", place, join(stage.folder, "place-copy")]);
     }
   } finally {
-    spawnSync("umount", ["-l", place]);
+    unmount();
   }
 }
 

@@ -26,18 +26,19 @@ export function createDatabase(path: string): void {
   sqlite3(path, `${TABLE};`);
 }
 
+const CHECK = "PRAGMA integrity_check; ";
+
 /** Reads the whole database; without its table it has no commits. */
 export function examine(path: string): Found {
   try {
-    const integrity = sqlite3(path, "PRAGMA integrity_check").trim();
-    const known = sqlite3(path, "SELECT 1 FROM sqlite_master WHERE name = 't'");
-    const rows = known.trim() === "1"
-      ? sqlite3(path, "SELECT writer, i FROM t")
-      : "";
+    const output = sqlite3(path, `${CHECK}SELECT '-'; SELECT writer, i FROM t`);
+    const [integrity = "", rows = ""] = output.split("\n-\n");
     return { integrity, ...commitsIn(rows) };
   } catch (error) {
-    const integrity = error instanceof Error ? error.message : String(error);
-    return { commits: new Map(), integrity, halves: [] };
+    const said = error instanceof Error ? error.message : String(error);
+    const none = { commits: new Map(), halves: [] };
+    if (!said.includes("no such table: t")) return { integrity: said, ...none };
+    return { integrity: sqlite3(path, CHECK).trim(), ...none };
   }
 }
 

@@ -7,9 +7,8 @@
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Runtime } from "../runtimes.ts";
 import { nextCaller } from "./caller.ts";
-import { Child } from "./children.ts";
+import { Child, type Runnable } from "./children.ts";
 import { createDatabase, examine } from "./ledger.ts";
 import { lacking, SQLITE3, STRACE } from "./machine.ts";
 import { Disk } from "./power/disk.ts";
@@ -17,7 +16,8 @@ import { recorder, type Step, stepsIn } from "./power/recording.ts";
 import { judgeCut, type Synchronous } from "./power/verdict.ts";
 import type { Stage, Storm } from "./storm.ts";
 
-const WRITER = "writer";
+/** Who writes, in the table. */
+export const WRITER = "writer";
 const COMMITS = 60;
 const CUTS = 150;
 
@@ -62,7 +62,7 @@ async function play(stage: Stage): Promise<void> {
 /** Runs the writer under strace; `null` if it was ended. */
 export async function record(
   folder: string,
-  how: { runtime: Runtime; synchronous: Synchronous; seed: number },
+  how: { runtime: Runnable; synchronous: Synchronous; seed: number },
 ): Promise<Record | null> {
   const place = join(folder, "place");
   mkdirSync(place, { recursive: true });
@@ -87,7 +87,7 @@ async function cutOften(
   stage: Stage,
   folder: string,
   { before, steps }: Record,
-  { runtime, synchronous }: { runtime: Runtime; synchronous: Synchronous },
+  { runtime, synchronous }: { runtime: Runnable; synchronous: Synchronous },
 ): Promise<void> {
   const { random } = stage;
   const moments = Array.from(

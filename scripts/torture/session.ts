@@ -15,12 +15,16 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { endChildren, setCommon } from "./children.ts";
+import { atEnd, cleanUp } from "./cleanup.ts";
 import { type Plan, type Result, run } from "./run.ts";
 
 /** Runs the storms in a folder of their own, which stays if one fails. */
 export async function torture(plan: Omit<Plan, "folder">): Promise<Result[]> {
   const folder = realpathSync(
     mkdtempSync(join(tmpdir(), "litelatch-torture-")),
+  );
+  const remove = atEnd(() =>
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
   );
   // Other users take part in some storms.
   chmodSync(folder, 0o755);
@@ -34,8 +38,12 @@ export async function torture(plan: Omit<Plan, "folder">): Promise<Result[]> {
   } finally {
     await endChildren();
     rmSync(cache, { recursive: true, force: true });
-    if (readdirSync(folder).length === 0 || plan.isStopped()) {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    if (readdirSync(folder).length === 0 || plan.isStopped()) remove();
   }
+}
+
+/** Ends all at once, and leaves nothing behind. */
+export function abandon(): void {
+  void endChildren();
+  cleanUp();
 }
