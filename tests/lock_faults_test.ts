@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "node:test";
 import { assertRefused, assertWon, scene } from "./fixtures/lock_processes.ts";
 import { missing, notRoot } from "./fixtures/machine.ts";
@@ -106,6 +112,23 @@ test("a filesystem without locks is blamed, not a process", {
       assert.match(answer.message!, /filesystem.* refuses the lock \(ENOLCK/s);
     }
     assert.deepEqual(readdirSync(folder), ["app.lock"]);
+  }));
+
+test("waiting for the lock takes no notice of the time of day", {
+  skip: canTrace,
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    const [kind, next] = thisAndNext();
+    const holder = await start(next);
+    assertWon(await holder.acquire(target));
+    const output = `${folder}/trace`;
+    const prefix = ["strace", "-f", "-o", output, "-e", "trace=futex"];
+    const child = await start(kind, { prefix });
+    assertRefused(await child.acquire(target, { wait: 300 }), [holder.pid]);
+    const sleeps = readFileSync(output, "utf8").split("\n")
+      .filter((line) => line.startsWith(`${child.pid} `))
+      .filter((line) => /CLOCK_REALTIME.*tv_sec=/.test(line));
+    assert.deepEqual(sleeps, []);
   }));
 
 test("a file that cannot be looked at is an error of ours, and lets go", {
