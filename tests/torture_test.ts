@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../scripts/torture/arguments.ts";
+import { callsIn } from "../scripts/torture/calls.ts";
 import { report } from "../scripts/torture/report.ts";
 import { run } from "../scripts/torture/run.ts";
 import { episodeSeed, random } from "../scripts/torture/seed.ts";
@@ -66,6 +73,37 @@ test("the command line is read, and what is unknown is named", () => {
   assert.throws(() => read("--minute"), /did you mean "--minutes"/);
   for (const words of [["--minutes", "0"], ["--minutes"], ["--seed", "x"]]) {
     assert.throws(() => read(...words), /must be a/);
+  }
+});
+
+test("calls of a recording are counted by name, in the thread of the database", () => {
+  const folder = mkdtempSync(join(tmpdir(), "litelatch-calls-"));
+  try {
+    const recorded = join(folder, "strace");
+    const draft = '"/x/app.db.pid-0123456789abcdef.tmp"';
+    writeFileSync(
+      recorded,
+      [
+        '7 openat(AT_FDCWD</x>, "/x/app.db", O_RDWR) = 5</x/app.db>',
+        '8 openat(AT_FDCWD</x>, "/x", O_RDONLY) = 6</x>',
+        "7 fcntl(5</x/app.db>, F_SETLK, {l_type=F_RDLCK}) = 0",
+        `7 openat(AT_FDCWD</x>, ${draft}, O_CREAT|O_EXCL) = 6`,
+        "7 +++ exited with 0 +++",
+        "",
+      ].join("\n"),
+    );
+    const told = (drafts: boolean) =>
+      callsIn(recorded, drafts).map(({ name, number, among }) =>
+        `${name} ${number} of ${among}`
+      );
+    assert.deepEqual(told(false), [
+      "openat 1 of files",
+      "fcntl 1 of files",
+      "openat 2 of files",
+    ]);
+    assert.deepEqual(told(true), ["openat 2 of all"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });
 

@@ -5,51 +5,23 @@
  * @module
  */
 
-import {
-  cpSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { Runtime } from "../runtimes.ts";
 import { nextCaller } from "./caller.ts";
 import { Child } from "./children.ts";
-import { type Call, callsIn, failing, injectedIn, recording } from "./calls.ts";
+import { failing, injectedIn } from "./calls.ts";
+import { type Case, casesOf, inPasses, leaveCrash, setUp } from "./cases.ts";
 import { Judge } from "./judge.ts";
 import { compare, examine } from "./ledger.ts";
 import { lacking, SQLITE3, STRACE } from "./machine.ts";
 import type { Stage, Storm } from "./storm.ts";
 
-const ERRORS = [
-  "ENOSPC",
-  "EIO",
-  "EACCES",
-  "EMFILE",
-  "EINTR",
-  "ENOLCK",
-  "EROFS",
-];
-// A disk that is full or broken stays so.
-const LASTING = ["ENOSPC", "EIO"];
-const WRITES = /^(p?write(64)?|f(data)?sync|ftruncate|openat|link(at)?)$/;
 // A driver's error too, where Deno's exec() says no more than that.
 const CLEAN = /^(LITELATCH_[A-Z_]+|SQLITE_\d+|ERR_SQLITE_ERROR)$/;
 const PATIENCE_MS = 30_000;
 // So many that fail say more than one, and more than a thousand.
 const MOST_FAILURES = 40;
-
-/** One call that fails in one way. */
-interface Case {
-  readonly runtime: Runtime;
-  /** Nothing is there yet, or what a killed holder left. */
-  readonly scene: "fresh" | "crashed";
-  readonly call: Call;
-  readonly error: string;
-  readonly onwards: boolean;
-}
 
 /** The storm. */
 export const faults: Storm = {
@@ -70,7 +42,7 @@ async function play(stage: Stage): Promise<void> {
   const lists = await Promise.all(
     runtimes.map((runtime) => casesOf(stage, runtime)),
   );
-  const cases = stage.random.shuffle(lists.flat());
+  const cases = inPasses(stage, lists.flat());
   let next = 0;
   let failures = 0;
   const lane = async () => {
@@ -83,66 +55,10 @@ async function play(stage: Stage): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, lane));
-  stage.outcome(`of ${cases.length} cases played`, next);
+  const calls = lists.flat().length;
+  stage.outcome(`of ${calls} calls failed in some way`, Math.min(next, calls));
+  stage.outcome(`of ${cases.length} calls and ways to fail`, next);
   if (next === cases.length) stage.finish();
-}
-
-/** A folder as a killed holder leaves it, to be copied. */
-async function leaveCrash(stage: Stage): Promise<void> {
-  const [runtime] = stage.runtimes;
-  if (runtime === undefined) return;
-  const place = join(stage.folder, "crashed");
-  mkdirSync(place);
-  const child = new Child(
-    "steps.ts",
-    { runtime },
-    join(place, "app.db"),
-    join(place, "log"),
-    "before",
-    "crash",
-  );
-  const ending = await child.ended;
-  if (ending.signal === "SIGKILL" || stage.stopped) return;
-  throw new Error(`Cannot prepare a crash: ${ending.stderr}`);
-}
-
-async function casesOf(stage: Stage, runtime: Runtime): Promise<Case[]> {
-  const cases: Case[] = [];
-  for (const scene of ["fresh", "crashed"] as const) {
-    const calls: Call[] = [];
-    for (const drafts of [false, true]) {
-      if (stage.stopped) return [];
-      const name = `record-${runtime.id}-${scene}-${drafts}`;
-      const { target, log } = setUp(stage, name, scene);
-      const output = join(stage.folder, `${name}.strace`);
-      const prefix = recording(target, output, drafts);
-      const child = new Child(
-        "steps.ts",
-        { runtime, prefix },
-        target,
-        log,
-        "r",
-      );
-      const { code, stderr } = await child.ended;
-      if (stage.stopped) return [];
-      const found = callsIn(output, drafts);
-      if (code !== 0 || found.length === 0) {
-        throw new Error(`Cannot record ${name}: ${stderr}`);
-      }
-      calls.push(...found);
-    }
-    for (const call of calls) {
-      const how = { runtime, scene, call };
-      // Nothing else comes from close(2), and Rust's readdir panics at it.
-      const errors = call.name === "close" ? ["EINTR", "EIO"] : ERRORS;
-      const lasting = WRITES.test(call.name) ? LASTING : [];
-      cases.push(
-        ...errors.map((error) => ({ ...how, error, onwards: false })),
-        ...lasting.map((error) => ({ ...how, error, onwards: true })),
-      );
-    }
-  }
-  return cases;
 }
 
 /** Whether all was well. */
@@ -224,18 +140,4 @@ function read(log: string): Judge {
     if (line !== "") judge.read(line);
   }
   return judge;
-}
-
-function setUp(
-  stage: Stage,
-  name: string,
-  scene: Case["scene"],
-): { place: string; target: string; log: string } {
-  const place = join(stage.folder, name);
-  mkdirSync(place);
-  const log = join(place, "log");
-  if (scene === "crashed") {
-    cpSync(join(stage.folder, "crashed"), place, { recursive: true });
-  } else writeFileSync(log, "");
-  return { place, target: join(place, "app.db"), log };
 }

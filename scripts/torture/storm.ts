@@ -26,7 +26,7 @@ export interface Stage {
   readonly random: Random;
   /** By `performance.now()`: the storm comes to its end then. */
   readonly deadline: number;
-  /** Whether the whole storm is one episode of a few seconds. */
+  /** Whether the whole storm takes less than a minute. */
   readonly brief: boolean;
   count(what: Count, by?: number): void;
   /** One more of such an outcome, for the report. */
