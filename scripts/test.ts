@@ -1,6 +1,7 @@
 /**
- * The one test command: `deno task test`. Checks first, then the same test
- * files on Deno, Bun and Node, then `N passed, N failed` as the last line.
+ * The one test command: `deno task test`. Checks first, then a minute of
+ * torture, then the same test files on Deno, Bun and Node, then `N passed, N
+ * failed` as the last line.
  *
  * @module
  */
@@ -15,6 +16,8 @@ import { endAll } from "./test/child.ts";
 import { testPackages } from "./test/packages.ts";
 import { runSuite } from "./test/suite.ts";
 import { startTally, type Tally } from "./test/tally.ts";
+import { runTorture } from "./test/torture.ts";
+import { abandon } from "./torture/session.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -36,6 +39,7 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       endAll();
+      abandon();
       tally.fail("test", `it was stopped by ${signal}`);
       finish(tally);
     });
@@ -61,6 +65,10 @@ async function runEverything(wishes: Wishes, tally: Tally): Promise<void> {
   if (wishes.filters.length > 0) tally.note("Left out, as a filter was given.");
   else if (deno === undefined) tally.fail("check", "they need Deno");
   else await runChecks(deno.path, tally);
+  if (wishes.filters.length === 0) {
+    tally.heading("Torture");
+    await runTorture(runtimes, tally);
+  }
 
   const env = {
     LITELATCH_RUNTIMES: handDown(runtimes),

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "node:test";
 import { assertRefused, assertWon, scene } from "./fixtures/lock_processes.ts";
 import { inContainer, missing, notRoot } from "./fixtures/machine.ts";
@@ -106,6 +112,44 @@ test("a filesystem without locks is blamed, not a process", {
     assert.deepEqual(readdirSync(folder), ["app.lock"]);
   }));
 
+test("waiting for the lock takes no notice of the time of day", {
+  skip: canTrace,
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    const [kind, next] = thisAndNext();
+    const holder = await start(next);
+    assertWon(await holder.acquire(target));
+    const output = `${folder}/trace`;
+    const prefix = ["strace", "-f", "-o", output, "-e", "trace=futex"];
+    const child = await start(kind, { prefix });
+    assertRefused(await child.acquire(target, { wait: 300 }), [holder.pid]);
+    const sleeps = readFileSync(output, "utf8").split("\n")
+      .filter((line) => line.startsWith(`${child.pid} `))
+      .filter((line) => /CLOCK_REALTIME.*tv_sec=/.test(line));
+    assert.deepEqual(sleeps, []);
+  }));
+
+test("a file that cannot be looked at is an error of ours, and lets go", {
+  skip: canTrace,
+}, () =>
+  scene(async ({ target, start }) => {
+    const [kind, next] = thisAndNext();
+    const other = await start(next);
+    const trace = ["strace", "-f", "-o", "/dev/null", "-P", `${target}.lock`];
+    // Both after the lock is won, and one after the record is written too.
+    for (const look of [3, 4]) {
+      const inject = `inject=statx:error=EIO:when=${look}`;
+      const child = await start(kind, { prefix: [...trace, "-e", inject] });
+      const answer = await child.acquire(target);
+      assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+      assert.match(answer.message!, /Cannot look at ".*app\.lock": .*EIO/);
+      assertWon(await other.acquire(target));
+      await other.ask({ do: "release" });
+      assertWon(await child.acquire(target));
+      await child.ask({ do: "release" });
+    }
+  }));
+
 test("a holder in another PID namespace is respected, and said to be in one", {
   skip: notRoot() || missing(["unshare", "-pf", "--mount-proc", "true"]),
 }, () =>
@@ -134,4 +178,24 @@ test("a holder in another PID namespace is respected, and said to be in one", {
     assert.match(refused.message!, /in another PID namespace/);
     await outside.ask({ do: "release" });
     assertWon(await inside.acquire(target));
+  }));
+
+test("a holder in another time namespace lives, and keeps its record", {
+  skip: notRoot() || missing(["unshare", "-T", "true"]),
+}, () =>
+  scene(async ({ target, start }) => {
+    const prefix = ["unshare", "-T", "--boottime", "864000"];
+    const [kind, next] = thisAndNext();
+    const [plain, shifted] = [await start(next), await start(kind, { prefix })];
+    const shared = { mode: "shared" };
+    assertWon(await plain.acquire(target, { ...shared, app: "plain" }));
+    assertWon(await shifted.acquire(target, { ...shared, app: "shifted" }));
+    await shifted.ask({ do: "release" });
+    assertWon(await shifted.acquire(target, { ...shared, app: "shifted" }));
+    for (const child of [await start(kind), await start(next, { prefix })]) {
+      const answer = await child.acquire(target);
+      assertRefused(answer, [plain.pid, shifted.pid]);
+      const apps = answer.holders?.map(({ app }) => app).sort();
+      assert.deepEqual(apps, ["plain", "shifted"]);
+    }
   }));

@@ -8,7 +8,9 @@
  * @module
  */
 
+import { LitelatchError } from "../errors.ts";
 import { fileSystem } from "./builtin.ts";
+import { FILESYSTEMS } from "./filesystem_names.ts";
 import { mayAskSystem } from "./permissions.ts";
 
 /** Device and inode of a file: what a kernel lock hangs on. */
@@ -26,12 +28,16 @@ export interface FileFacts extends FileIdentity {
   size: bigint;
 }
 
-/** What `path` leads to; `null` if nothing is there. */
+/**
+ * What `path` leads to; `null` if nothing is there.
+ *
+ * @throws {LitelatchError} If the system does not tell.
+ */
 export function facts(path: string): FileFacts | null {
-  const stat = fileSystem().statSync(path, {
-    bigint: true,
-    throwIfNoEntry: false,
-  });
+  const stat = asked(
+    path,
+    () => fileSystem().statSync(path, { bigint: true, throwIfNoEntry: false }),
+  );
   if (stat === undefined) return null;
   return {
     path,
@@ -50,7 +56,23 @@ export function sizeOf(path: string): number {
 
 /** Inode and size of a file, the quick way; `null` if there is none. */
 export function glance(path: string): { ino: number; size: number } | null {
-  return fileSystem().statSync(path, { throwIfNoEntry: false }) ?? null;
+  const look = () => fileSystem().statSync(path, { throwIfNoEntry: false });
+  return asked(path, look) ?? null;
+}
+
+/** A bare "EIO: i/o error, stat" came out of open() and write(). */
+function asked<T>(path: string, look: () => T): T {
+  try {
+    return look();
+  } catch (error) {
+    throw new LitelatchError(
+      "LITELATCH_OPEN",
+      `Cannot look at "${path}": ${
+        error instanceof Error ? error.message : error
+      }`,
+      { cause: error },
+    );
+  }
 }
 
 /** `"dev:ino"` of a file, to be kept in a record; `null` if there is none. */
@@ -214,32 +236,6 @@ export function filesystemOf(path: string): string | null {
     return null;
   }
 }
-
-// statfs(2), "Filesystem types".
-const FILESYSTEMS: Record<number, string> = {
-  0xef53: "ext4",
-  0x58465342: "xfs",
-  0x9123683e: "btrfs",
-  0x01021994: "tmpfs",
-  0x794c7630: "overlayfs",
-  0x2fc12fc1: "zfs",
-  0x6969: "nfs",
-  0xff534d42: "cifs",
-  0xfe534d42: "smb2",
-  0x517b: "smb",
-  0x01021997: "9p",
-  0x65735546: "fuse",
-  0x4d44: "fat",
-  0x2011bab0: "exfat",
-  0x5346544e: "ntfs",
-  0x73717368: "squashfs",
-  0x00c36400: "ceph",
-  0x0bd00bd0: "lustre",
-  0x5346414f: "afs",
-  0x6b414653: "afs",
-  0x47504653: "gpfs",
-  0x564c: "ncpfs",
-};
 
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown }).code);

@@ -34,7 +34,7 @@ export function self(): Self {
     ppid: process.ppid,
     startToken: running(process.pid)?.startToken ?? null,
     bootId: readProc("sys/kernel/random/boot_id"),
-    pidNamespace: ownNamespace(),
+    pidNamespace: namespace("self", "pid"),
     command: command(),
     runtime: runtime(),
   };
@@ -59,7 +59,12 @@ export function lives(other: ProcessIdentity): boolean | null {
   const found = running(other.pid);
   if (found === null) return false;
   if (other.startToken === null) return null;
-  return found.startToken === other.startToken;
+  if (found.startToken === other.startToken) return true;
+  // A time namespace shifts the start times that its processes read, so that
+  // a living holder's record looked like one of an earlier process.
+  const here = namespace("self", "time");
+  const there = namespace(other.pid, "time");
+  return here === there || there === null ? false : null;
 }
 
 /**
@@ -140,10 +145,14 @@ function readProc(name: string): string | null {
   }
 }
 
-function ownNamespace(): string | null {
+/** `null` where it is not shown, as that of another user's process. */
+function namespace(
+  who: number | string,
+  kind: "pid" | "time",
+): string | null {
   if (process.platform !== "linux" || !mayLookAround()) return null;
   try {
-    return fileSystem().readlinkSync("/proc/self/ns/pid");
+    return fileSystem().readlinkSync(`/proc/${who}/ns/${kind}`);
   } catch {
     return null;
   }

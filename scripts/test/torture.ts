@@ -1,0 +1,49 @@
+/**
+ * The short form of `deno task torture`. Each storm counts as one.
+ *
+ * @module
+ */
+
+import type { Runtime } from "../runtimes.ts";
+import { report } from "../torture/report.ts";
+import type { Result } from "../torture/run.ts";
+import { torture } from "../torture/session.ts";
+import { COUNTS } from "../torture/storm.ts";
+import { STORMS } from "../torture/storms.ts";
+import type { Tally } from "./tally.ts";
+
+const SECONDS = 60;
+
+/** Runs all storms that this machine allows, a minute in all. */
+export async function runTorture(
+  runtimes: readonly Runtime[],
+  tally: Tally,
+): Promise<void> {
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  const results = await torture({
+    storms: STORMS,
+    seconds: SECONDS,
+    seed,
+    runtimes,
+    isStopped: () => false,
+    onTick: (result, _, over) => {
+      if (over) tell(result, seed, tally);
+    },
+  });
+  for (const { storm, skipped } of results) {
+    if (skipped !== null) tally.note(`skipped ${storm.name}: ${skipped}`);
+  }
+}
+
+function tell(result: Result, seed: number, tally: Tally): void {
+  const { storm, seconds, counts, breaches } = result;
+  if (breaches.length > 0) {
+    const all = report([result], seed).join("\n");
+    return tally.fail("torture", `${storm.name}, seed ${seed}`, all);
+  }
+  const numbers = COUNTS.filter((count) => counts[count] > 0)
+    .map((count) => `${counts[count].toLocaleString("en-US")} ${count}`);
+  tally.pass(
+    `${storm.name}: ${numbers.join(", ")}  (${seconds.toFixed(1)} s)`,
+  );
+}
