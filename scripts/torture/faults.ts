@@ -19,7 +19,7 @@ import type { Stage, Storm } from "./storm.ts";
 
 // A driver's error too, where Deno's exec() says no more than that.
 const CLEAN = /^(LITELATCH_[A-Z_]+|SQLITE_\d+|ERR_SQLITE_ERROR)$/;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 120_000;
 // So many that fail say more than one, and more than a thousand.
 const MOST_FAILURES = 40;
 

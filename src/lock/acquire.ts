@@ -7,6 +7,7 @@
 import type { Holder } from "../options.ts";
 import type { LockSettings } from "../settings.ts";
 import type { Location } from "../os/paths.ts";
+import { self } from "../os/process.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { now, type Waiting } from "../os/waiting.ts";
 import { type Ask, claim } from "./claim.ts";
@@ -94,6 +95,8 @@ export function* acquire(
           : outcome.holders;
         throw refusal(what, ask, holders, waited);
       }
+      // What the record will need is looked up while there is time.
+      self();
       yield Math.min(1 + Math.random(), settings.wait - waited);
     }
   } finally {
