@@ -11,7 +11,7 @@
 
 import type { Connection, Prepared } from "./driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "./driver/failure.ts";
-import { facts } from "./os/files.ts";
+import { facts } from "./os/look.ts";
 import { holdersOf, kernelLocks } from "./os/kernel_locks.ts";
 import { now, type Waiting } from "./os/waiting.ts";
 

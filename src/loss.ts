@@ -10,7 +10,7 @@
  * @module
  */
 
-import { facts, glance, identityOf } from "./os/files.ts";
+import { facts, glance, identityOf } from "./os/look.ts";
 import { hasOwnLock } from "./os/process_locks.ts";
 import { now } from "./os/waiting.ts";
 

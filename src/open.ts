@@ -25,7 +25,7 @@ import { refuseHardLinks } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/handle.ts";
 import { warnOfNetwork } from "./lock/network.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
-import { facts } from "./os/files.ts";
+import { facts } from "./os/look.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";

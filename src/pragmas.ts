@@ -9,7 +9,7 @@ import type { Connection, Value } from "./driver/contract.ts";
 import { isBusy } from "./driver/failure.ts";
 import { BusyError, PragmaError } from "./errors.ts";
 import type { Settings } from "./settings.ts";
-import { facts, filesystemOf } from "./os/files.ts";
+import { facts, filesystemOf } from "./os/look.ts";
 import { kernelLocks } from "./os/kernel_locks.ts";
 import { brief, neighbour } from "./os/neighbours.ts";
 import { now, type Waiting } from "./os/waiting.ts";

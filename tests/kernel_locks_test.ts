@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { facts } from "../src/os/files.ts";
+import { facts } from "../src/os/look.ts";
 import { kernelLocks } from "../src/os/kernel_locks.ts";
 import { otherRuntime, start } from "./fixtures/children.ts";
 import { inFolder } from "./fixtures/folder.ts";

@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { facts } from "../src/os/files.ts";
+import { facts } from "../src/os/look.ts";
 import {
   assertRefused,
   assertWon,

@@ -7,7 +7,7 @@
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { mountOf } from "../os/mounts.ts";
-import { filesystemOf } from "../os/files.ts";
+import { filesystemOf } from "../os/look.ts";
 import { toPath } from "../os/paths.ts";
 import type { Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";

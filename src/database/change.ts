@@ -5,7 +5,7 @@
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { identityOf } from "../os/files.ts";
+import { identityOf } from "../os/look.ts";
 import type { Session } from "./session.ts";
 
 /** What became of the database since the last look. */

@@ -7,7 +7,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { openConnection } from "../driver/runtime.ts";
 import type { Lock } from "../lock/handle.ts";
-import { facts } from "../os/files.ts";
+import { facts } from "../os/look.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import { configure } from "../pragmas.ts";

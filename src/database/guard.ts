@@ -7,7 +7,7 @@
 
 import { nameOf } from "../lock/evidence.ts";
 import { Canary, type Loss } from "../loss.ts";
-import { identityOf } from "../os/files.ts";
+import { identityOf } from "../os/look.ts";
 import { sharedState } from "../os/shared_state.ts";
 import type { Settings } from "../settings.ts";
 import { canCountFrames } from "../sqlite_version.ts";

@@ -12,7 +12,8 @@
  * @module
  */
 
-import { glance, remove } from "../os/files.ts";
+import { remove } from "../os/files.ts";
+import { glance } from "../os/look.ts";
 import { truncate } from "../wal/checkpoint.ts";
 import type { Session } from "./session.ts";
 

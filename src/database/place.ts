@@ -7,7 +7,7 @@
 import { primaryCode, SQLITE } from "../driver/failure.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Settings } from "../settings.ts";
-import { facts, identityOf } from "../os/files.ts";
+import { facts, identityOf } from "../os/look.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { busyError } from "./blame.ts";
 import { handlesOn } from "./exchange.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FileFacts } from "../os/files.ts";
+import type { FileFacts } from "../os/look.ts";
 import { type Glimpse, peekInto, type Window } from "../os/peek.ts";
 import { fileFacts } from "./kernel.ts";
 import {

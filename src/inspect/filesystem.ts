@@ -4,7 +4,7 @@
  * @module
  */
 
-import { filesystemOf } from "../os/files.ts";
+import { filesystemOf } from "../os/look.ts";
 import { mountOf } from "../os/mounts.ts";
 import { blindness } from "../os/neighbours.ts";
 import type { Reasons } from "./reasons.ts";

@@ -6,7 +6,7 @@
 
 import { INITIAL_NAMESPACE } from "../lock/evidence.ts";
 import { allPidfiles, type Pidfile, toHolder } from "../lock/pidfiles.ts";
-import { identityOf } from "../os/files.ts";
+import { identityOf } from "../os/look.ts";
 import { blindness, neighbour } from "../os/neighbours.ts";
 import type { Location } from "../os/paths.ts";
 import { self } from "../os/process.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { canWrite, facts } from "../os/files.ts";
+import { canWrite } from "../os/files.ts";
+import { facts } from "../os/look.ts";
 import { mountOf } from "../os/mounts.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
 import { self } from "../os/process.ts";

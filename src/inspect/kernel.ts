@@ -5,7 +5,7 @@
  * @module
  */
 
-import { facts, type FileFacts } from "../os/files.ts";
+import { facts, type FileFacts } from "../os/look.ts";
 import {
   type KernelLock,
   kernelLocksOf,

@@ -8,7 +8,7 @@ import { requireRuntime } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockMode, LockOptions } from "../options.ts";
 import { lockSettings } from "../settings.ts";
-import { facts, type FileFacts } from "../os/files.ts";
+import { facts, type FileFacts } from "../os/look.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
 import { waitAsync, waitSync } from "../os/waiting.ts";
 import { acquire } from "./acquire.ts";

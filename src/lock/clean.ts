@@ -4,7 +4,8 @@
  * @module
  */
 
-import { facts, remove } from "../os/files.ts";
+import { remove } from "../os/files.ts";
+import { facts } from "../os/look.ts";
 import type { Location } from "../os/paths.ts";
 import { lives } from "../os/process.ts";
 import type { Waiting } from "../os/waiting.ts";

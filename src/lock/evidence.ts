@@ -6,7 +6,7 @@
 
 import { UnsupportedError } from "../errors.ts";
 import type { Holder, LockMode } from "../options.ts";
-import { facts, filesystemOf } from "../os/files.ts";
+import { facts, filesystemOf } from "../os/look.ts";
 import { holdersOf, kernelLocks } from "../os/kernel_locks.ts";
 import { partsOf } from "../os/paths.ts";
 import { brief, neighbour } from "../os/neighbours.ts";

@@ -13,7 +13,7 @@ import { isBusy, primaryCode, SQLITE } from "../driver/failure.ts";
 import { openConnection } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockMode } from "../options.ts";
-import { identityOf } from "../os/files.ts";
+import { identityOf } from "../os/look.ts";
 
 // user_version=0 writes page 1 in memory: on a sidecar that cannot be written
 // BEGIN EXCLUSIVE succeeds as a mere read lock, and four processes "held" it.

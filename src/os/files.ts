@@ -8,78 +8,8 @@
  * @module
  */
 
-import { LitelatchError } from "../errors.ts";
 import { fileSystem } from "./builtin.ts";
-import { FILESYSTEMS } from "./filesystem_names.ts";
-import { mayAskSystem } from "./permissions.ts";
-
-/** Device and inode of a file: what a kernel lock hangs on. */
-export interface FileIdentity {
-  dev: bigint;
-  ino: bigint;
-  /** Where it was found; missing where only the numbers are known. */
-  path?: string;
-}
-
-/** What a path leads to, by `stat` alone. */
-export interface FileFacts extends FileIdentity {
-  kind: "file" | "folder" | "other";
-  links: bigint;
-  size: bigint;
-}
-
-/**
- * What `path` leads to; `null` if nothing is there.
- *
- * @throws {LitelatchError} If the system does not tell.
- */
-export function facts(path: string): FileFacts | null {
-  const stat = asked(
-    path,
-    () => fileSystem().statSync(path, { bigint: true, throwIfNoEntry: false }),
-  );
-  if (stat === undefined) return null;
-  return {
-    path,
-    dev: stat.dev,
-    ino: stat.ino,
-    links: stat.nlink,
-    size: stat.size,
-    kind: stat.isFile() ? "file" : stat.isDirectory() ? "folder" : "other",
-  };
-}
-
-/** The size of a file in bytes, 0 if there is none. */
-export function sizeOf(path: string): number {
-  return Number(facts(path)?.size ?? 0);
-}
-
-/** Inode and size of a file, the quick way; `null` if there is none. */
-export function glance(path: string): { ino: number; size: number } | null {
-  const look = () => fileSystem().statSync(path, { throwIfNoEntry: false });
-  return asked(path, look) ?? null;
-}
-
-/** A bare "EIO: i/o error, stat" came out of open() and write(). */
-function asked<T>(path: string, look: () => T): T {
-  try {
-    return look();
-  } catch (error) {
-    throw new LitelatchError(
-      "LITELATCH_OPEN",
-      `Cannot look at "${path}": ${
-        error instanceof Error ? error.message : error
-      }`,
-      { cause: error },
-    );
-  }
-}
-
-/** `"dev:ino"` of a file, to be kept in a record; `null` if there is none. */
-export function identityOf(path: string): string | null {
-  const found = facts(path);
-  return found === null ? null : `${found.dev}:${found.ino}`;
-}
+import { facts } from "./look.ts";
 
 /**
  * Makes `content` appear at `path`, whole and at once, unless something is
@@ -224,17 +154,6 @@ export function settleAt(draft: string, path: string): boolean {
   }
   remove(draft);
   return true;
-}
-
-/** The filesystem under a path, as a name such as `nfs`; `null` if unknown. */
-export function filesystemOf(path: string): string | null {
-  if (process.platform !== "linux" || !mayAskSystem()) return null;
-  try {
-    const { type } = fileSystem().statfsSync(path);
-    return FILESYSTEMS[type] ?? `0x${type.toString(16)}`;
-  } catch {
-    return null;
-  }
 }
 
 function codeOf(error: unknown): string {

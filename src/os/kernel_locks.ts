@@ -5,7 +5,7 @@
  */
 
 import { fileSystem } from "./builtin.ts";
-import type { FileIdentity } from "./files.ts";
+import type { FileIdentity } from "./look.ts";
 import { makeDevice, mountOf } from "./mounts.ts";
 import { mayLookAround } from "./permissions.ts";
 

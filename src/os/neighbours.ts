@@ -5,7 +5,7 @@
  */
 
 import { fileSystem } from "./builtin.ts";
-import { facts, type FileIdentity } from "./files.ts";
+import { facts, type FileIdentity } from "./look.ts";
 import { mayLookAround } from "./permissions.ts";
 
 /** What is known about a running process without asking it. */

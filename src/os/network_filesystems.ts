@@ -4,7 +4,7 @@
  * @module
  */
 
-import { filesystemOf } from "./files.ts";
+import { filesystemOf } from "./look.ts";
 
 // 9p is what virtual machines and WSL share a folder with their host by. What
 // is mounted by FUSE may be either, and statfs(2) does not tell.

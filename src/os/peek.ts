@@ -10,7 +10,7 @@
  */
 
 import { fileSystem } from "./builtin.ts";
-import type { FileIdentity } from "./files.ts";
+import type { FileIdentity } from "./look.ts";
 import { timesOpenHere } from "./neighbours.ts";
 import { mayRun } from "./permissions.ts";
 import { inWorker } from "./process.ts";

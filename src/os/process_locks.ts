@@ -10,7 +10,7 @@
  */
 
 import { fileSystem } from "./builtin.ts";
-import type { FileIdentity } from "./files.ts";
+import type { FileIdentity } from "./look.ts";
 import { type KernelLock, locksOfDescriptor } from "./kernel_locks.ts";
 import { mayLookAround } from "./permissions.ts";
 import { self } from "./process.ts";

@@ -6,7 +6,7 @@
 
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, primaryCode, SQLITE } from "../driver/failure.ts";
-import { sizeOf } from "../os/files.ts";
+import { sizeOf } from "../os/look.ts";
 
 /** How long a writer may have to wait for each attempt, in milliseconds. */
 export const ATTEMPTS_MS = [20, 20, 40, 40, 80, 80, 160] as const;

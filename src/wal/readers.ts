@@ -4,7 +4,7 @@
  * @module
  */
 
-import { facts } from "../os/files.ts";
+import { facts } from "../os/look.ts";
 import { kernelLocks } from "../os/kernel_locks.ts";
 
 /** A process that holds a read mark of the WAL. */
