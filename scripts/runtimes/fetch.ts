@@ -9,7 +9,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -42,7 +42,8 @@ export function fetchThroughNpm(pin: Pin): Found {
   ];
   let said = "";
   for (const what of tries) {
-    said = npmInstall(folderOf(pin), what) || said;
+    const isHere = () => findFetched(pin) !== null;
+    said = npmBring(folderOf(pin), what, isHere) || said;
     const found = findFetched(pin);
     if (found !== null) return found;
   }
@@ -67,12 +68,41 @@ export function fetchTool(tool: { name: string; version: string }): string {
   const path = join(folder, "node_modules", own, file);
   if (existsSync(path)) return path;
   console.error(`Fetching ${tool.name} ${tool.version} through npm …`);
-  const said = npmInstall(folder, [
-    "--ignore-scripts",
-    `${own}@${tool.version}`,
-  ]);
+  const what = ["--ignore-scripts", `${own}@${tool.version}`];
+  const said = npmBring(folder, what, () => existsSync(path));
   if (existsSync(path)) return path;
   throw new Error(`Cannot fetch ${tool.name}: ${said || "no binary came"}`);
+}
+
+/**
+ * Runs npm so that the folder appears whole. When two test files brought one
+ * tool at a time, the second npm wrote over an add-on that the first had
+ * loaded, and the process died of SIGBUS.
+ *
+ * @param isHere Whether the folder has what is wanted.
+ * @returns What npm complained about, or `""`.
+ */
+export function npmBring(
+  folder: string,
+  what: string[],
+  isHere: () => boolean,
+): string {
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  try {
+    const said = npmInstall(draft, what);
+    try {
+      renameSync(draft, folder);
+    } catch {
+      // Somebody was sooner, or it holds other versions.
+      if (isHere()) return "";
+      rmSync(folder, { recursive: true, force: true });
+      renameSync(draft, folder);
+    }
+    return said;
+  } finally {
+    rmSync(draft, { recursive: true, force: true });
+  }
 }
 
 /** Runs npm; what it complained about, or `""`. */

@@ -10,7 +10,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { npmInstall } from "./fetch.ts";
+import { npmBring } from "./fetch.ts";
 
 const RUNTIMES = fileURLToPath(new URL("../../.runtimes/", import.meta.url));
 
@@ -30,7 +30,11 @@ export function fetchPackages(
   console.error(`Fetching ${wanted.join(", ")} through npm …`);
   // No scripts: nothing is built. All at once: npm takes away what it is not
   // told of.
-  const said = npmInstall(folder, ["--ignore-scripts", ...wanted]);
+  const said = npmBring(
+    folder,
+    ["--ignore-scripts", ...wanted],
+    () => areHere(folder, packages),
+  );
   if (areHere(folder, packages)) return folder;
   throw new Error(`Cannot fetch ${wanted.join(", ")}: ${said}`);
 }

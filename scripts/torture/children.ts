@@ -6,6 +6,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes.ts";
@@ -63,7 +64,8 @@ export class Child {
       detached: true,
       env,
       stdio: ["pipe", "pipe", "pipe"],
-      ...(uid === undefined ? {} : { uid, gid: uid }),
+      // Another user may not be let into the folder that we are in.
+      ...(uid === undefined ? {} : { uid, gid: uid, cwd: dirname(program) }),
     });
     let stderr = "";
     this.#process.stdin?.on("error", () => {}); // it has ended
