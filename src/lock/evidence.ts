@@ -10,6 +10,7 @@ import { facts, filesystemOf } from "../os/look.ts";
 import { holdersOf, kernelLocks } from "../os/kernel_locks.ts";
 import { partsOf } from "../os/paths.ts";
 import { brief, neighbour } from "../os/neighbours.ts";
+import { locksOfProcess } from "../os/process_locks.ts";
 import { lives, self } from "../os/process.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { Ask } from "./claim.ts";
@@ -69,7 +70,7 @@ export function lasting(samples: (Sample | null)[]): Holder[] {
   );
 }
 
-// A contender that is just trying is listed too, for microseconds.
+// The list comes in pages, and may leave out a line while others come and go.
 const LOOKS = 3;
 
 /**
@@ -87,24 +88,33 @@ export function* byTheKernel(
   if (registered.some(({ pidNamespace }) => pidNamespace === "other")) {
     return registered;
   }
-  const known = registered.map(({ pid }) => pid);
-  const listed = new Set<number>();
-  let strangers: Holder[] = [];
-  const isSeen = ({ pid, alive }: Holder) => alive !== null || listed.has(pid);
+  const known = new Set([self().pid, ...registered.map(({ pid }) => pid)]);
+  const listed = new Map<number, { holder: Holder; times: number }>();
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) yield 1;
-    const found = sampleKernel(ask)?.holders ?? [];
-    for (const { pid } of found) listed.add(pid);
-    strangers = found.filter(({ pid }) =>
-      !known.includes(pid) && pid !== self().pid &&
-      (look === 0 || strangers.some((other) => other.pid === pid))
-    );
-    if (strangers.length === 0 && registered.every(isSeen)) return registered;
+    for (const holder of sampleKernel(ask)?.holders ?? []) {
+      const times = (listed.get(holder.pid)?.times ?? 0) + 1;
+      listed.set(holder.pid, { holder, times });
+    }
+    const isPlain = registered.every(({ alive }) => alive !== null) &&
+      [...listed.keys()].every((pid) => known.has(pid));
+    if (look > 0 && isPlain) break;
   }
+  const strangers = [...listed.values()]
+    .filter(({ holder: { pid }, times }) =>
+      !known.has(pid) && (times === LOOKS || isHolding(ask, pid))
+    )
+    .map(({ holder }) => holder);
   const isWhole = listed.size > 0 && self().pidNamespace === INITIAL_NAMESPACE;
   return strangers.length === 0 && isWhole
-    ? registered.filter(isSeen)
+    ? registered.filter(({ pid, alive }) => alive !== null || listed.has(pid))
     : [...registered, ...strangers];
+}
+
+/** A contender that is just trying was listed too, for microseconds. */
+function isHolding({ target }: Ask, pid: number): boolean {
+  const file = facts(`${target.path}.lock`);
+  return file !== null && (locksOfProcess(pid, file)?.length ?? 0) > 0;
 }
 
 // The first PID namespace of a Linux system (include/linux/proc_ns.h,
