@@ -14,16 +14,31 @@ const SECTOR = 512;
 const STYLES = ["oldest", "newest", "either", "any"] as const;
 type Style = typeof STYLES[number];
 
-/** A file's content, whatever name leads to it. */
+/** What one write left in a sector. */
+interface Version {
+  readonly bytes: Uint8Array;
+  /** How many truncations there had been. */
+  readonly age: number;
+}
+
+/**
+ * A file's content, whatever name leads to it.
+ *
+ * A truncation is one change of the inode: either it is on the disk, and what
+ * it cut off cannot be reached any more, or it is not, and what was written
+ * behind it since cannot be reached yet.
+ */
 class Content {
-  /** Versions of each sector that was written since the last sync. */
-  readonly #sectors = new Map<number, Uint8Array[]>();
-  #sizes: number[];
+  /** What was written to each sector since the last sync. */
+  readonly #sectors = new Map<number, Version[]>();
+  #sizes: { size: number; age: number }[];
+  /** To which size each truncation since the last sync has cut. */
+  #cuts: number[] = [];
   #synced: Uint8Array;
 
   constructor(synced: Uint8Array) {
     this.#synced = synced;
-    this.#sizes = [synced.length];
+    this.#sizes = [{ size: synced.length, age: 0 }];
   }
 
   write(offset: number, data: Uint8Array): void {
@@ -40,8 +55,10 @@ class Content {
   }
 
   truncate(size: number): void {
+    const before = this.#size;
+    if (size < before) this.#cuts.push(size);
     for (let sector = Math.floor(size / SECTOR);; sector++) {
-      if (sector * SECTOR >= this.#size) break;
+      if (sector * SECTOR >= before) break;
       const next = this.#latest(sector).slice();
       next.fill(0, Math.max(0, size - sector * SECTOR));
       this.#push(sector, next);
@@ -52,7 +69,8 @@ class Content {
   sync(): void {
     this.#synced = this.#assemble(this.#size, (sector) => this.#latest(sector));
     this.#sectors.clear();
-    this.#sizes = [this.#size];
+    this.#sizes = [{ size: this.#size, age: 0 }];
+    this.#cuts = [];
   }
 
   /** What the next start finds. */
@@ -70,29 +88,46 @@ class Content {
           return random.pick(versions);
       }
     };
-    return this.#assemble(
-      choose(this.#sizes),
-      (sector) =>
-        choose([this.#old(sector), ...this.#sectors.get(sector) ?? []]),
+    const age = choose(
+      Array.from({ length: this.#cuts.length + 1 }, (_, i) => i),
+    );
+    const sizes = this.#sizes.filter((one) => one.age === age);
+    return this.#assemble(choose(sizes).size, (sector) => {
+      const old = { bytes: this.#old(sector), age: 0 };
+      const all = [old, ...this.#sectors.get(sector) ?? []];
+      return choose(all.filter((one) => this.#isThere(sector, one.age, age)))
+        .bytes;
+    });
+  }
+
+  /** Whether a version can be reached when the first `age` cuts are done. */
+  #isThere(sector: number, written: number, age: number): boolean {
+    return this.#cuts.every((size, i) =>
+      sector * SECTOR < size || (written > i) === (age > i)
     );
   }
 
   get #size(): number {
-    return this.#sizes.at(-1) ?? 0;
+    return this.#sizes.at(-1)?.size ?? 0;
   }
 
   #resize(size: number): void {
-    if (size !== this.#size) this.#sizes.push(size);
+    const age = this.#cuts.length;
+    const last = this.#sizes.at(-1);
+    if (size !== last?.size || age !== last.age) {
+      this.#sizes.push({ size, age });
+    }
   }
 
   #push(sector: number, bytes: Uint8Array): void {
+    const version = { bytes, age: this.#cuts.length };
     const versions = this.#sectors.get(sector);
-    if (versions === undefined) this.#sectors.set(sector, [bytes]);
-    else versions.push(bytes);
+    if (versions === undefined) this.#sectors.set(sector, [version]);
+    else versions.push(version);
   }
 
   #latest(sector: number): Uint8Array {
-    return this.#sectors.get(sector)?.at(-1) ?? this.#old(sector);
+    return this.#sectors.get(sector)?.at(-1)?.bytes ?? this.#old(sector);
   }
 
   /** Zeros behind the end. */
