@@ -14,7 +14,7 @@ import { inFolder } from "./fixtures/folder.ts";
 import { runtimes } from "./fixtures/runtimes.ts";
 
 const ETCD = "LITELATCH_ETCD";
-const TTL = 2000;
+const TTL = 4000;
 let etcd: Etcd;
 let all: LeaseProcess[] = [];
 
@@ -179,7 +179,7 @@ test(
   withEtcdOfUsers(async (endpoints) => {
     await each(async (one, name) => {
       const ask = (auth?: object) =>
-        one.acquire(name, { endpoints, ttl: TTL, ...auth && { auth } });
+        one.acquire(name, { endpoints, ttl: 9000, ...auth && { auth } });
       const advice =
         /Give \{ auth: \{ user, password \} \} of a user whose role/;
       assertFailed(await ask(), ETCD, advice);
@@ -188,8 +188,8 @@ test(
       assertFailed(denied, ETCD, /permission denied/);
       assertFailed(denied, ETCD, advice);
       assertHeld(await ask({ user: "app", password: "app" }));
-      // Longer than a login lasts there.
-      await pause(2200);
+      // A login lasts one second there, and the lease is renewed after three.
+      await pause(4500);
       assertHeld(await one.ask({ do: "state" }));
       await one.ask({ do: "release" });
       assertHeld(await ask({ user: "app", password: "app" }));

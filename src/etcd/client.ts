@@ -17,6 +17,8 @@ import { allFailed, Failure, isPassing } from "./failure.ts";
 import type { LeaseAuth, LeaseSettings } from "./options.ts";
 import { type Moment, moment } from "./term.ts";
 
+const LOGIN_MS = 2000;
+
 /** An answer. */
 export interface Answer {
   json: Json;
@@ -105,14 +107,15 @@ export class Client {
     patience: Patience,
   ): Promise<Answer> {
     for (let again = false;; again = true) {
-      const limit = limited(patience);
-      const sent = moment();
+      let limit: Limit | undefined;
       try {
-        await this.#logIn(endpoint, limit);
+        await this.#logIn(endpoint, patience);
+        limit = limited(patience);
+        const sent = moment();
         const reply = await this.#send(endpoint, path, body, limit);
         return { json: await read(reply, limit), sent };
       } catch (error) {
-        const failure = limit.explain(endpoint, error);
+        const failure = limit?.explain(endpoint, error) ?? error as Failure;
         if (failure.kind === "version") {
           throw await this.#explainVersion(endpoint, failure, patience);
         }
@@ -121,17 +124,29 @@ export class Client {
         }
         this.#token = null;
       } finally {
-        limit.end();
+        limit?.end();
       }
     }
   }
 
-  async #logIn(endpoint: string, limit: Limit): Promise<void> {
+  /**
+   * With a limit of its own: etcd hashes the password, which takes it longer
+   * than anything else, and on a busy machine no renewal got through.
+   */
+  async #logIn(endpoint: string, { each, signal }: Patience): Promise<void> {
     if (this.#auth === null || this.#token !== null) return;
     const { user: name, password } = this.#auth;
-    const path = "/v3/auth/authenticate";
-    const reply = await this.#send(endpoint, path, { name, password }, limit);
-    this.#token = String((await read(reply, limit))["token"]);
+    const limit = limited({ each: Math.max(2 * each, LOGIN_MS), signal });
+    try {
+      const path = "/v3/auth/authenticate";
+      const body = { name, password };
+      const reply = await this.#send(endpoint, path, body, limit);
+      this.#token = String((await read(reply, limit))["token"]);
+    } catch (error) {
+      throw limit.explain(endpoint, error);
+    } finally {
+      limit.end();
+    }
   }
 
   #send(
