@@ -38,10 +38,10 @@ export async function waitAsync<T>(
   }
 }
 
-/** Sleeps the thread. `Atomics.wait` may block it in all three runtimes. */
+/** Sleeps the thread; also the main one, in all three runtimes. */
 export function sleepSync(milliseconds: number): void {
   const { Bun } = globalThis as { Bun?: { sleepSync?(ms: number): void } };
-  // There Atomics.wait waits for a time of day: when the clock was set back by
+  // In Bun, Atomics.wait waits for a time of day: when the clock was set back by
   // twenty seconds, a wait of one millisecond took twenty seconds.
   if (Bun?.sleepSync === undefined) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
