@@ -4,24 +4,16 @@
  * @module
  */
 
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  linkSync,
-  mkdirSync,
-  writeFileSync,
-} from "node:fs";
-import { basename, join } from "node:path";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { publishBinary, publishSources } from "../runtimes/publish.ts";
 import type { Runtime } from "../runtimes.ts";
 import { type Arena, battle } from "./arena.ts";
 import { lacking, notRoot, SQLITE3 } from "./machine.ts";
 import type { Stage, Storm } from "./storm.ts";
 
 const NAMESPACE = ["unshare", "-pf", "--kill-child", "--mount-proc"];
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 // The first one is ours; nobody needs an entry in /etc/passwd.
 const USERS = [0, 65534, 31337];
 
@@ -59,7 +51,7 @@ async function playUsers(stage: Stage): Promise<void> {
   const place = join(stage.folder, "place");
   mkdirSync(place);
   chmodSync(place, 0o777);
-  const code = publishSources(stage);
+  const code = publishCode(stage);
   const runtimes = stage.runtimes.map((runtime) => publish(stage, runtime));
   const cache = join(stage.folder, "deno");
   mkdirSync(cache);
@@ -91,29 +83,19 @@ async function killOne(stage: Stage, arena: Arena): Promise<void> {
   if (victim !== undefined) await arena.kill(victim);
 }
 
-/** The checkout may lie where only its owner comes. */
-function publishSources({ folder }: Stage): string {
+function publishCode({ folder }: Stage): string {
   const code = join(folder, "code");
-  for (const part of ["mod.ts", "src", "deno.json"]) {
-    cpSync(join(ROOT, part), join(code, part), { recursive: true });
-  }
   const own = "scripts/torture";
-  for (const part of [`${own}/seed.ts`, `${own}/programs`]) {
-    cpSync(join(ROOT, part), join(code, part), { recursive: true });
-  }
+  publishSources(code, [
+    ...["mod.ts", "src", "deno.json"],
+    ...[`${own}/seed.ts`, `${own}/programs`],
+  ]);
   return code;
 }
 
-/** So may the runtime. */
 function publish({ folder }: Stage, runtime: Runtime): Runtime {
   const own = join(folder, "runtimes", runtime.id);
   mkdirSync(own, { recursive: true });
-  const path = join(own, basename(runtime.path));
-  try {
-    linkSync(runtime.path, path);
-  } catch {
-    copyFileSync(runtime.path, path);
-    chmodSync(path, 0o755);
-  }
+  const path = publishBinary(own, runtime.path);
   return { ...runtime, path, command: [path, ...runtime.command.slice(1)] };
 }
