@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
-import { adopt, type Database, LockLostError, open } from "../mod.ts";
+import { adopt, type Database, inspect, LockLostError, open } from "../mod.ts";
 import { query, withDatabase } from "./fixtures/folder.ts";
 import { Neighbour, raw } from "./fixtures/losing.ts";
 import { pause, until } from "./fixtures/until.ts";
@@ -96,6 +104,32 @@ test(
     await until("the transaction is over", () => db.native !== second);
     assert.ok(hasLocks(path));
     assert.deepEqual(db.prepare("SELECT count(*) AS n FROM t").get(), { n: 3 });
+    db.close();
+  }),
+);
+
+test(
+  "locks are seen whichever connection of the process has taken them",
+  { skip: noKernelList },
+  withDatabase(async (path) => {
+    const below = openSync("/dev/null", "r");
+    const db = make(path);
+    insert(db, 1);
+    const { native } = db;
+    await pause(SEEN_MS);
+    // The kernel gives the lowest free number: this one is listed first, and
+    // without the lock.
+    closeSync(below);
+    const bare = raw(path);
+    bare.exec("SELECT count(*) FROM t");
+    await pause(SEEN_MS);
+    assert.equal(refusalOf(db), "");
+    assert.equal(db.native, native);
+    const self = inspect(path).processes?.find(({ pid }) =>
+      pid === process.pid
+    );
+    assert.equal(self?.database, "shared");
+    bare.close();
     db.close();
   }),
 );

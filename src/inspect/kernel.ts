@@ -36,8 +36,9 @@ export interface FileLocks {
 /**
  * Reads the locks on the files of a database; `null` where not shown.
  *
- * @param opened Who has which file open, and how many could not be asked: there the kernel tells the locks file
- * by file, and not in a list that changes while it is read.
+ * @param opened Who has which file open, and how many could not be asked.
+ * There the kernel tells the locks descriptor by descriptor, and not in a list
+ * that changes while it is read.
  */
 export function readLocks(
   path: string,
@@ -53,7 +54,9 @@ export function readLocks(
     for (const file of opened) {
       if (file.path !== path || file.deleted) continue;
       const locks = locksOfDescriptor(file.pid, file.descriptor);
-      if (locks !== null) told.set(file.pid, locks);
+      // A process may have several, and each lists the locks it took itself.
+      const before = told.get(file.pid) ?? [];
+      if (locks !== null) told.set(file.pid, [...before, ...locks]);
     }
     const others = (listed[i] ?? []).filter(({ pid }) => !told.has(pid));
     // One was asked after the other, and a lock goes from hand to hand.

@@ -113,8 +113,8 @@ function locksOn(file: FileIdentity, table: string): KernelLock[] {
 }
 
 /**
- * The locks that a process has on one of its open files: of one file, so the
- * kernel gives them at once. `null` where they are not shown.
+ * The locks that a process has taken through one descriptor: of one file, so
+ * the kernel gives them at once. `null` where they are not shown.
  */
 export function locksOfDescriptor(
   pid: number,

@@ -4,7 +4,9 @@
  * `/proc/locks` is no proof that a lock is gone: it is read in pages of 4 KiB,
  * and while others take and release locks, lines are skipped between two pages
  * (6 of 3000 reads missed a lock that was held, up to four in a row). What
- * `/proc/<pid>/fdinfo` says of one file is whole.
+ * `/proc/<pid>/fdinfo` says of one descriptor is whole. A lock belongs to the
+ * process, but is listed at the descriptor that took it alone (fs/locks.c,
+ * `__show_fd_locks`), and SQLite takes one lock for all connections to a file.
  *
  * @module
  */
@@ -26,19 +28,18 @@ export function locksOfProcess(
   if (process.platform !== "linux" || !mayLookAround()) return null;
   const fs = fileSystem();
   const folder = `/proc/${pid}/fd`;
+  const found: KernelLock[] = [];
   try {
     for (const name of fs.readdirSync(folder)) {
       // A descriptor may be closed meanwhile.
-      const found = fs.statSync(`${folder}/${name}`, {
+      const open = fs.statSync(`${folder}/${name}`, {
         bigint: true,
         throwIfNoEntry: false,
       });
-      if (found?.ino !== file.ino || found.dev !== file.dev) continue;
-      // Any descriptor on the file lists all locks of the process on it.
-      const locks = locksOfDescriptor(pid, name);
-      if (locks !== null) return locks;
+      if (open?.ino !== file.ino || open.dev !== file.dev) continue;
+      found.push(...locksOfDescriptor(pid, name) ?? []);
     }
-    return [];
+    return found;
   } catch {
     return null;
   }
