@@ -126,7 +126,9 @@ test("waiting for the lock takes no notice of the time of day", {
     const sleeps = readFileSync(output, "utf8").split("\n")
       .filter((line) => line.startsWith(`${child.pid} `))
       .filter((line) => /CLOCK_REALTIME.*tv_sec=/.test(line));
-    assert.deepEqual(sleeps, []);
+    // 300 ms at 1 to 2 ms a time are 150 sleeps; one or two of the engine's own
+    // were seen.
+    assert.ok(sleeps.length < 20, sleeps.join("\n"));
   }));
 
 test("a file that cannot be looked at is an error of ours, and lets go", {
@@ -142,7 +144,10 @@ test("a file that cannot be looked at is an error of ours, and lets go", {
       const child = await start(kind, { prefix: [...trace, "-e", inject] });
       const answer = await child.acquire(target);
       assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
-      assert.match(answer.message!, /Cannot look at ".*app\.lock": .*EIO/);
+      assert.match(
+        answer.message!,
+        /Cannot look at ".*app\.lock": .*(EIO|os error 5\b)/,
+      );
       assertWon(await other.acquire(target));
       await other.ask({ do: "release" });
       assertWon(await child.acquire(target));
