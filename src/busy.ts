@@ -104,7 +104,7 @@ export class Patience {
 
   /** Commits what {@linkcode Patience.begin} began. */
   commit(): void {
-    if (this.#commit !== null) this.#commit.run(NOTHING);
+    if (this.#commit !== null) this.#commit.step();
     else this.#connection.exec("COMMIT");
   }
 
@@ -137,11 +137,9 @@ export class Patience {
     this.isShort = true;
     this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");
     this.#commit ??= this.#connection.prepare("COMMIT");
-    this.#begin.run(NOTHING);
+    this.#begin.step();
   }
 }
-
-const NOTHING: [] = [];
 
 /**
  * Begins an immediate transaction; the event loop goes on meanwhile.

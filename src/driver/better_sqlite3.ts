@@ -74,6 +74,10 @@ class BetterPrepared implements Prepared {
     };
   }
 
+  step(): void {
+    this.#statement.run();
+  }
+
   get(parameters: Parameters): Row | undefined {
     if (!this.#statement.reader) return void this.run(parameters);
     const row = this.#statement.get(...this.#bind(parameters));

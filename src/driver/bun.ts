@@ -94,6 +94,8 @@ function prune(live: Set<WeakRef<Prepared>>): void {
   }
 }
 
+const SAFE = Number.MAX_SAFE_INTEGER;
+
 class BunPrepared implements Prepared {
   readonly #statement: BunStatement;
   readonly #database: BunDatabase;
@@ -118,13 +120,19 @@ class BunPrepared implements Prepared {
     };
   }
 
+  step(): void {
+    this.#statement.run();
+  }
+
   get(parameters: Parameters): Row | undefined {
     const bound = this.#bind(parameters);
     const row = this.#statement.get(...bound) ?? undefined;
     if (row === undefined) return undefined;
     if (this.#exact) return narrowRow(row);
     for (const name in row) {
-      if (isDoubtful(row[name])) {
+      // Written out: a call for each value is a tenth of a get().
+      const value = row[name];
+      if (typeof value === "number" && (Math.abs(value) > SAFE)) {
         this.#readExactly();
         const again = this.#statement.get(...bound);
         return again === null ? undefined : narrowRow(again);

@@ -27,6 +27,8 @@ export interface RunResult {
 /** A prepared statement. */
 export interface Prepared {
   run(parameters: Parameters): RunResult;
+  /** Runs it without parameters, and tells nothing. */
+  step(): void;
   get(parameters: Parameters): Row | undefined;
   all(parameters: Parameters): Row[];
   iterate(parameters: Parameters): IterableIterator<Row>;

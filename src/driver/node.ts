@@ -112,6 +112,10 @@ class NodePrepared implements Prepared {
     };
   }
 
+  step(): void {
+    this.#statement.run();
+  }
+
   get(parameters: Parameters): Row | undefined {
     const bound = this.#bind(parameters);
     const query = () => this.#statement.get(...bound) as Value[] | undefined;

@@ -30,6 +30,13 @@ export interface FileFacts extends FileIdentity {
  * @throws {LitelatchError} If the system does not tell.
  */
 export function facts(path: string): FileFacts | null {
+  const { Deno } = globalThis as { Deno?: Deno };
+  if (Deno !== undefined) {
+    const stat = asked(path, () => denoStat(Deno, path));
+    if (stat === undefined) return null;
+    // A larger one was rounded, and would be another file.
+    if (Number.isSafeInteger(stat.ino)) return denoFacts(path, stat);
+  }
   const stat = asked(
     path,
     () => fileSystem().statSync(path, { bigint: true, throwIfNoEntry: false }),
@@ -50,13 +57,9 @@ export function sizeOf(path: string): number {
   return Number(facts(path)?.size ?? 0);
 }
 
-interface DenoStat {
-  statSync(path: string): { ino: number; size: number };
-}
-
 /** Inode and size of a file, the quick way; `null` if there is none. */
 export function glance(path: string): { ino: number; size: number } | null {
-  const { Deno } = globalThis as { Deno?: DenoStat };
+  const { Deno } = globalThis as { Deno?: Deno };
   const look = () =>
     Deno === undefined
       ? fileSystem().statSync(path, { throwIfNoEntry: false })
@@ -64,17 +67,38 @@ export function glance(path: string): { ino: number; size: number } | null {
   return asked(path, look) ?? null;
 }
 
+interface DenoStat {
+  isFile: boolean;
+  isDirectory: boolean;
+  dev: number;
+  ino: number;
+  nlink: number;
+  size: number;
+}
+
+interface Deno {
+  statSync(path: string): DenoStat;
+}
+
 /** A fifth of the time of its `node:fs`, and each write in a loop may look. */
-function denoStat(
-  deno: DenoStat,
-  path: string,
-): { ino: number; size: number } | undefined {
+function denoStat(deno: Deno, path: string): DenoStat | undefined {
   try {
     return deno.statSync(path);
   } catch (error) {
     if ((error as Error).name === "NotFound") return undefined;
     throw error;
   }
+}
+
+function denoFacts(path: string, stat: DenoStat): FileFacts {
+  return {
+    path,
+    dev: BigInt(stat.dev),
+    ino: BigInt(stat.ino),
+    links: BigInt(stat.nlink),
+    size: BigInt(stat.size),
+    kind: stat.isFile ? "file" : stat.isDirectory ? "folder" : "other",
+  };
 }
 
 /** A bare "EIO: i/o error, stat" came out of open() and write(). */

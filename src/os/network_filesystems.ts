@@ -21,8 +21,14 @@ const ACROSS_HOSTS = new Set([
   "ncpfs",
 ]);
 
-/** The filesystem under a path, if it crosses hosts; otherwise `null`. */
-export function networkFilesystemOf(path: string): string | null {
-  const type = filesystemOf(path);
-  return type !== null && ACROSS_HOSTS.has(type) ? type : null;
+// A program that locks over and over does it in one folder.
+let lastLocal = "";
+
+/** The filesystem under a folder, if it crosses hosts; otherwise `null`. */
+export function networkFilesystemOf(folder: string): string | null {
+  if (folder === lastLocal) return null;
+  const type = filesystemOf(folder);
+  if (type !== null && ACROSS_HOSTS.has(type)) return type;
+  lastLocal = folder;
+  return null;
 }

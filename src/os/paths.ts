@@ -65,12 +65,19 @@ const PLAIN = /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/;
  */
 export function locate(path: string, depth = 0): Location {
   const fs = fileSystem();
-  try {
-    const real = fs.realpathSync.native(path);
-    return { path: real, ...partsOf(real) };
-  } catch (error) {
-    if ((error as { code?: string }).code !== "ENOENT" || depth > 40) {
-      throw error;
+  const look = (place: string) =>
+    fs.lstatSync(place, { throwIfNoEntry: false });
+  // To realpath a missing file is an error, and to make one takes Deno a sixth
+  // of the time of a lock.
+  const found = look(path);
+  if (found !== undefined) {
+    try {
+      const real = fs.realpathSync.native(path);
+      return { path: real, ...partsOf(real) };
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOENT" || depth > 40) {
+        throw error;
+      }
     }
   }
   const { folder: asked, name } = partsOf(path);
@@ -78,7 +85,7 @@ export function locate(path: string, depth = 0): Location {
   const whole = isPlain(folder)
     ? `${folder}/${name}`
     : paths().join(folder, name);
-  const link = fs.lstatSync(whole, { throwIfNoEntry: false });
+  const link = whole === path ? found : look(whole);
   if (link?.isSymbolicLink()) {
     const target = paths().resolve(folder, fs.readlinkSync(whole));
     return locate(target, depth + 1);

@@ -55,12 +55,15 @@ export function sleepSync(milliseconds: number): void {
  * Milliseconds on a clock that no one sets.
  *
  * Not `performance.now()` on Node: its first use there loads eleven modules,
- * a twelfth of what a hook costs. Deno's `hrtime` takes twice as long.
+ * a twelfth of what a hook costs. Every write asks for the time, and `hrtime`
+ * costs it 0.2 µs on Bun, and twice that on Deno.
  */
 export function now(): number {
+  const { Bun } = globalThis as { Bun?: { nanoseconds?(): number } };
+  if (Bun?.nanoseconds !== undefined) return Bun.nanoseconds() / 1e6;
   if ("Deno" in globalThis) return performance.now();
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1e3 + nanoseconds / 1e6;
+  const time = process.hrtime();
+  return time[0] * 1e3 + time[1] / 1e6;
 }
 
 function sleep(
