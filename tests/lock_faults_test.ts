@@ -185,6 +185,64 @@ test("a holder in another PID namespace is respected, and said to be in one", {
     assertWon(await inside.acquire(target));
   }));
 
+// A PID that nobody has outside.
+const LAST = "echo $(($(cat /proc/sys/kernel/pid_max) - 50)) " +
+  '> /proc/sys/kernel/ns_last_pid && "$@"; exit $?';
+
+test("a holder whose /proc has other PIDs than its namespace is not dead", {
+  skip: notRoot() ||
+    missing(["unshare", "-pf", "test", "-w", "/proc/sys/kernel/ns_last_pid"]),
+}, () =>
+  scene(async ({ target, start }) => {
+    const prefix = ["unshare", "-pf", "--kill-child", "sh", "-c", LAST, "sh"];
+    const [kind, next] = thisAndNext();
+    const holder = await start(kind, { prefix });
+    const held = await holder.acquire(target);
+    assertWon(held);
+    assert.equal(held.holder?.alive, true);
+    const refused = await (await start(next)).acquire(target);
+    assertRefused(refused, [holder.pid]);
+    assert.match(refused.message!, /in another PID namespace/);
+  }));
+
+// Another user's process that the asking one's /proc does not show: proc(5).
+const HIDE = "mount -t proc -o hidepid=2 proc /proc && exec setpriv " +
+  '--reuid=65534 --regid=65534 --clear-groups "$@"';
+
+test("a holder that /proc hides keeps its record", {
+  skip: notRoot() || missing(
+    [
+      "unshare",
+      "-m",
+      "mount",
+      "-t",
+      "proc",
+      "-o",
+      "hidepid=2",
+      "proc",
+      "/proc",
+    ],
+    ["setpriv", "--reuid=65534", "true"],
+  ),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    chmodSync(folder, 0o777);
+    writeFileSync(`${target}.lock`, "");
+    chmodSync(`${target}.lock`, 0o666);
+    const prefix = ["unshare", "-m", "sh", "-c", HIDE, "sh"];
+    const [kind, next] = thisAndNext();
+    const holder = await start(next);
+    const other = await start(kind, { prefix, nobody: "by prefix" });
+    const shared = { mode: "shared", app: "hidden" };
+    assertWon(await holder.acquire(target, shared));
+    assertWon(await other.acquire(target, { mode: "shared" }));
+    await other.ask({ do: "release" });
+    const refused = await other.acquire(target);
+    assertRefused(refused, [holder.pid]);
+    assert.match(refused.message!, /hidden/);
+    assert.equal(refused.holders?.[0]?.alive, null);
+  }));
+
 test("a holder in another time namespace lives, and keeps its record", {
   skip: notRoot() || missing(["unshare", "-T", "true"]),
 }, () =>

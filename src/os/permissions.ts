@@ -1,9 +1,11 @@
 /**
- * What Deno's permissions let us look at. Asked before every look, because a
- * missing permission is not an error in a terminal but a question to the user.
+ * What we may look at. Deno's permissions are asked before every look, because
+ * a missing one is not an error in a terminal but a question to the user.
  *
  * @module
  */
+
+import { fileSystem } from "./builtin.ts";
 
 interface Asked {
   name: string;
@@ -16,15 +18,37 @@ interface DenoPermissions {
 }
 
 /**
- * Whether `/proc` and other processes may be looked at. Deno 2.9 wants
+ * Whether `/proc` may be read, and other processes asked. Deno 2.9 wants
  * `--allow-all` for that, and has no query for it: so each part is asked for.
  */
-export function mayLookAround(): boolean {
+export function mayReadProc(): boolean {
   const deno = (globalThis as { Deno?: DenoPermissions }).Deno;
   if (deno === undefined) return true;
   return ["read", "run", "sys", "ffi"].every((name) =>
     deno.permissions.querySync({ name }).state === "granted"
   );
+}
+
+/** Whether other processes can be found in `/proc` by their PIDs. */
+export function mayLookAround(): boolean {
+  return mayReadProc() && (ownNumbers ??= numbersAreOurs());
+}
+
+let ownNumbers: boolean | undefined;
+
+/**
+ * Whether `/proc` has the PIDs of our namespace. After `unshare --pid` without
+ * a mount of its own it has those of the outer one, and told a holder of
+ * itself that it was dead.
+ */
+function numbersAreOurs(): boolean {
+  if (process.platform !== "linux") return true;
+  try {
+    return fileSystem().readlinkSync("/proc/self") === String(process.pid);
+  } catch {
+    // No /proc at all: then no look finds anything.
+    return true;
+  }
 }
 
 /** Whether the type of a filesystem may be asked for (`statfs`). */

@@ -7,7 +7,7 @@
 
 import { fileSystem } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
-import { mayLookAround } from "./permissions.ts";
+import { mayLookAround, mayReadProc } from "./permissions.ts";
 
 /** What tells one process from every other, as far as it can be known. */
 export interface ProcessIdentity {
@@ -32,7 +32,7 @@ export function self(): Self {
   known ??= {
     pid: process.pid,
     ppid: process.ppid,
-    startToken: running(process.pid)?.startToken ?? null,
+    startToken: running("self") || null,
     bootId: readProc("sys/kernel/random/boot_id"),
     pidNamespace: namespace("self", "pid"),
     command: command(),
@@ -57,9 +57,9 @@ export function lives(other: ProcessIdentity): boolean | null {
   if (own.pidNamespace !== other.pidNamespace) return null;
   if (isSelf(other)) return true;
   const found = running(other.pid);
-  if (found === null) return false;
-  if (other.startToken === null) return null;
-  if (found.startToken === other.startToken) return true;
+  if (found === false) return false;
+  if (found === null || other.startToken === null) return null;
+  if (found === other.startToken) return true;
   // A time namespace shifts the start times that its processes read, so that
   // a living holder's record looked like one of an earlier process.
   const here = namespace("self", "time");
@@ -74,9 +74,9 @@ export function lives(other: ProcessIdentity): boolean | null {
 export function isThere(other: ProcessIdentity): boolean | null {
   const alive = lives(other);
   if (alive !== null || other.bootId !== null) return alive;
-  if (!mayLookAround()) return null;
+  if (!mayReadProc()) return null;
   if (process.platform !== "linux") return answers(other.pid);
-  return running(other.pid) !== null;
+  return running(other.pid) !== false;
 }
 
 /** Whether both are known to be the same process. */
@@ -125,19 +125,24 @@ export function warn(message: string, code: string): void {
   process.emitWarning(message, { type: "LitelatchWarning", code });
 }
 
-/** A living process's start time; `null` for none, and for a zombie. */
-function running(pid: number): { startToken: string } | null {
-  const stat = readProc(`${pid}/stat`);
-  if (stat === null) return null;
+/**
+ * A living process's start time; `false` if there is none, or a zombie. `null`
+ * if it is there and not shown: with `hidepid` a /proc hides the processes of
+ * other users (proc(5)), and a living holder's record was cleared for that.
+ */
+function running(pid: number | "self"): string | false | null {
+  const shown = pid === "self" || mayLookAround();
+  const stat = shown ? readProc(`${pid}/stat`) : null;
+  if (stat === null) return pid === "self" || answers(pid) ? null : false;
   // proc_pid_stat(5): "(comm)" may hold spaces and parentheses, so the fields
   // are counted from its end: state is the first, starttime the twentieth.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return null;
-  return { startToken: fields[19] ?? "" };
+  if (fields[0] === "Z" || fields[0] === "X") return false;
+  return fields[19] ?? null;
 }
 
 function readProc(name: string): string | null {
-  if (process.platform !== "linux" || !mayLookAround()) return null;
+  if (process.platform !== "linux" || !mayReadProc()) return null;
   try {
     return fileSystem().readFileSync(`/proc/${name}`, "utf8").trim();
   } catch {
@@ -147,10 +152,11 @@ function readProc(name: string): string | null {
 
 /** `null` where it is not shown, as that of another user's process. */
 function namespace(
-  who: number | string,
+  who: number | "self",
   kind: "pid" | "time",
 ): string | null {
-  if (process.platform !== "linux" || !mayLookAround()) return null;
+  const shown = who === "self" ? mayReadProc() : mayLookAround();
+  if (process.platform !== "linux" || !shown) return null;
   try {
     return fileSystem().readlinkSync(`/proc/${who}/ns/${kind}`);
   } catch {
@@ -159,7 +165,7 @@ function namespace(
 }
 
 function answers(pid: number): boolean {
-  if (!mayLookAround()) return true;
+  if (!mayReadProc()) return true;
   try {
     process.kill(pid, 0);
     return true;
