@@ -33,6 +33,7 @@ export class Canary {
   readonly #path: string;
   readonly #wal: string;
   readonly #sidecar: string | null;
+  readonly #mayMake: boolean;
   #inode: number | null;
   #index: number | null;
   #lastLook = 0;
@@ -42,11 +43,17 @@ export class Canary {
   /** Whether the kernel has listed our locks before. */
   #listed = false;
 
-  /** @param sidecar The identity of the sidecar whose lock we hold. */
-  constructor(path: string, sidecar: string | null) {
+  /**
+   * @param sidecar The identity of the sidecar whose lock we hold.
+   * @param mayMake Whether a WAL that appears is one that we write too. Not
+   * for a reader of a database that was not in WAL mode: it took no part in
+   * the WAL that another made, and may delete as the last one of its own.
+   */
+  constructor(path: string, sidecar: string | null, mayMake: boolean) {
     this.#path = path;
     this.#wal = `${path}-wal`;
     this.#sidecar = sidecar;
+    this.#mayMake = mayMake;
     this.#inode = inodeOf(this.#wal);
     this.#index = inodeOf(`${path}-shm`);
   }
@@ -132,6 +139,7 @@ export class Canary {
 
   #isInPlace(inode: number | null): boolean {
     // SQLite makes the file when it is first needed.
+    if (this.#inode === null && !this.#mayMake) return true;
     if (this.#inode === null && inode !== null) {
       this.#inode = inode;
       this.#index = inodeOf(`${this.#path}-shm`);

@@ -25,7 +25,7 @@ import { refuseHardLinks } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/handle.ts";
 import { warnOfNetwork } from "./lock/network.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
-import { facts } from "./os/look.ts";
+import { facts, identityOf } from "./os/look.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
@@ -123,19 +123,21 @@ function* opening(path: string | URL, settings: Settings): Waiting<Database> {
   if (path === MEMORY) {
     const how = { readOnly: false, create: true };
     const connection = openConnection(MEMORY, how);
-    return yield* furnish(connection, MEMORY, null, settings);
+    return yield* furnish(connection, MEMORY, null, settings, null);
   }
   const target = locateDatabase(toPath(path), settings);
   const lock = yield* lockFor(target, settings);
   let connection: Connection | undefined;
   let database: Database | undefined;
   try {
+    const before = identityOf(target.path);
     connection = openConnection(target.path, settings);
     database = yield* furnish(
       connection,
       target.path,
       lock,
       settings,
+      before ?? identityOf(target.path),
       reconnecting(target.path, settings),
     );
     return database;
@@ -157,13 +159,14 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   statement.finalize();
   const file = main?.["file"];
   if (typeof file !== "string" || file === "") {
-    return yield* furnish(connection, MEMORY, null, settings);
+    return yield* furnish(connection, MEMORY, null, settings, null);
   }
   const target = locate(file);
   refuseLost(target.path);
   const lock = yield* lockFor(target, settings);
   try {
-    return yield* furnish(connection, target.path, lock, settings);
+    const identity = identityOf(target.path);
+    return yield* furnish(connection, target.path, lock, settings, identity);
   } catch (error) {
     lock?.release();
     throw explainOpening(target.path, error, settings.busyTimeout);
@@ -176,12 +179,15 @@ function* lockFor(target: Location, settings: Settings): Waiting<Lock | null> {
   if (mode === "exclusive") {
     refuseHardLinks(target.path, mode, facts(target.path));
   }
+  let lock: Lock | null = null;
   try {
     const asked = { mode, app, purpose, wait, legacy };
-    const lock = yield* acquire("Database", target, asked);
+    lock = yield* acquire("Database", target, asked);
     warnOfNetwork(target, (message, code) => tell(settings, message, code));
     return lock;
   } catch (error) {
+    // A listener for warnings that throws must not leave it taken.
+    lock?.release();
     if (!(error instanceof LockedError) || onLocked === "throw") throw error;
     if (onLocked === "warn") tell(settings, error.message, error.code);
     else onLocked(error.holders);

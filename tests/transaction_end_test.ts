@@ -50,7 +50,14 @@ for (const end of ["COMMIT", "ROLLBACK", "END TRANSACTION"]) {
         message: /the body has ended it with a COMMIT or ROLLBACK of its own/,
       };
       const statement = db.prepare(end);
-      const ends = [() => db.exec(end), () => statement.run()];
+      const commented = db.prepare(`/* done */ -- so\n${end}`);
+      const ends = [
+        () => db.exec(end),
+        () => statement.run(),
+        () => statement.get(),
+        () => statement.all(),
+        () => commented.run(),
+      ];
       for (const [i, run] of ends.entries()) {
         assert.throws(() =>
           db.write(() => {
@@ -61,7 +68,7 @@ for (const end of ["COMMIT", "ROLLBACK", "END TRANSACTION"]) {
         assert.throws(() => db.write(() => db.write(run)), own);
         assert.throws(() => db.read(run), own);
       }
-      assert.equal(found(path), end === "ROLLBACK" ? "" : "0,1");
+      assert.equal(found(path), end === "ROLLBACK" ? "" : "0,1,2,3,4");
       db.write(() => insert(db, 5));
       assert.match(found(path), /5$/);
     }),

@@ -13,6 +13,7 @@ import { LockedError } from "../errors.ts";
 import { acquireLock } from "../lock/acquire_lock.ts";
 import type { Lock } from "../lock/handle.ts";
 import type { LockMode } from "../options.ts";
+import { identityOf } from "../os/look.ts";
 import { sleepSync, waitSync } from "../os/waiting.ts";
 import { openSettings } from "../settings.ts";
 
@@ -119,5 +120,5 @@ function race(path: string, rounds: number): number {
 function open(path: string): Database {
   const settings = openSettings({ lock: "none", busyTimeout: 30_000 });
   const connection = openConnection(path, { readOnly: false, create: true });
-  return waitSync(furnish(connection, path, null, settings));
+  return waitSync(furnish(connection, path, null, settings, identityOf(path)));
 }

@@ -16,6 +16,7 @@ import type { Session } from "./session.ts";
  * (https://sqlite.org/lang_vacuum.html#vacuuminto).
  */
 export function backup(session: Session, destination: string): void {
+  session.require();
   const path = toPath(destination);
   if (session.depth > 0) {
     throw failure(path, "it must not be called inside read() or write()");

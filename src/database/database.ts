@@ -53,8 +53,9 @@ export class Database implements Disposable {
     this.lock = parts.lock;
     this.#session = parts.session;
     this.#guard = parts.guard;
-    this.#lifetime = new Lifetime(parts, () => this.close());
+    // It reads, and that may fail: then nothing may be registered.
     this.#changes = new ChangeWatch(this.#session, parts.guard);
+    this.#lifetime = new Lifetime(parts, () => this.close());
   }
 
   /** The driver's own object, for what this handle does not offer. */
@@ -75,6 +76,7 @@ export class Database implements Disposable {
     try {
       session.heed(sql);
       session.guarded(() => session.connection.exec(sql));
+      if (/\bjournal_mode\b/i.test(sql)) this.#guard?.renewWal();
     } catch (error) {
       throw this.#session.explain(error);
     }
@@ -159,7 +161,6 @@ export class Database implements Disposable {
    * nothing is left at `destination`.
    */
   backup(destination: string): void {
-    this.#session.require();
     backup(this.#session, destination);
   }
 
@@ -214,9 +215,9 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const end = watch(this.#session, this.#guard, listener, options);
-    this.#lifetime.atEnd(end);
-    return end;
+    return this.#lifetime.atEnd(
+      watch(this.#session, this.#guard, listener, options),
+    );
   }
 
   /**
@@ -238,7 +239,6 @@ export class Database implements Disposable {
    * owner. A second call does nothing.
    */
   close(): void {
-    if (this.#session.stopped === "closed") return;
     this.#statements.clear();
     this.#lifetime.close();
   }

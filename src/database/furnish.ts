@@ -7,7 +7,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { openConnection } from "../driver/runtime.ts";
 import type { Lock } from "../lock/handle.ts";
-import { facts } from "../os/look.ts";
+import { identityOf } from "../os/look.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import { configure } from "../pragmas.ts";
@@ -16,13 +16,14 @@ import { hasWalResetBug } from "../sqlite_version.ts";
 import { Database } from "./database.ts";
 import { Guard } from "./guard.ts";
 import { leasing, shut } from "./leasing.ts";
-import { explainOpening, MEMORY, refuseMissing } from "./place.ts";
+import { explainOpening, MEMORY, refuseMissing, refuseMoved } from "./place.ts";
 import { Session } from "./session.ts";
 import { tell } from "./telling.ts";
 
 /**
  * From a connection to a handle.
  *
+ * @param identity `dev:ino` of the file that it is connected to.
  * @param reconnect Opens the same file anew; `null` where it is not ours.
  */
 export function* furnish(
@@ -30,10 +31,12 @@ export function* furnish(
   path: string,
   lock: Lock | null,
   settings: Settings,
+  identity: string | null,
   reconnect: (() => Connection) | null = null,
 ): Waiting<Database> {
   const file = path === MEMORY ? null : path;
   yield* configure(connection, settings, file);
+  if (file !== null) refuseMoved(file, identity);
   // Not before the busy timeout is set: to prepare any statement SQLite reads
   // the schema, and 3 of 8 processes on a fresh file found it locked.
   const version = versionOf(connection);
@@ -44,10 +47,15 @@ export function* furnish(
   }
   const guard = file === null
     ? null
-    : new Guard(session, settings, sidecarOf(lock), version);
+    : new Guard(session, settings, identity, sidecarOf(lock), version);
   session.guard = guard;
   const { exitWithParent } = settings;
-  return new Database({ session, lock, guard, reconnect, exitWithParent });
+  try {
+    return new Database({ session, lock, guard, reconnect, exitWithParent });
+  } catch (error) {
+    guard?.stop();
+    throw error;
+  }
 }
 
 function sidecarOf(lock: Lock | null): string | null {
@@ -61,10 +69,13 @@ export function reconnecting(
   settings: Settings,
 ): () => Connection {
   return () => {
-    if (facts(path) === null) refuseMissing(path, settings);
+    const before = identityOf(path);
+    if (before === null) refuseMissing(path, settings);
     const connection = openConnection(path, settings);
     try {
+      const identity = before ?? identityOf(path);
       waitSync(configure(connection, settings, path));
+      refuseMoved(path, identity);
       shut(connection, settings);
     } catch (error) {
       connection.close();

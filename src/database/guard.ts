@@ -37,12 +37,14 @@ export class Guard {
   #first: ReturnType<typeof setTimeout> | undefined;
 
   /**
+   * @param identity `dev:ino` of the open file.
    * @param sidecar The identity of the sidecar whose lock we hold.
    * @param version The version of SQLite.
    */
   constructor(
     session: Session,
     settings: Settings,
+    identity: string | null,
     sidecar: string | null,
     version: string,
   ) {
@@ -50,8 +52,8 @@ export class Guard {
     this.#canCount = canCountFrames(version);
     this.#session = session;
     this.#settings = settings;
-    this.#canary = new Canary(session.path, sidecar);
-    this.#identity = identityOf(session.path);
+    this.#canary = new Canary(session.path, sidecar, !settings.readOnly);
+    this.#identity = identity;
     this.#keeper = this.noCheckpoint !== null ? null : new WalKeeper(
       session.path,
       settings.journalSizeLimit,
@@ -130,6 +132,11 @@ export class Guard {
   /** Begins anew on a new connection. */
   renew(): void {
     this.#identity = identityOf(this.#session.path);
+    this.#canary.renew();
+  }
+
+  /** After another journal mode was set: then the WAL goes, or comes back. */
+  renewWal(): void {
     this.#canary.renew();
   }
 

@@ -50,9 +50,17 @@ export class Lifetime implements OpenHandle {
     }));
   }
 
-  /** Calls `end` when the handle is closed. */
-  atEnd(end: () => void): void {
+  /**
+   * Calls `end` when the handle is closed.
+   *
+   * @returns A function that calls it now, and forgets it.
+   */
+  atEnd(end: () => void): () => void {
     this.#ending.add(end);
+    return () => {
+      this.#ending.delete(end);
+      end();
+    };
   }
 
   obstacle(): "busy" | "adopted" | null {
@@ -121,6 +129,7 @@ export class Lifetime implements OpenHandle {
   /** Ends it for good. */
   close(): void {
     const { session, guard, lock } = this.#parts;
+    if (session.stopped === "closed") return;
     const { connection } = session;
     try {
       if (session.depth > 0 && connection.inTransaction()) {
@@ -132,6 +141,7 @@ export class Lifetime implements OpenHandle {
       session.stop("closed");
       guard?.stop();
       for (const end of this.#ending) end();
+      this.#ending.clear();
       this.#leave();
       lock?.release();
       this.#stopWatching();

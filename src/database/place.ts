@@ -59,6 +59,21 @@ export function refuseMissing(path: string, settings: Settings): void {
 }
 
 /**
+ * No runtime tells what its SQLite has open, and to open may take a while: a
+ * file that was put in its place meanwhile would be taken for the open one.
+ *
+ * @param identity `dev:ino` of the file at `path` when it was opened.
+ */
+export function refuseMoved(path: string, identity: string | null): void {
+  if (identityOf(path) === identity) return;
+  throw cannotOpen(
+    path,
+    "it must stay where it is, but it was deleted or replaced while it was " +
+      "opened; open it again",
+  );
+}
+
+/**
  * SQLite would give a further connection the state of a lost one.
  *
  * @throws {LockLostError} If this process has such a connection to the file.

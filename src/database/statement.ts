@@ -47,7 +47,7 @@ export class Statement {
     this.#session = session;
     this.#sql = sql;
     this.#onlyReads = /^\s*select\b/i.test(sql);
-    this.#mayEnd = /^\s*(?:commit|end|rollback)\b/i.test(sql);
+    this.#mayEnd = ENDS.test(sql);
     session.heed(sql);
     this.#connection = session.connection;
     this.#prepared = session.connection.prepare(sql);
@@ -87,7 +87,7 @@ export class Statement {
     if (this.#epoch !== session.epoch) this.#renew();
     if (session.patience.isShort) session.settle();
     try {
-      return this.#onlyReads || session.depth > 0
+      return this.#onlyReads || (session.depth > 0 && !this.#mayEnd)
         ? this.#prepared.get(parameters)
         : session.guarded(() => this.#prepared.get(parameters));
     } catch (error) {
@@ -107,7 +107,7 @@ export class Statement {
     if (this.#epoch !== session.epoch) this.#renew();
     if (session.patience.isShort) session.settle();
     try {
-      return this.#onlyReads || session.depth > 0
+      return this.#onlyReads || (session.depth > 0 && !this.#mayEnd)
         ? this.#prepared.all(parameters)
         : session.guarded(() => this.#prepared.all(parameters));
     } catch (error) {
@@ -158,3 +158,5 @@ export class Statement {
     this.#epoch = epoch;
   }
 }
+
+const ENDS = /^(?:\s|;|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:commit|end|rollback)\b/i;
