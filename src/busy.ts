@@ -13,7 +13,13 @@ import type { Connection, Prepared } from "./driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "./driver/failure.ts";
 import { facts } from "./os/look.ts";
 import { holdersOf, kernelLocks } from "./os/kernel_locks.ts";
-import { now, type Waiting } from "./os/waiting.ts";
+import { now, sleepSync, type Waiting } from "./os/waiting.ts";
+
+// With 8 processes and 2 ms transactions, turns of 8 ms halve the longest wait,
+// for a fiftieth of the throughput (scripts/bench/saturated.ts).
+const TURN_MS = 8;
+// Others have had their turn in a pause as long as this.
+const LONG_PAUSE_MS = 1;
 
 /** What SQLite said when the deadline had passed. */
 export interface GaveUp {
@@ -40,6 +46,9 @@ export class Patience {
   #commit: Prepared | null = null;
   /** Whether the connection's timeout is down now. */
   isShort = false;
+  /** When writes in a row began that others wait for; `null` if nobody may. */
+  #turnSince: number | null = null;
+  #committedAt = 0;
 
   /**
    * @param busyTimeout In milliseconds; the deadline of a write as well.
@@ -82,9 +91,11 @@ export class Patience {
    */
   begin(isHopeless: () => boolean): GaveUp | null {
     let start = 0;
+    if (this.#turnSince !== null) this.#giveWay(this.#turnSince);
     for (;;) {
       try {
         this.#tryToBegin(start === 0);
+        if (start !== 0) this.#turnSince = now();
         return null;
       } catch (error) {
         const isFirst = start === 0;
@@ -106,6 +117,20 @@ export class Patience {
   commit(): void {
     if (this.#commit !== null) this.#commit.step();
     else this.#connection.exec("COMMIT");
+    if (this.#turnSince !== null) this.#committedAt = now();
+  }
+
+  /**
+   * Lets others have a turn. Who has just committed asks again before those
+   * that ask once a millisecond; so whoever had to wait for its turn, and knows
+   * by that of others, pauses for one when it has written for long enough.
+   */
+  #giveWay(since: number): void {
+    const time = now();
+    const isOver = time - this.#committedAt > LONG_PAUSE_MS;
+    if (!isOver && time - since < TURN_MS) return;
+    this.#turnSince = null;
+    if (!isOver) sleepSync(1 + Math.random());
   }
 
   /** Tries once, without any wait. Throws what SQLite says. */
