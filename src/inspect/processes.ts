@@ -67,7 +67,8 @@ export function findProcesses(
   for (const { pid, path, deleted } of opened.files) {
     const entry = seen.get(pid) ?? { open: [], deleted: [] };
     const name = names.get(path) as FileName;
-    (deleted ? entry.deleted : entry.open).push(name);
+    const list = deleted ? entry.deleted : entry.open;
+    if (!list.includes(name)) list.push(name);
     seen.set(pid, entry);
   }
   const processes = [...seen].map(([pid, files]) =>
