@@ -114,7 +114,9 @@ function locksOn(file: FileIdentity, table: string): KernelLock[] {
 
 /**
  * The locks that a process has taken through one descriptor: of one file, so
- * the kernel gives them at once. `null` where they are not shown.
+ * the kernel gives them at once. None if it was closed meanwhile; `null` where
+ * they are not shown: with every descriptor taken, the list cannot be opened,
+ * and a lock that is held was said to be lost.
  */
 export function locksOfDescriptor(
   pid: number,
@@ -129,8 +131,8 @@ export function locksOfDescriptor(
       .filter((lock) => lock !== undefined)
       // In another PID namespace it has another number there.
       .map((lock) => ({ ...lock, pid }));
-  } catch {
-    return null;
+  } catch (error) {
+    return (error as { code?: string }).code === "ENOENT" ? [] : null;
   }
 }
 
