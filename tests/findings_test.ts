@@ -68,3 +68,26 @@ test(
     assert.deepEqual(codes(looks(report, same, bad)), []);
   }),
 );
+
+test(
+  "nobody is said to pin a large WAL only where every look could tell",
+  withDatabase((path) => {
+    elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+    const report = inspect(path);
+    const wal = { bytes: 2 ** 31, frames: 9, checkpointed: 0, valid: true };
+    const says = (pinnedBy: number[] | null) => (look: Report) => {
+      look.wal = { ...wal, readMarks: null, pinnedBy };
+      look.reasons = pinnedBy === null ? { "wal.pinnedBy": "of fog" } : {};
+    };
+    const what = (...pins: (number[] | null)[]) => {
+      const reports = looks(report, ...pins.map(says));
+      const last = reports.at(-1)!;
+      return findingsOf({ reports, last, limit: 2 ** 30 })
+        .find(({ code }) => code === "wal-large")?.what ?? "";
+    };
+    assert.match(what([], []), /nobody reads/);
+    assert.match(what([7, 8], [8]), /8 .*reads an old snapshot/);
+    assert.match(what([], null), /cannot be told: of fog/);
+    assert.match(what(null, []), /cannot be told: of fog/);
+  }),
+);

@@ -26,6 +26,10 @@ export const RECOVER_BYTE = 122;
 export const READ_BYTE = 123;
 export const ATTACHED_BYTE = 128;
 
+/** Why nobody on the list does not mean that there is nobody. */
+export const OTHERS_HIDDEN =
+  "the kernel shows no locks of other PID namespaces";
+
 /** The locks on each file; none where there is no such file. */
 export interface FileLocks {
   database: KernelLock[];

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { INITIAL_NAMESPACE } from "../lock/evidence.ts";
-import type { KernelLock } from "../os/kernel_locks.ts";
+import { type KernelLock, listsEverybody } from "../os/kernel_locks.ts";
 import {
   blindness,
   neighbour,
@@ -81,7 +80,7 @@ export function findProcesses(
 
 /** Locks of other PID namespaces are not shown to us, nor are they counted. */
 function countUnseen(unseen: number, reasons: Reasons): number | null {
-  if (self().pidNamespace === INITIAL_NAMESPACE) return unseen;
+  if (listsEverybody()) return unseen;
   return reasons.note(
     "unseen",
     "this is a PID namespace of its own: processes outside are not shown",

@@ -97,6 +97,6 @@ export function walReport(
     readMarks: marks,
     pinnedBy: index === null || marks === null
       ? null
-      : whoPins(index, marks, reasons),
+      : whoPins(index, marks, locks, reasons),
   };
 }

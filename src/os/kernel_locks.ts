@@ -8,6 +8,7 @@ import { fileSystem } from "./builtin.ts";
 import type { FileIdentity } from "./look.ts";
 import { makeDevice, mountOf } from "./mounts.ts";
 import { mayLookAround } from "./permissions.ts";
+import { self } from "./process.ts";
 
 /** One line of `/proc/locks` about a file. */
 export interface KernelLock {
@@ -26,6 +27,18 @@ export interface KernelLock {
  */
 export function kernelLocks(file: FileIdentity): KernelLock[] | null {
   return kernelLocksOf([file])?.[0] ?? null;
+}
+
+// The first PID namespace of a Linux system (include/linux/proc_ns.h,
+// PROC_PID_INIT_INO).
+const INITIAL_NAMESPACE = "pid:[4026531836]";
+
+/**
+ * Whether the list is of all processes. From a container it is not, and then
+ * nobody on it does not mean that there is nobody.
+ */
+export function listsEverybody(): boolean {
+  return self().pidNamespace === INITIAL_NAMESPACE;
 }
 
 // The kernel gives its list a page at a time, and others lock and unlock
