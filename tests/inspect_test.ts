@@ -94,6 +94,42 @@ test(
 );
 
 test(
+  "a lock is seen at whichever descriptor of the file took it",
+  { skip },
+  withDatabase((path) => {
+    const db = open(path, { heartbeat: false });
+    db.exec("CREATE TABLE t (x)");
+    db.exec("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
+    const before = ownLocks(path);
+    // SQLite takes one lock for all connections to a file, with the first
+    // descriptor; these have younger ones.
+    const more = ["", ".lock"].map((end) =>
+      openConnection(path + end, { readOnly: true, create: false })
+    );
+    for (const one of more) {
+      one.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    }
+    const { lock, holders, processes } = sound(path);
+    assert.equal(lock.state, "shared");
+    assert.deepEqual(lock.pids, [process.pid]);
+    assert.deepEqual(holders.map(({ holdsLock }) => holdsLock), [true]);
+    assert.equal(processes?.length, 1);
+    const own = processes?.[0];
+    assert.equal(own?.lock, "shared");
+    assert.equal(own?.database, "shared");
+    assert.equal(own?.writing, true);
+    assert.equal(own?.waiting, "none");
+    const files = ["database", "lock", "shm", "wal"];
+    assert.deepEqual(own?.files?.toSorted(), files);
+    for (const one of more) one.exec("COMMIT");
+    for (const one of more) one.close();
+    assert.deepEqual(ownLocks(path), before);
+    db.exec("ROLLBACK");
+    db.close();
+  }),
+);
+
+test(
   "no file appears, and none changes",
   withDatabase(async (path, folder) => {
     const child = start(otherRuntime(), "database_child.ts");

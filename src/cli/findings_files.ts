@@ -8,7 +8,7 @@ import type { Finding, Looks } from "./findings.ts";
 import { count, size } from "./words.ts";
 
 /** What is wrong with the files. */
-export function findingsAboutFiles({ last }: Looks): Finding[] {
+export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
   const { file, database, wal, filesystem, path } = last;
   const found: Finding[] = [];
   const add = (
@@ -38,7 +38,8 @@ export function findingsAboutFiles({ last }: Looks): Finding[] {
         "deleted on purpose, delete the -wal and -shm files too.",
     );
   }
-  if (wal?.valid === false) {
+  // A writer may have been at its header in one of the looks.
+  if (reports.every((report) => report.wal?.valid === false)) {
     add(
       "wal-damaged",
       "error",

@@ -110,10 +110,15 @@ function isHeldExclusively({ lock, holders }: Report): boolean {
     holders.some(({ mode, alive }) => mode === "exclusive" && alive === true);
 }
 
-/** Who wrote in every look while the count of commits stood still. */
+/**
+ * Who wrote in every look while the count of commits stood still. Where it
+ * cannot be read, nobody: a writer with 251 commits in 4 s was named.
+ */
 function stuckWriters(reports: Report[]): number[] {
-  const commits = new Set(reports.map(({ database }) => database?.commits));
-  if (reports.length < 2 || commits.size > 1) return [];
+  const commits = new Set(
+    reports.map(({ database }) => database?.commits ?? null),
+  );
+  if (reports.length < 2 || commits.size > 1 || commits.has(null)) return [];
   return always(
     reports,
     ({ processes }) =>

@@ -30,12 +30,14 @@ export function findingsAboutWal({ reports, last, limit }: Looks): Finding[] {
   const large = `The WAL is ${size(wal.bytes)}, ${
     times >= 2 ? `${Math.floor(times)} times` : "past"
   } its limit of ${size(limit)}`;
-  if (wal.pinnedBy === null) {
+  const pins = always(reports, (report) => report.wal?.pinnedBy ?? []);
+  const unknown = reports.find((report) => report.wal?.pinnedBy === null);
+  if (pins.length === 0 && unknown !== undefined) {
     found.push({
       code: "wal-large",
       level: "warning",
       what: `${large}. Who keeps it from being emptied cannot be told: ${
-        last.reasons["wal.pinnedBy"] ?? "unknown"
+        unknown.reasons["wal.pinnedBy"] ?? "unknown"
       }.`,
       todo: "`litelatch checkpoint` tries to empty it. If it is blocked, a " +
         "process reads without an end: look for one that is idle in a " +
@@ -44,7 +46,6 @@ export function findingsAboutWal({ reports, last, limit }: Looks): Finding[] {
     });
     return found;
   }
-  const pins = always(reports, (report) => report.wal?.pinnedBy ?? []);
   found.push({
     code: "wal-large",
     level: "warning",

@@ -6,19 +6,12 @@
  */
 
 import { HEADER_BYTES, parseHeader } from "./database_header.ts";
-import { findSources, readFrom, readIndex, type Sources } from "./files.ts";
+import { findSources, readFrom, type Sources } from "./files.ts";
 import type { FileLocks } from "./kernel.ts";
 import { type PageOne, pageOneByFrames, pageOneByIndex } from "./page_one.ts";
 import type { Reasons } from "./reasons.ts";
 import type { DatabaseReport, WalReport } from "./report.ts";
-import { readMarks, whoPins } from "./marks.ts";
-import {
-  countFrames,
-  parseWalHeader,
-  WAL_HEADER_BYTES,
-  type WalHeader,
-} from "./wal_file.ts";
-import type { WalIndex } from "./wal_index.ts";
+import { readWal, type Wal, walReport } from "./wal.ts";
 
 /** What the files say. */
 export interface Contents {
@@ -43,41 +36,6 @@ export function readContents(
     database: databaseReport(sources, wal, reasons),
     wal: walReport(sources, wal, locks, reasons),
   };
-}
-
-interface Wal {
-  /** `null` without one. */
-  index: WalIndex | null;
-  /** Of the file itself; `null` if it is none, `undefined` if not read. */
-  header: WalHeader | null | undefined;
-  frames: number | null;
-}
-
-function readWal(sources: Sources, reasons: Reasons): Wal {
-  const { wal } = sources;
-  if (wal === null || wal.bytes === 0) {
-    return { index: readIndex(sources).index, header: null, frames: 0 };
-  }
-  const found = readFrom(wal, 0, WAL_HEADER_BYTES);
-  const header = found.bytes === null ? undefined : parseWalHeader(found.bytes);
-  if (found.bytes === null) reasons.note("wal.valid", found.reason);
-  const { index, reason } = readIndex(sources);
-  if (index !== null) return { index, header, frames: index.frames };
-  reasons.note("wal.checkpointed", reason);
-  reasons.note("wal.readMarks", reason);
-  reasons.note("wal.pinnedBy", reason);
-  const none = (why: string): Wal => {
-    reasons.note("wal.frames", why);
-    return { index, header, frames: null };
-  };
-  if (header === undefined) return none(found.reason ?? reason);
-  // SQLite takes no frame from a file without a valid header.
-  if (header === null) return { index, header, frames: 0 };
-  if (!wal.window?.cheap) return none(reason);
-  const frames = countFrames(header, wal.bytes, wal.window.peek);
-  return frames === null
-    ? none("the frames could not be counted")
-    : { index, header, frames };
 }
 
 function databaseReport(
@@ -153,29 +111,4 @@ function newest(
     return { header: inFile, stale: "the WAL could not be read" };
   }
   return pageOneByFrames(sources, inFile, header, frames);
-}
-
-function walReport(
-  { wal }: Sources,
-  { index, header, frames }: Wal,
-  locks: FileLocks | null,
-  reasons: Reasons,
-): WalReport | null {
-  if (wal === null) return reasons.note("wal", "there is no WAL file");
-  if (index === null && wal.bytes === 0) {
-    for (const fact of ["readMarks", "pinnedBy"]) {
-      reasons.note(`wal.${fact}`, "there is no wal-index");
-    }
-  }
-  const marks = index === null ? null : readMarks(index, locks, reasons);
-  return {
-    bytes: wal.bytes,
-    valid: wal.bytes === 0 || (header === undefined ? null : header !== null),
-    frames,
-    checkpointed: index?.checkpointed ?? (frames === 0 ? 0 : null),
-    readMarks: marks,
-    pinnedBy: index === null || marks === null
-      ? null
-      : whoPins(index, marks, reasons),
-  };
 }

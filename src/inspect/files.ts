@@ -15,7 +15,7 @@ import {
 
 /** One file; `window` is `null` where there is nothing to read. */
 export interface Source {
-  bytes: number;
+  path: string;
   window: Window | null;
 }
 
@@ -46,6 +46,11 @@ export function readFrom(
   return { bytes: null, reason };
 }
 
+/** The size of a file now: others write it while we look. */
+export function bytesOf(from: Source | null): number {
+  return from === null ? 0 : Number(fileFacts(from.path)?.size ?? 0);
+}
+
 // A writer changes the two copies of the header one after the other.
 const MOST_READS = { cheap: 50, dear: 4 };
 
@@ -60,9 +65,11 @@ export function readIndex(
     if (bytes === null) return { index: null, reason };
     const index = parseWalIndex(bytes);
     if (index === null) continue;
-    // One that was left behind by a crash may speak of another WAL.
+    // One that was left behind by a crash may speak of another WAL. Frames are
+    // written before they are counted, so the size is asked for afterwards: by
+    // an earlier one, 86 of 86 looks beside a writer took the index for such.
     const end = 32 + index.frames * (24 + index.pageSize);
-    if (index.frames === 0 || end <= (wal?.bytes ?? 0)) {
+    if (index.frames === 0 || end <= bytesOf(wal)) {
       return { index, reason: null };
     }
   }
@@ -74,7 +81,7 @@ function source(path: string, alone: boolean): Source | null {
   const file: FileFacts | null = fileFacts(path);
   if (file === null) return null;
   return {
-    bytes: Number(file.size),
+    path,
     window: file.kind === "file" ? peekInto(path, file, alone) : null,
   };
 }

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { INITIAL_NAMESPACE } from "../lock/evidence.ts";
 import { allPidfiles, type Pidfile, toHolder } from "../lock/pidfiles.ts";
+import { listsEverybody } from "../os/kernel_locks.ts";
 import { identityOf } from "../os/look.ts";
 import { blindness, neighbour } from "../os/neighbours.ts";
 import type { Location } from "../os/paths.ts";
-import { self } from "../os/process.ts";
 import {
   fileFacts,
   type FileLocks,
+  OTHERS_HIDDEN,
   pidsOf,
   SHARED_BYTE,
   touches,
@@ -102,10 +102,9 @@ export function lockReport(
     return { exists, state: "exclusive", pids };
   }
   if (shared.length > 0) return { exists, state: "shared", pids };
-  if (self().pidNamespace !== INITIAL_NAMESPACE) {
-    const reason = "the kernel shows no locks of other PID namespaces";
-    reasons.note("lock.state", reason);
-    reasons.note("lock.pids", reason);
+  if (!listsEverybody()) {
+    reasons.note("lock.state", OTHERS_HIDDEN);
+    reasons.note("lock.pids", OTHERS_HIDDEN);
     return { exists, state: null, pids: null };
   }
   return { exists, state: "free", pids };

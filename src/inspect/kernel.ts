@@ -26,6 +26,10 @@ export const RECOVER_BYTE = 122;
 export const READ_BYTE = 123;
 export const ATTACHED_BYTE = 128;
 
+/** Why nobody on the list does not mean that there is nobody. */
+export const OTHERS_HIDDEN =
+  "the kernel shows no locks of other PID namespaces";
+
 /** The locks on each file; none where there is no such file. */
 export interface FileLocks {
   database: KernelLock[];
@@ -51,14 +55,17 @@ export function readLocks(
   if (listed === null) return null;
   const [database = [], shm = [], lock = []] = paths.map((path, i) => {
     const told = new Map<number, KernelLock[]>();
+    const untold = new Set<number>();
     for (const file of opened) {
       if (file.path !== path || file.deleted) continue;
       const locks = locksOfDescriptor(file.pid, file.descriptor);
       // A process may have several, and each lists the locks it took itself.
       const before = told.get(file.pid) ?? [];
-      if (locks !== null) told.set(file.pid, [...before, ...locks]);
+      if (locks === null) untold.add(file.pid);
+      else told.set(file.pid, [...before, ...locks]);
     }
-    const others = (listed[i] ?? []).filter(({ pid }) => !told.has(pid));
+    const others = (listed[i] ?? [])
+      .filter(({ pid }) => !told.has(pid) || untold.has(pid));
     // One was asked after the other, and a lock goes from hand to hand.
     return [...told.values()].reduce(mergeLocks, others);
   });

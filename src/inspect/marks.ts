@@ -4,8 +4,15 @@
  * @module
  */
 
+import { listsEverybody } from "../os/kernel_locks.ts";
 import { blindness } from "../os/neighbours.ts";
-import { type FileLocks, pidsOf, READ_BYTE, touches } from "./kernel.ts";
+import {
+  type FileLocks,
+  OTHERS_HIDDEN,
+  pidsOf,
+  READ_BYTE,
+  touches,
+} from "./kernel.ts";
 import type { Reasons } from "./reasons.ts";
 import type { ReadMark } from "./report.ts";
 import type { WalIndex } from "./wal_index.ts";
@@ -19,31 +26,43 @@ export function readMarks(
   return index.readMarks.map((frame, mark) => ({
     mark,
     frame: frame ?? reasons.note("wal.readMarks.frame", "it is not in use"),
-    pids: locks === null
-      ? reasons.note("wal.readMarks.pids", blindness() ?? UNREAD)
-      // A checkpoint or a writer holds marks for writing, for microseconds.
-      : pidsOf(
-        locks.shm.filter((lock) => touches([lock], READ_BYTE + mark, false)),
-      ),
+    pids: readersAt(mark, locks) ??
+      reasons.note("wal.readMarks.pids", whyHidden(locks)),
   }));
 }
 
-const UNREAD = "/proc/locks cannot be read here";
+function readersAt(mark: number, locks: FileLocks | null): number[] | null {
+  if (locks === null) return null;
+  const pids = pidsOf(
+    // A checkpoint or a writer holds marks for writing, for microseconds.
+    locks.shm.filter((lock) => touches([lock], READ_BYTE + mark, false)),
+  );
+  return pids.length > 0 || listsEverybody() ? pids : null;
+}
 
-/** PIDs that keep a checkpoint from going on, the oldest snapshot first. */
+function whyHidden(locks: FileLocks | null): string {
+  if (locks !== null) return OTHERS_HIDDEN;
+  return blindness() ?? "/proc/locks cannot be read here";
+}
+
+/**
+ * PIDs that keep a checkpoint from going on, the oldest snapshot first; `null`
+ * if somebody may, and nobody can be named.
+ */
 export function whoPins(
   { frames, checkpointed }: WalIndex,
   marks: ReadMark[],
+  locks: FileLocks | null,
   reasons: Reasons,
 ): number[] | null {
-  if (marks.some(({ pids }) => pids === null)) {
-    return reasons.note("wal.pinnedBy", blindness() ?? UNREAD);
-  }
   const pins = marks
     // Readers of the database file alone keep anything from being moved there.
     .filter(({ mark, frame }) =>
       mark === 0 ? checkpointed < frames : (frame ?? frames) < frames
     )
     .sort((one, other) => (one.frame ?? 0) - (other.frame ?? 0));
-  return [...new Set(pins.flatMap(({ pids }) => pids ?? []))];
+  const pids = [...new Set(pins.flatMap(({ pids }) => pids ?? []))];
+  return pids.length > 0 || pins.every(({ pids }) => pids !== null)
+    ? pids
+    : reasons.note("wal.pinnedBy", whyHidden(locks));
 }

@@ -5,8 +5,7 @@
  * @module
  */
 
-import { INITIAL_NAMESPACE } from "../lock/evidence.ts";
-import type { KernelLock } from "../os/kernel_locks.ts";
+import { type KernelLock, listsEverybody } from "../os/kernel_locks.ts";
 import {
   blindness,
   neighbour,
@@ -67,7 +66,8 @@ export function findProcesses(
   for (const { pid, path, deleted } of opened.files) {
     const entry = seen.get(pid) ?? { open: [], deleted: [] };
     const name = names.get(path) as FileName;
-    (deleted ? entry.deleted : entry.open).push(name);
+    const list = deleted ? entry.deleted : entry.open;
+    if (!list.includes(name)) list.push(name);
     seen.set(pid, entry);
   }
   const processes = [...seen].map(([pid, files]) =>
@@ -80,7 +80,7 @@ export function findProcesses(
 
 /** Locks of other PID namespaces are not shown to us, nor are they counted. */
 function countUnseen(unseen: number, reasons: Reasons): number | null {
-  if (self().pidNamespace === INITIAL_NAMESPACE) return unseen;
+  if (listsEverybody()) return unseen;
   return reasons.note(
     "unseen",
     "this is a PID namespace of its own: processes outside are not shown",

@@ -8,6 +8,7 @@ import { fileSystem } from "./builtin.ts";
 import type { FileIdentity } from "./look.ts";
 import { makeDevice, mountOf } from "./mounts.ts";
 import { mayLookAround } from "./permissions.ts";
+import { self } from "./process.ts";
 
 /** One line of `/proc/locks` about a file. */
 export interface KernelLock {
@@ -26,6 +27,18 @@ export interface KernelLock {
  */
 export function kernelLocks(file: FileIdentity): KernelLock[] | null {
   return kernelLocksOf([file])?.[0] ?? null;
+}
+
+// The first PID namespace of a Linux system (include/linux/proc_ns.h,
+// PROC_PID_INIT_INO).
+const INITIAL_NAMESPACE = "pid:[4026531836]";
+
+/**
+ * Whether the list is of all processes. From a container it is not, and then
+ * nobody on it does not mean that there is nobody.
+ */
+export function listsEverybody(): boolean {
+  return self().pidNamespace === INITIAL_NAMESPACE;
 }
 
 // The kernel gives its list a page at a time, and others lock and unlock
@@ -114,7 +127,9 @@ function locksOn(file: FileIdentity, table: string): KernelLock[] {
 
 /**
  * The locks that a process has taken through one descriptor: of one file, so
- * the kernel gives them at once. `null` where they are not shown.
+ * the kernel gives them at once. None if it was closed meanwhile; `null` where
+ * they are not shown: with every descriptor taken, the list cannot be opened,
+ * and a lock that is held was said to be lost.
  */
 export function locksOfDescriptor(
   pid: number,
@@ -129,8 +144,8 @@ export function locksOfDescriptor(
       .filter((lock) => lock !== undefined)
       // In another PID namespace it has another number there.
       .map((lock) => ({ ...lock, pid }));
-  } catch {
-    return null;
+  } catch (error) {
+    return (error as { code?: string }).code === "ENOENT" ? [] : null;
   }
 }
 

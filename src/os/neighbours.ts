@@ -16,14 +16,14 @@ export interface Neighbour {
   command: string | null;
 }
 
-/** A file that some process has open. */
+/** A file that some process has open by one descriptor; it may have more. */
 export interface OpenedFile {
   pid: number;
   /** Where the process opened it. */
   path: string;
   /** Whether nothing, or something else, is there now. */
   deleted: boolean;
-  /** The number of one descriptor of it. */
+  /** The number of the descriptor. */
   descriptor: string;
 }
 
@@ -98,7 +98,8 @@ export function doingOf(pid: number): Doing | null {
 }
 
 /**
- * Which of `paths` each process has open, by the links in `/proc/<pid>/fd`.
+ * Which of `paths` each process has open, by the links in `/proc/<pid>/fd`:
+ * every descriptor, for a lock is listed at the one that took it alone.
  *
  * @param paths Absolute, without symbolic links.
  * @returns `unseen` counts the processes that may not be looked into; `null`
@@ -109,6 +110,12 @@ export function openedFiles(
 ): { files: OpenedFile[]; unseen: number } | null {
   if (blindness() !== null) return null;
   const fs = fileSystem();
+  const wanted = new Map(
+    paths.flatMap((path) => [
+      [path, { path, deleted: false }],
+      [`${path} (deleted)`, { path, deleted: true }],
+    ]),
+  );
   const files: OpenedFile[] = [];
   let unseen = 0;
   for (const name of fs.readdirSync("/proc")) {
@@ -122,15 +129,10 @@ export function openedFiles(
       if ((error as { code?: string }).code !== "ENOENT") unseen++;
       continue;
     }
-    const seen = new Map<string, string>();
-    for (const link of links) seen.set(target(`${folder}/${link}`), link);
     const pid = Number(name);
-    for (const path of paths) {
-      for (const deleted of [false, true]) {
-        const descriptor = seen.get(deleted ? `${path} (deleted)` : path);
-        if (descriptor === undefined) continue;
-        files.push({ pid, path, deleted, descriptor });
-      }
+    for (const descriptor of links) {
+      const found = wanted.get(target(`${folder}/${descriptor}`));
+      if (found !== undefined) files.push({ pid, ...found, descriptor });
     }
   }
   return { files, unseen };

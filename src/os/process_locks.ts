@@ -19,37 +19,68 @@ import { self } from "./process.ts";
 
 /**
  * The locks of a process on a file; none if it does not have it open, `null`
- * where the kernel does not tell.
+ * where the kernel does not tell, be it of one descriptor alone.
  */
 export function locksOfProcess(
   pid: number,
   file: FileIdentity,
 ): KernelLock[] | null {
-  if (process.platform !== "linux" || !mayLookAround()) return null;
-  const fs = fileSystem();
-  const folder = `/proc/${pid}/fd`;
   const found: KernelLock[] = [];
-  try {
-    for (const name of fs.readdirSync(folder)) {
-      // A descriptor may be closed meanwhile.
-      const open = fs.statSync(`${folder}/${name}`, {
-        bigint: true,
-        throwIfNoEntry: false,
-      });
-      if (open?.ino !== file.ino || open.dev !== file.dev) continue;
-      found.push(...locksOfDescriptor(pid, name) ?? []);
-    }
-    return found;
-  } catch {
-    return null;
+  for (const locks of locksByDescriptor(pid, file)) {
+    if (locks === null) return null;
+    found.push(...locks);
   }
+  return found;
 }
 
 /**
  * Whether this process has a lock on `byte` of the file; `null` where the
- * kernel does not tell.
+ * kernel does not tell. Descriptors behind the one that has it are not looked
+ * at: to look at 10 000 took 28 to 84 ms, and to list them takes 6 to 30.
  */
 export function hasOwnLock(file: FileIdentity, byte: number): boolean | null {
-  const locks = locksOfProcess(self().pid, file);
-  return locks?.some((lock) => lock.first <= byte && byte <= lock.last) ?? null;
+  let isWhole = true;
+  for (const locks of locksByDescriptor(self().pid, file)) {
+    if (locks === null) isWhole = false;
+    else if (locks.some(({ first, last }) => first <= byte && byte <= last)) {
+      return true;
+    }
+  }
+  return isWhole ? false : null;
+}
+
+/** What each descriptor of a file lists; `null` where one is not shown. */
+function* locksByDescriptor(
+  pid: number,
+  file: FileIdentity,
+): Generator<KernelLock[] | null> {
+  if (process.platform !== "linux" || !mayLookAround()) return yield null;
+  const folder = `/proc/${pid}/fd`;
+  let names: string[];
+  try {
+    names = fileSystem().readdirSync(folder);
+  } catch {
+    return yield null;
+  }
+  for (const name of names) {
+    const open = identify(`${folder}/${name}`);
+    if (open === null) yield null;
+    else if (open?.ino === file.ino && open.dev === file.dev) {
+      yield locksOfDescriptor(pid, name);
+    }
+  }
+}
+
+/**
+ * What a descriptor leads to, whatever its link says: a file may have been
+ * renamed or deleted, or have several names. `undefined` if it was closed
+ * meanwhile, `null` where that is not shown.
+ */
+function identify(link: string): FileIdentity | null | undefined {
+  try {
+    return fileSystem()
+      .statSync(link, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return null;
+  }
 }

@@ -5,7 +5,7 @@
  */
 
 import { facts } from "../os/look.ts";
-import { kernelLocks } from "../os/kernel_locks.ts";
+import { kernelLocks, listsEverybody } from "../os/kernel_locks.ts";
 
 /** A process that holds a read mark of the WAL. */
 export interface MarkHolder {
@@ -20,16 +20,22 @@ export interface MarkHolder {
 const FIRST_MARK = 123;
 const MARKS = [0, 1, 2, 3, 4];
 
-/** Who holds a read mark now; `null` where the kernel does not tell. */
+/**
+ * Who holds a read mark now; `null` where the kernel does not tell. Whom it
+ * does not list may still be there: "nobody" was said of a reader outside of
+ * our container.
+ */
 export function markHolders(path: string): MarkHolder[] | null {
   const shared = facts(`${path}-shm`);
-  const locks = shared === null ? [] : kernelLocks(shared);
+  if (shared === null) return [];
+  const locks = kernelLocks(shared);
   if (locks === null) return null;
-  return MARKS.flatMap((mark) => {
+  const holders = MARKS.flatMap((mark) => {
     const byte = FIRST_MARK + mark;
     return locks
       // A checkpoint or a writer holds marks for writing, for microseconds.
       .filter((lock) => !lock.write && lock.first <= byte && byte <= lock.last)
       .map((lock) => ({ pid: lock.pid, mark }));
   });
+  return holders.length > 0 || listsEverybody() ? holders : null;
 }
