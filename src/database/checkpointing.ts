@@ -56,7 +56,7 @@ export function checkpoint(
     );
   }
   const walBytesBefore = walBytes(path);
-  let suspects: MarkHolder[] | null = null;
+  let suspects: MarkHolder[] | null | undefined;
   const blocked = (reason: string | null, log: number, checkpointed: number) =>
     ({
       walBytesBefore,
@@ -64,7 +64,7 @@ export function checkpoint(
       log,
       checkpointed,
       blocked: reason !== null,
-      blockedBy: reason === null ? [] : readers(path, suspects),
+      blockedBy: reason === null ? [] : readers(path, suspects ?? null),
       reason,
     }) satisfies CheckpointResult;
   const forbidden = rules?.noCheckpoint ?? null;
@@ -103,10 +103,11 @@ const PAUSE_MS = 2;
  * writers hold one for moments only.
  */
 function lasting(
-  before: MarkHolder[] | null,
+  before: MarkHolder[] | null | undefined,
   now: MarkHolder[] | null,
 ): MarkHolder[] | null {
-  if (before === null || now === null) return now;
+  if (before === undefined) return now;
+  if (before === null || now === null) return null;
   return before.filter(({ pid, mark }) =>
     now.some((holder) => holder.pid === pid && holder.mark === mark)
   );

@@ -7,7 +7,7 @@
 import { UnsupportedError } from "../errors.ts";
 import type { Holder, LockMode } from "../options.ts";
 import { facts, filesystemOf } from "../os/look.ts";
-import { holdersOf, kernelLocks } from "../os/kernel_locks.ts";
+import { holdersOf, kernelLocks, listsEverybody } from "../os/kernel_locks.ts";
 import { partsOf } from "../os/paths.ts";
 import { brief, neighbour } from "../os/neighbours.ts";
 import { locksOfProcess } from "../os/process_locks.ts";
@@ -105,7 +105,7 @@ export function* byTheKernel(
       !known.has(pid) && (times === LOOKS || isHolding(ask, pid))
     )
     .map(({ holder }) => holder);
-  const isWhole = listed.size > 0 && self().pidNamespace === INITIAL_NAMESPACE;
+  const isWhole = listed.size > 0 && listsEverybody();
   return strangers.length === 0 && isWhole
     ? registered.filter(({ pid, alive }) => alive !== null || listed.has(pid))
     : [...registered, ...strangers];
@@ -117,10 +117,6 @@ function isHolding({ target }: Ask, pid: number): boolean {
   return file !== null && (locksOfProcess(pid, file)?.length ?? 0) > 0;
 }
 
-// The first PID namespace of a Linux system (include/linux/proc_ns.h,
-// PROC_PID_INIT_INO): from there every lock is listed.
-export const INITIAL_NAMESPACE = "pid:[4026531836]";
-
 /** Locks that fail with ENOLCK or EACCES look like a busy file to SQLite. */
 export function blameFilesystem(
   what: string,
@@ -128,7 +124,7 @@ export function blameFilesystem(
   samples: (Sample | null)[],
 ): void {
   if (!samples.every((sample) => sample?.isEmpty)) return;
-  if (self().pidNamespace !== INITIAL_NAMESPACE) return;
+  if (!listsEverybody()) return;
   const type = filesystemOf(ask.target.folder);
   throw new UnsupportedError(
     `${what} "${ask.target.path}" cannot be locked: no process holds ` +
