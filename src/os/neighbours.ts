@@ -6,7 +6,7 @@
 
 import { fileSystem } from "./builtin.ts";
 import { facts, type FileIdentity } from "./look.ts";
-import { mayLookAround } from "./permissions.ts";
+import { mayLookAround, mayReadProc } from "./permissions.ts";
 
 /** What is known about a running process without asking it. */
 export interface Neighbour {
@@ -32,7 +32,8 @@ export function blindness(): string | null {
   if (process.platform !== "linux") {
     return `there is no /proc on ${process.platform}`;
   }
-  if (!mayLookAround()) return "Deno shows /proc only with --allow-all";
+  if (!mayReadProc()) return "Deno shows /proc only with --allow-all";
+  if (!mayLookAround()) return "/proc has the PIDs of another PID namespace";
   try {
     fileSystem().accessSync("/proc/locks", fileSystem().constants.R_OK);
     return null;
