@@ -8,7 +8,7 @@ import { inFolder } from "./fixtures/folder.ts";
 import { LockProcess } from "./fixtures/lock_processes.ts";
 import { thisRuntime } from "./fixtures/runtimes.ts";
 
-type Verb = "renameSync" | "unlinkSync" | "readdirSync";
+type Verb = "renameSync" | "unlinkSync" | "readdirSync" | "writeFileSync";
 
 /** Calls `meanwhile` with the paths, before each call of `verb` in `run`. */
 function interposed<T>(
@@ -113,3 +113,18 @@ for (const [when, looks] of [["just now", 2], ["a moment later", 8]] as const) {
     }),
   );
 }
+
+test(
+  "an old lock that cannot be written leaves no record of us",
+  inFolder((folder) => {
+    const names = ["first.pid", "second.pid"];
+    const legacy = names.map((name) => join(folder, name));
+    for (const mode of ["shared", "exclusive"] as const) {
+      const take = () => acquireLock(join(folder, "content"), { mode, legacy });
+      interposed("writeFileSync", (path) => {
+        if (path!.startsWith(legacy[1]!)) throw new Error("read-only");
+      }, () => assert.throws(take, /read-only/));
+      assert.deepEqual(fs.readdirSync(folder), ["content.lock"]);
+    }
+  }),
+);

@@ -68,14 +68,13 @@ export function* acquire(
     for (;;) {
       const outcome = yield* settle(ask, sidecar);
       if (outcome.result === "won") {
-        const old = enterLegacy(ask);
+        const old = enter(ask, outcome.pidfile);
         if (old === null) {
           const lock = hold(ask, outcome.pidfile, sidecar);
           sidecar = null;
           return lock;
         }
-        withdraw(outcome.pidfile);
-        leaveLegacy(ask);
+        leave(ask, outcome.pidfile);
         sidecar.unlock();
         sighted = sight(old, sighted);
         const waited = now() - start;
@@ -126,6 +125,21 @@ function counted(what: string, ask: Ask): Lock | null {
   if (own === undefined) return null;
   if (own.mode === ask.mode) return countOn(ask.target, own);
   throw otherMode(what, ask, own.holder as Holder);
+}
+
+function enter(ask: Ask, pidfile: OwnPidfile): OldHolder | null {
+  try {
+    return enterLegacy(ask);
+  } catch (error) {
+    // Its folder may be one that we cannot write to.
+    leave(ask, pidfile);
+    throw error;
+  }
+}
+
+function leave(ask: Ask, pidfile: OwnPidfile): void {
+  withdraw(pidfile);
+  leaveLegacy(ask);
 }
 
 /** One process of the old version, seen at each try since. */
