@@ -153,7 +153,10 @@ test(
       errorOf(() => connection.exec("SELECT nonsense")),
       errorOf(() => connection.prepare("INSERT INTO t VALUES (1)").run([])),
       // SQLITE_LOCKED: a bug of our own process, not contention.
-      new Error("database table is locked"),
+      Object.assign(new Error("database table is locked"), {
+        code: "ERR_SQLITE_ERROR",
+      }),
+      new Error("database is locked"),
       "database is locked",
       null,
     ];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { makeCertificates, withoutOpenssl } from "./fixtures/certificates.ts";
@@ -89,6 +89,49 @@ test("what is not etcd 3.4 is said to be so", needsEtcd, async () => {
     strange.closeAllConnections();
   }
 });
+
+/** Stands in front of etcd, and revokes the first lease that it grants. */
+async function revoking(): Promise<
+  { server: Server; url: string; grants: string[] }
+> {
+  const grants: string[] = [];
+  const server = createServer(async (request, response) => {
+    const body = (await Array.fromAsync(request)).join("");
+    const url = `${etcd.endpoints[0]}${request.url}`;
+    const reply = await fetch(url, { method: "POST", body });
+    const text = await reply.text();
+    if (request.url === "/v3/lease/grant") {
+      const { ID } = JSON.parse(text);
+      if (grants.push(ID) === 1) {
+        await etcd.ask(etcd.members[0]!, "/v3/lease/revoke", { ID });
+      }
+    }
+    response.statusCode = reply.status;
+    response.setHeader("content-type", "application/json");
+    response.end(text);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  return { server, url: `http://127.0.0.1:${port}`, grants };
+}
+
+test(
+  "a lease that runs out before it has its place is granted anew",
+  needsEtcd,
+  () =>
+    each(async (one, name) => {
+      const { server, url, grants } = await revoking();
+      const how = options({ endpoints: [url], wait: 60_000 });
+      try {
+        assertHeld(await one.acquire(name, how));
+        assert.ok(grants.length > 1);
+        await one.ask({ do: "release" });
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
+    }),
+);
 
 test(
   "a holder that cannot renew knows before etcd forgets",

@@ -273,6 +273,22 @@ test(
 );
 
 test(
+  "a handle that is closed while it waits for its turn says so",
+  withDatabase(async (path) => {
+    const other = open(path);
+    for (const fenced of [{}, { lease: standing(3), fencing: true }]) {
+      const db = open(path, fenced);
+      other.exec("BEGIN IMMEDIATE");
+      const writing = db.writeAsync(() => assert.fail("the body ran"));
+      db.close();
+      await assert.rejects(writing, { code: "LITELATCH_CLOSED" });
+      other.exec("COMMIT");
+    }
+    other.close();
+  }),
+);
+
+test(
   "fencing needs an exclusive lease, and a lease its shape",
   withDatabase((path) => {
     const shared = { ...standing(1), mode: "shared" as const };

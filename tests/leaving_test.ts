@@ -4,8 +4,9 @@ import { basename, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { open } from "../mod.ts";
-import { start } from "./fixtures/children.ts";
+import { Child, fixture, start } from "./fixtures/children.ts";
 import { query, withDatabase } from "./fixtures/folder.ts";
+import { missing, notRoot } from "./fixtures/machine.ts";
 import { thisRuntime } from "./fixtures/runtimes.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -85,6 +86,22 @@ for (const signal of SIGNALS) {
     }),
   );
 }
+
+test(
+  "the first process of a container, which a signal spares, goes on",
+  { skip: notRoot() || missing(["unshare", "-pf", "--mount-proc", "true"]) },
+  withDatabase(async (path) => {
+    const child = new Child([
+      ...["unshare", "-pf", "--kill-child", "--mount-proc"],
+      ...thisRuntime().command,
+      ...[fixture("leaving_child.ts"), path, "signal itself"],
+    ]);
+    const { code, signal, stdout, stderr } = await child.ended;
+    assert.deepEqual([code, signal, stderr], [0, null, ""]);
+    assert.match(stdout, /PID 1 goes on/);
+    assertClosed(path, "1,2");
+  }),
+);
 
 test(
   "a signal after the last close does what it always did",

@@ -105,21 +105,25 @@ class Fencing extends Asking {
   }
 
   override *beginAsync<T>(waiting: Waiting<T>): Waiting<T> {
-    let begun = false;
+    let open = false;
     try {
       for (;;) {
+        // It may have been closed or lost while this one waited.
+        this.session.require();
         this.#open();
+        open = true;
         const step = waiting.next();
         if (step.done) {
-          begun = isBegun(step.value);
+          open = !isBegun(step.value);
           return step.value;
         }
         // Others use the connection while this one waits for its turn.
         this.leave();
+        open = false;
         yield step.value;
       }
     } finally {
-      if (!begun) this.leave();
+      if (open) this.leave();
     }
   }
 

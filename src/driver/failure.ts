@@ -16,8 +16,7 @@ export const SQLITE = {
   BUSY_SNAPSHOT: 517,
 } as const;
 
-// Deno's exec() throws errors that carry nothing but sqlite3_errmsg's text,
-// and better-sqlite3 names codes instead of numbering them.
+// All that errors of Deno's exec() carry is sqlite3_errmsg's text.
 const MESSAGES: [RegExp, number][] = [
   [/^database is locked/, SQLITE.BUSY],
   [/^database (?:table|schema) is locked/, SQLITE.LOCKED],
@@ -28,7 +27,12 @@ const MESSAGES: [RegExp, number][] = [
   [/^file is not a database/, SQLITE.NOTADB],
 ];
 
-/** The extended result code of an error; `null` if SQLite did not make it. */
+/**
+ * The extended result code of an error; `null` if SQLite did not make it.
+ *
+ * A text alone proves nothing: the body of a write may throw an error of its
+ * own with the same words.
+ */
 export function resultCode(error: unknown): number | null {
   if (!(error instanceof Error)) return null;
   const { errcode, errno, code } = error as {
@@ -36,15 +40,20 @@ export function resultCode(error: unknown): number | null {
     errno?: unknown;
     code?: unknown;
   };
-  if (typeof errcode === "number") return errcode;
-  const named = typeof code === "string" && code.startsWith("SQLITE_");
-  if (named && typeof errno === "number") return errno;
-  if (code === "SQLITE_BUSY_SNAPSHOT") return SQLITE.BUSY_SNAPSHOT;
-  if (named) {
-    const primary = /^SQLITE_([A-Z]+)/.exec(String(code))?.[1] ?? "";
-    return (SQLITE as Record<string, number>)[primary] ?? null;
+  if (typeof code !== "string") return null;
+  if (code === "ERR_SQLITE_ERROR") {
+    return typeof errcode === "number" ? errcode : codeOf(error.message);
   }
-  return MESSAGES.find(([words]) => words.test(error.message))?.[1] ?? null;
+  if (!code.startsWith("SQLITE_")) return null;
+  if (typeof errno === "number") return errno;
+  // better-sqlite3 names codes and does not number them.
+  if (code === "SQLITE_BUSY_SNAPSHOT") return SQLITE.BUSY_SNAPSHOT;
+  const primary = /^SQLITE_([A-Z]+)/.exec(code)?.[1] ?? "";
+  return (SQLITE as Record<string, number>)[primary] ?? null;
+}
+
+function codeOf(message: string): number | null {
+  return MESSAGES.find(([words]) => words.test(message))?.[1] ?? null;
 }
 
 /** Whether an error is SQLITE_BUSY or one of its extended codes. */

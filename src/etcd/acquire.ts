@@ -6,7 +6,7 @@
 
 import { now } from "../os/waiting.ts";
 import { Client } from "./client.ts";
-import { isPassing, toPublic } from "./failure.ts";
+import { isGone, isPassing, toPublic } from "./failure.ts";
 import { askPatienceOf, Keeper } from "./keeper.ts";
 import { Lease } from "./lease.ts";
 import {
@@ -117,6 +117,8 @@ async function attempt(
     }
   } catch (error) {
     await keeper.release();
+    // No member answered for longer than it lasts.
+    if (isGone(error) && left() > 0) return null;
     throw error;
   }
   await keeper.release();

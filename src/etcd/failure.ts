@@ -42,6 +42,11 @@ export function isPassing(error: unknown): boolean {
   return error instanceof Failure && error.kind === "unreachable";
 }
 
+/** Whether the lease has run out in etcd, or was revoked. */
+export function isGone(error: unknown): boolean {
+  return error instanceof Failure && error.kind === "gone";
+}
+
 // https://grpc.github.io/grpc/core/md_doc_statuscodes.html
 const PASSING = new Set([1, 2, 4, 8, 14]);
 const [NOT_FOUND, DENIED, UNAUTHENTICATED] = [5, 7, 16];

@@ -21,7 +21,13 @@ import {
 } from "./evidence.ts";
 import type { Lock } from "./handle.ts";
 import { countOn, hold } from "./holding.ts";
-import { enterLegacy, legacyPaths, legacyRefusal } from "./legacy.ts";
+import {
+  enterLegacy,
+  leaveLegacy,
+  legacyPaths,
+  legacyRefusal,
+  type OldHolder,
+} from "./legacy.ts";
 import { join } from "./joining.ts";
 import { type OwnPidfile, withdraw } from "./pidfiles.ts";
 import { otherMode, refusal, replaced } from "./refusal.ts";
@@ -35,6 +41,11 @@ const SAMPLES = 5;
 // An old version is waited for with the lock in our hands for a moment each
 // time, so not too often.
 const OLD_PAUSE_MS = 20;
+// While ours come and go, a PID may stand there for a moment that has no record
+// any more, and looks like an old version's.
+const OLD_PATIENCE_MS = 50;
+const OLD_SIGHTINGS = 5;
+const OLD_DOUBT_MS = 5;
 
 /**
  * Takes the lock on `target`, or counts on it where this thread has it.
@@ -52,23 +63,26 @@ export function* acquire(
   if (already !== null) return already;
   const start = now();
   let sidecar: Sidecar | null = new Sidecar(`${target.path}.lock`);
+  let sighted: Sighting | null = null;
   try {
     for (;;) {
       const outcome = yield* settle(ask, sidecar);
       if (outcome.result === "won") {
-        const old = enterLegacy(ask);
+        const old = enter(ask, outcome.pidfile);
         if (old === null) {
           const lock = hold(ask, outcome.pidfile, sidecar);
           sidecar = null;
           return lock;
         }
-        withdraw(outcome.pidfile);
+        leave(ask, outcome.pidfile);
         sidecar.unlock();
+        sighted = sight(old, sighted);
         const waited = now() - start;
-        if (waited >= settings.wait) {
+        if (waited < settings.wait) {
+          yield Math.min(OLD_PAUSE_MS, settings.wait - waited);
+        } else if (isLasting(sighted)) {
           throw legacyRefusal(what, ask, old, waited);
-        }
-        yield Math.min(OLD_PAUSE_MS, settings.wait - waited);
+        } else yield OLD_DOUBT_MS;
         continue;
       }
       if (outcome.result === "joined") return hold(ask, outcome.pidfile, null);
@@ -111,6 +125,40 @@ function counted(what: string, ask: Ask): Lock | null {
   if (own === undefined) return null;
   if (own.mode === ask.mode) return countOn(ask.target, own);
   throw otherMode(what, ask, own.holder as Holder);
+}
+
+function enter(ask: Ask, pidfile: OwnPidfile): OldHolder | null {
+  try {
+    return enterLegacy(ask);
+  } catch (error) {
+    // Its folder may be one that we cannot write to.
+    leave(ask, pidfile);
+    throw error;
+  }
+}
+
+function leave(ask: Ask, pidfile: OwnPidfile): void {
+  withdraw(pidfile);
+  leaveLegacy(ask);
+}
+
+/** One process of the old version, seen at each try since. */
+interface Sighting {
+  old: OldHolder;
+  since: number;
+  times: number;
+}
+
+function sight(old: OldHolder, before: Sighting | null): Sighting {
+  const isSame = before?.old.path === old.path &&
+    before.old.holder?.pid === old.holder?.pid;
+  return isSame
+    ? { ...before, times: before.times + 1 }
+    : { old, since: now(), times: 1 };
+}
+
+function isLasting({ since, times }: Sighting): boolean {
+  return times >= OLD_SIGHTINGS && now() - since >= OLD_PATIENCE_MS;
 }
 
 type Outcome =

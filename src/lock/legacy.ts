@@ -78,13 +78,29 @@ export function enterLegacy(ask: Ask): OldHolder | null {
   return null;
 }
 
-/** Hands our place over to another of ours, or removes it. */
+/**
+ * Hands our place over to another of ours, or removes it.
+ *
+ * Called again when our record is gone: until then another may have handed its
+ * place to us.
+ */
 export function leaveLegacy(ask: Ask): void {
-  for (const path of ask.legacy) {
-    if (pidAt(path) !== self().pid) continue;
-    const heir = ours(ask).find(({ pid }) => pid !== self().pid);
-    if (heir === undefined) remove(path);
-    else exchange(path, draft(path), `${heir.pid}\n`);
+  for (const path of ask.legacy) handOn(path, ask);
+}
+
+/**
+ * The heir may leave between the choice and the exchange; it saw our PID then,
+ * and left it. So who names an heir looks after it. Without that, the file
+ * kept the PID of a living process that held nothing, and shut everybody out.
+ */
+function handOn(path: string, ask: Ask): void {
+  const own = self().pid;
+  const holds = (pid: number) => ours(ask).some((one) => one.pid === pid);
+  for (let named = own; pidAt(path) === named;) {
+    const heir = ours(ask).find(({ pid }) => pid !== own)?.pid;
+    if (heir === undefined) return void remove(path);
+    if (!exchange(path, draft(path), `${heir}\n`) || holds(heir)) return;
+    named = heir;
   }
 }
 
@@ -121,19 +137,27 @@ export function legacyRefusal(
   );
 }
 
-function look(path: string, ask: Ask): "free" | "ours" | "stale" | OldHolder {
+/** `moved`: it changed under our eyes. */
+function look(
+  path: string,
+  ask: Ask,
+): "free" | "ours" | "stale" | "moved" | OldHolder {
   const touched = lastTouched(path);
   if (touched === null) return "free";
   const age = Date.now() - touched.at;
   if (touched.kind === "folder") {
     return age > FOLDER_STALE_MS ? "stale" : { path, holder: null };
   }
-  const record = parseRecord(readSmall(path) ?? "", "exclusive");
+  const text = readSmall(path);
+  if (text === null && lastTouched(path) === null) return "free";
+  const record = parseRecord(text ?? "", "exclusive");
   if (record === null) {
     return age > EMPTY_STALE_MS ? "stale" : { path, holder: null };
   }
   if (record.pid === self().pid) return "ours";
   if (ours(ask).some(({ pid }) => pid === record.pid)) return "ours";
+  // One of ours may have left since the file was read.
+  if (pidAt(path) !== record.pid) return "moved";
   return isThere(record) === false
     ? "stale"
     : { path, holder: { ...toHolder(record), alive: isThere(record) } };

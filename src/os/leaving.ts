@@ -35,7 +35,8 @@ function watch(): () => void {
   // any signal takes the three out of what is ignored.
   const ignored = ignoredSignals();
   const all = Object.keys(NUMBERS) as Signal[];
-  const signals = all.some((name) => ignored.has(NUMBERS[name])) ? [] : all;
+  const spared = isInit() || all.some((name) => ignored.has(NUMBERS[name]));
+  const signals = spared ? [] : all;
   const onSignal = (signal: NodeJS.Signals): void => {
     // Somebody else listens: whether the process ends is theirs to say, and
     // they may still need the database for it. `exit` comes in any case.
@@ -58,6 +59,15 @@ function watch(): () => void {
   // the count by the time it has run, and it may need the process a while yet.
   for (const signal of signals) process.prependListener(signal, onSignal);
   return unwatch;
+}
+
+/**
+ * The kernel spares an init what a signal does by default
+ * (pid_namespaces(7)), so in a container the one process lived on with every
+ * database closed; Deno 2.9 crashed, which cannot end itself by the signal.
+ */
+function isInit(): boolean {
+  return process.pid === 1;
 }
 
 function closeAll(): void {
