@@ -74,7 +74,10 @@ export function readSmall(path: string): string | null {
       O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0),
     );
     try {
-      const bytes = new Uint8Array(Math.min(found.size, 65536));
+      // Not the size of before: another file may have been renamed to the path,
+      // and of a longer PID the first digits are another's.
+      const { size } = fs.fstatSync(file);
+      const bytes = new Uint8Array(Math.min(size, 65536));
       const length = fs.readSync(file, bytes, 0, bytes.length, 0);
       return new TextDecoder().decode(bytes.subarray(0, length));
     } finally {
