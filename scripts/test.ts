@@ -34,6 +34,8 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
+  // Other users play a part, and could not reach what is made under 077.
+  process.umask(0o022);
   process.chdir(ROOT);
   const tally = startTally();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
