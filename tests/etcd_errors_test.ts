@@ -102,21 +102,24 @@ test(
     });
     const losses = all.map((one) => one.loss());
     member!.client.cut("all");
-    assert.equal((await etcd.keys()).length, all.length);
-    while (left.size > 0) {
-      const keys = await etcd.keys();
-      for (const [prefix, one] of left) {
-        if (keys.some((key) => key.startsWith(prefix))) continue;
-        left.delete(prefix);
-        // Not by when it told that: it may have had no turn.
-        assert.equal((await one.ask({ do: "state" })).held, false);
+    try {
+      assert.equal((await etcd.keys()).length, all.length);
+      while (left.size > 0) {
+        const keys = await etcd.keys();
+        for (const [prefix, one] of left) {
+          if (keys.some((key) => key.startsWith(prefix))) continue;
+          left.delete(prefix);
+          // Not by when it told that: it may have had no turn.
+          assert.equal((await one.ask({ do: "state" })).held, false);
+        }
+        await pause(5);
       }
-      await pause(5);
+      for (const { message } of await Promise.all(losses)) {
+        assert.match(message!, /could not be renewed in time, .* last attempt/);
+      }
+    } finally {
+      member!.client.heal();
     }
-    for (const { message } of await Promise.all(losses)) {
-      assert.match(message!, /could not be renewed in time, .* last attempt/);
-    }
-    member!.client.heal();
   },
 );
 
