@@ -236,7 +236,7 @@ test(
     const [member] = etcd.members;
     await Promise.all(all.map(async (holder, i) => {
       const name = newName();
-      assertHeld(await holder.acquire(name, options({ ttl: 2000 })));
+      assertHeld(await holder.acquire(name, options({ ttl: 6000 })));
       const lost = holder.loss();
       const prefix = `litelatch/1/${encodeURIComponent(name)}/`;
       const [key] = (await etcd.keys()).filter((key) => key.startsWith(prefix));
