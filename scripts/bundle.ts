@@ -19,12 +19,21 @@ const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const BUNDLER = { name: "esbuild", version: "0.28.2" };
 
 /**
+ * Fetches the bundler where it is missing; its path.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function bundler(): string {
+  return fetchTool(BUNDLER);
+}
+
+/**
  * The bundle as text.
  *
  * @throws {Error} When the bundler cannot be had, or refuses the sources.
  */
 export function bundled(): string {
-  const { status, stdout, stderr, error } = spawnSync(fetchTool(BUNDLER), [
+  const { status, stdout, stderr, error } = spawnSync(bundler(), [
     join(ROOT, "mod.ts"),
     "--bundle",
     "--format=esm",

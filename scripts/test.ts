@@ -9,6 +9,7 @@
 import { readdirSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { bundler } from "./bundle.ts";
 import { pinnedRuntime, PINS, type Runtime } from "./runtimes.ts";
 import { HELP, readArguments, type Wishes } from "./test/arguments.ts";
 import { runChecks } from "./test/checks.ts";
@@ -18,6 +19,7 @@ import { runSuite } from "./test/suite.ts";
 import { startTally, type Tally } from "./test/tally.ts";
 import { runTorture } from "./test/torture.ts";
 import { abandon } from "./torture/session.ts";
+import { declarationTools } from "./vendor/declarations.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 
@@ -34,6 +36,8 @@ async function main(): Promise<void> {
     console.log(HELP);
     return;
   }
+  // Other users play a part, and could not reach what is made under 077.
+  process.umask(0o022);
   process.chdir(ROOT);
   const tally = startTally();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -70,6 +74,7 @@ async function runEverything(wishes: Wishes, tally: Tally): Promise<void> {
     await runTorture(runtimes, tally);
   }
 
+  if (wishes.filters.length === 0) fetchTools(tally);
   const env = {
     LITELATCH_RUNTIMES: handDown(runtimes),
     LITELATCH_PACKAGES: findPackages(tally),
@@ -123,6 +128,17 @@ function findPackages(tally: Tally): string {
     if (process.env["CI"] === "true") tally.fail("packages", messageOf(error));
     else tally.warn(`NOT TESTED with packages: ${messageOf(error)}`);
     return "";
+  }
+}
+
+/** What tests would fetch on first use, when their time runs already. */
+function fetchTools(tally: Tally): void {
+  for (const fetchTool of [bundler, declarationTools]) {
+    try {
+      fetchTool();
+    } catch (error) {
+      tally.warn(messageOf(error));
+    }
   }
 }
 

@@ -25,6 +25,8 @@ async function main(): Promise<void> {
     process.exit(2);
   }
   if (wishes.help) return console.log(help(STORMS));
+  // Other users play a part, and could not reach what is made under 077.
+  process.umask(0o022);
   const { seed, minutes, storms } = wishes;
   const runtimes = findRuntimes();
   const time = minutes === 1 ? "a minute" : `${minutes} minutes`;

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { adopt, type Database, open } from "../mod.ts";
+import { adopt, type Database, inspect, open } from "../mod.ts";
 import { start } from "./fixtures/children.ts";
 import { query, withDatabase } from "./fixtures/folder.ts";
 import { raw } from "./fixtures/losing.ts";
 import { runtimes, thisRuntime } from "./fixtures/runtimes.ts";
-import { pause } from "./fixtures/until.ts";
+import { pause, until } from "./fixtures/until.ts";
 
 const STILL = { heartbeat: false, onWarning: () => {} } as const;
 const buggy = thisRuntime().id === "node22"
@@ -141,10 +141,18 @@ test(
     // It waits for the reader for longer than all our attempts together.
     const other = start(thisRuntime(), "database_child.ts");
     await other.ask({ do: "open", path, options: { heartbeat: false } });
-    await other.ask({ do: "exec", sql: "PRAGMA busy_timeout=3000" });
-    other.say(
-      JSON.stringify({ do: "exec", sql: "PRAGMA wal_checkpoint(TRUNCATE)" }),
-    );
+    await other.ask({ do: "exec", sql: "PRAGMA busy_timeout=20000" });
+    const sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    other.say(JSON.stringify({ do: "exec", sql }));
+    // Two that begin together: SQLite waits for readers, but not for the lock
+    // of checkpoints. So ours must not be there before it.
+    await until("it has begun", () => {
+      const { processes } = inspect(path);
+      if (processes === null) return true;
+      return processes.some(({ pid, checkpointing }) =>
+        pid === other.pid && checkpointing
+      );
+    });
     let seen = "";
     for (let i = 0; i < 50 && !seen.startsWith("another"); i++) {
       await pause(10);

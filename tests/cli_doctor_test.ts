@@ -18,6 +18,7 @@ import { Child, elsewhere, fixture, start } from "./fixtures/children.ts";
 import { cli, cliAsNobody } from "./fixtures/command.ts";
 import { inFolder, withDatabase } from "./fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "./fixtures/holding.ts";
+import { withoutMounts } from "./fixtures/privileges.ts";
 import { runtimes, thisRuntime } from "./fixtures/runtimes.ts";
 
 const LINUX = existsSync("/proc/locks");
@@ -283,7 +284,7 @@ test(
 
 test(
   "a filesystem that cannot be written to is said to be read-only",
-  { skip: (!LINUX || process.getuid?.() !== 0) && "needs root to mount" },
+  { skip: (!LINUX && "needs Linux") || withoutMounts },
   inFolder(async (folder) => {
     const mounted = join(folder, "mounted");
     mkdirSync(mounted);

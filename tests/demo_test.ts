@@ -112,7 +112,7 @@ test("Ctrl-C ends every process of the demo and leaves no file", {
     },
   );
   assert.equal(code, 130);
-  assert.equal(seen, 9);
+  assert.ok(seen >= 9, `${seen} processes`);
   assert.deepEqual(left, []);
   assert.deepEqual(processesWith(`${place}/`), []);
 });

@@ -16,7 +16,9 @@ import {
 import { checkIntegrity, query, withDatabase } from "./fixtures/folder.ts";
 import { runtimes } from "./fixtures/runtimes.ts";
 
-const TTL = 2000;
+// A process may get no turn for a second or two, and is to hold its lease.
+const TTL = 4000;
+const LONG = 30_000;
 let etcd: Etcd;
 let holders: LeaseProcess[] = [];
 let successors: LeaseProcess[] = [];
@@ -85,7 +87,10 @@ test(
     const first = { do: "write", sql: insert("holder") } as const;
     assert.ok((await holder.ask(first)).ok);
 
-    const coming = next.acquire(name, options({ wait: 60_000 }));
+    const coming = next.acquire(
+      name,
+      options({ ttl: LONG, wait: 60_000 }),
+    );
     holder.signal("SIGSTOP");
     await pause(2 * TTL);
     assertHeld(await coming);
@@ -122,7 +127,10 @@ test(
       stop: true,
     });
     await stopped;
-    const coming = next.acquire(name, options({ wait: 60_000 }));
+    const coming = next.acquire(
+      name,
+      options({ ttl: LONG, wait: 60_000 }),
+    );
     await pause(2 * TTL);
     assertHeld(await coming);
     holder.signal("SIGCONT");
@@ -143,7 +151,7 @@ test(
     assert.ok((await holder.ask({ do: "write", sql: insert("holder") })).ok);
     await holder.ask({ do: "release" });
 
-    assertHeld(await next.acquire(name, options()));
+    assertHeld(await next.acquire(name, options({ ttl: LONG })));
     // From here on, not from the successor's first write.
     assert.ok((await next.ask({ do: "open", path, fencing: true })).ok);
     for (const order of ["write", "write async"] as const) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import type { Report } from "../mod.ts";
@@ -12,6 +12,9 @@ import { runtimes } from "./fixtures/runtimes.ts";
 
 const LINUX = existsSync("/proc/locks");
 const ROOT = process.getuid?.() === 0;
+// With hidepid another user's processes are not even to be seen.
+const HIDES = LINUX &&
+  /^proc .*hidepid=[^0,]/m.test(readFileSync("/proc/self/mounts", "utf8"));
 
 function reportOf(stdout: string): Report {
   const report = JSON.parse(stdout) as Report;
@@ -59,7 +62,7 @@ test(
 
 test(
   "another user is told who holds what, though not which files are open",
-  { skip: (!LINUX || !ROOT) && "needs Linux and root" },
+  { skip: (!LINUX || !ROOT || HIDES) && "needs Linux, root and an open /proc" },
   withDatabase(async (path) => {
     elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
     const child = start(otherRuntime(), "database_child.ts");

@@ -22,15 +22,23 @@ import { unexplained } from "./fixtures/reasons.ts";
 const LINUX = existsSync("/proc/locks");
 const skip = !LINUX && "needs /proc/locks";
 
-/** Our own locks on the files of a database, by the kernel. */
+/**
+ * Our own locks on the files of a database, by the kernel. Not by /proc/locks:
+ * that comes in pages, and one that others change may lose a line in between.
+ */
 function ownLocks(path: string): string[] {
   const inodes = ["", "-shm", ".lock"].filter((end) => existsSync(path + end))
     .map((end) => statSync(path + end).ino);
-  return readFileSync("/proc/locks", "utf8").split("\n")
-    .map((line) => line.replace(/^\d+: /, ""))
-    .filter((line) => line.split(/\s+/)[3] === String(process.pid))
-    .filter((line) => inodes.some((ino) => line.includes(`:${ino} `)))
-    .sort();
+  const lines = readdirSync("/proc/self/fdinfo").flatMap((fd) => {
+    const info = `/proc/self/fdinfo/${fd}`;
+    // The one of this very look is gone.
+    return existsSync(info) ? readFileSync(info, "utf8").split("\n") : [];
+  });
+  const locks = lines.filter((line) => line.startsWith("lock:"))
+    .map((line) => line.replace(/^lock:\s+\d+: /, ""))
+    .filter((line) => inodes.some((ino) => line.includes(`:${ino} `)));
+  // Each file has them at every descriptor.
+  return [...new Set(locks)].sort();
 }
 
 /** Names, sizes and times of all files in a folder. */

@@ -2,19 +2,18 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { test } from "node:test";
 import { facts } from "../src/os/look.ts";
 import { kernelLocks } from "../src/os/kernel_locks.ts";
 import { otherRuntime, start } from "./fixtures/children.ts";
 import { inFolder } from "./fixtures/folder.ts";
+import { withoutMounts } from "./fixtures/privileges.ts";
 
 const LINUX = existsSync("/proc/locks");
-const MAY_MOUNT = LINUX && process.getuid?.() === 0;
 
 test(
   "a lock on another disk's file of the same number is not taken for ours",
-  { skip: !MAY_MOUNT && "needs Linux, and the right to mount" },
+  { skip: (!LINUX && "needs Linux") || withoutMounts },
   inFolder(async (folder) => {
     const disks = ["one", "two"].map((name) => join(folder, name));
     for (const disk of disks) {

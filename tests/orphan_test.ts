@@ -56,6 +56,8 @@ test(
     // Its pidfile goes when it closes; killed it would leave it behind.
     await until("it has closed", () => pidfiles(path).length === 0, 50);
     await until("it has gone", () => !existsSync(`${path}-wal`), 50);
+    // It says so after all that, and the line has to come here.
+    await until("it says so", () => parent.lines.length > 2, 50);
     assert.deepEqual(parent.lines.slice(2), ["exit 0"]);
     assert.equal(query(path, "SELECT count(*) FROM t"), "1");
   }),

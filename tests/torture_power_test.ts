@@ -127,10 +127,22 @@ function recorded(synchronous: Synchronous): Promise<Record | null> {
   if (recording !== undefined) return recording;
   const runtime = thisRuntime();
   const folder = mkdtempSync(join(tmpdir(), "litelatch-record-"));
-  recording = record(folder, { runtime, synchronous, seed: 7 })
+  recording = recordWhole(folder, { runtime, synchronous, seed: 7 })
     .finally(() => rmSync(folder, { recursive: true, force: true }));
   records.set(synchronous, recording);
   return recording;
+}
+
+/** strace lets go of a thread now and then: that is no recording. */
+async function recordWhole(
+  folder: string,
+  how: Parameters<typeof record>[1],
+): Promise<Record | null> {
+  for (let tries = 0; tries < 5; tries++) {
+    const recording = await record(join(folder, `${tries}`), how);
+    if (recording !== null) return recording;
+  }
+  return null;
 }
 
 /** What is wrong after some cuts of it. */

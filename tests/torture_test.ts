@@ -120,7 +120,7 @@ async function play(storm: (stage: Stage) => Promise<void>, folder: string) {
   const absent = { ...made, name: "absent", missing: () => "there is none" };
   return await run({
     storms: [made, absent],
-    seconds: 2,
+    seconds: 60,
     seed: 7,
     runtimes: [],
     folder,

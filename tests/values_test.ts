@@ -117,7 +117,8 @@ test(
         const [iterated] = [...select.iterate()];
         assert.deepEqual(Object.values(iterated as Row), wanted);
       }),
-      { numRuns: 300 },
+      // The same values every time, as a build says whether a change is good.
+      { numRuns: 300, seed: 1 },
     );
   }),
 );

@@ -21,6 +21,9 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A download may be slow, but it may not hang for ever. */
 const PATIENCE = 10 * 60_000;
 
+/** A registry may be out of order for a moment. */
+const PAUSES_MS = [2000, 10_000];
+
 /** The runtime that an earlier run fetched, or `null`. */
 export function findFetched(pin: Pin): Found | null {
   for (const binary of places(pin)) {
@@ -90,7 +93,7 @@ export function npmBring(
   const draft = `${folder}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   try {
-    const said = npmInstall(draft, what);
+    const said = npmInstall(draft, what, PAUSES_MS);
     try {
       renameSync(draft, folder);
     } catch {
@@ -105,8 +108,17 @@ export function npmBring(
   }
 }
 
-/** Runs npm; what it complained about, or `""`. */
-export function npmInstall(folder: string, what: string[]): string {
+/**
+ * Runs npm.
+ *
+ * @param pausesMs How long to wait before each further try; none by default.
+ * @returns What npm complained about, or `""`.
+ */
+export function npmInstall(
+  folder: string,
+  what: string[],
+  [pauseMs, ...further]: readonly number[] = [],
+): string {
   const windows = process.platform === "win32";
   const { status, stderr, error } = spawnSync(windows ? "npm.cmd" : "npm", [
     "install",
@@ -125,7 +137,10 @@ export function npmInstall(folder: string, what: string[]): string {
     shell: windows, // a .cmd file cannot be started without one
   });
   if (error !== undefined) return `npm did not run (${error.message})`;
-  return status === 0 ? "" : `npm failed\n${stderr.trim()}`;
+  if (status === 0) return "";
+  if (pauseMs === undefined) return `npm failed\n${stderr.trim()}`;
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs);
+  return npmInstall(folder, what, further);
 }
 
 function folderOf(pin: Pin): string {

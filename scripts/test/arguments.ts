@@ -16,7 +16,9 @@ Options:
   --runtime=<names>  only on these, split by commas: ${
   PINS.map(nameOf).join(", ")
 }
-  --help             print this`;
+  --help             print this
+
+LITELATCH_SEED=<n> makes other choices in the torture.`;
 
 /** What the command line asked for. */
 export interface Wishes {

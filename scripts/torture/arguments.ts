@@ -89,11 +89,16 @@ function minutesOf(text = ""): number {
   );
 }
 
-function seedOf(text = ""): number {
+/**
+ * Reads a seed.
+ *
+ * @throws {Error} When it is none.
+ */
+export function seedOf(text = ""): number {
   const seed = /^\d{1,10}$/.test(text) ? Number(text) : -1;
   if (seed >= 0 && seed < 2 ** 32) return seed;
   throw new Error(
-    "Cannot read the command line: --seed must be a whole number below " +
+    "Cannot read the command line: the seed must be a whole number below " +
       `2^32, got "${text}"`,
   );
 }

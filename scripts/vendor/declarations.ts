@@ -26,13 +26,22 @@ interface Rollup {
 }
 
 /**
+ * Fetches the tools where they are missing; the folder of `node_modules`.
+ *
+ * @throws {Error} When npm cannot bring them.
+ */
+export function declarationTools(): string {
+  return fetchPackages("declarations", TOOLS);
+}
+
+/**
  * The types of everything that `mod.ts` exports, with their documentation and
  * without a single import.
  *
  * @throws {Error} When npm cannot bring the tools.
  */
 export async function declarations(): Promise<string> {
-  const folder = fetchPackages("declarations", TOOLS);
+  const folder = declarationTools();
   const load = createRequire(join(folder, "load.cjs"));
   const { rollup } = load("rollup") as Rollup;
   const { dts } = load("rollup-plugin-dts") as { dts(o: object): object };
