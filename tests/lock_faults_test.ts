@@ -186,12 +186,13 @@ test("a holder in another PID namespace is respected, and said to be in one", {
   }));
 
 // A PID that nobody has outside.
+const LAST_PID = "/proc/sys/kernel/ns_last_pid";
 const LAST = "echo $(($(cat /proc/sys/kernel/pid_max) - 50)) " +
-  '> /proc/sys/kernel/ns_last_pid && "$@"; exit $?';
+  `> ${LAST_PID} && "$@"; exit $?`;
 
 test("a holder whose /proc has other PIDs than its namespace is not dead", {
   skip: notRoot() ||
-    missing(["unshare", "-pf", "test", "-w", "/proc/sys/kernel/ns_last_pid"]),
+    missing(["unshare", "-pf", "dd", `if=${LAST_PID}`, `of=${LAST_PID}`]),
 }, () =>
   scene(async ({ target, start }) => {
     const prefix = ["unshare", "-pf", "--kill-child", "sh", "-c", LAST, "sh"];

@@ -14,7 +14,7 @@ import {
   truncate,
   walBytes,
 } from "../wal/checkpoint.ts";
-import { type MarkHolder, markHolders } from "../wal/readers.ts";
+import { lastingHolders, type MarkHolder } from "../wal/readers.ts";
 import { sleepSync } from "../os/waiting.ts";
 import { hasWalResetBug } from "../sqlite_version.ts";
 import type { Session } from "./session.ts";
@@ -77,11 +77,12 @@ export function checkpoint(
     last = truncate(connection, patience, busyTimeout);
     const all = Math.max(first.log, 0);
     if (last.done) return blocked(null, all, all);
-    suspects = lasting(suspects, markHolders(path));
+    suspects = lastingHolders(path, suspects);
   }
+  // Other writers hold a mark for moments only.
   for (let looks = 0; looks < LOOKS; looks++) {
     sleepSync(PAUSE_MS);
-    suspects = lasting(suspects, markHolders(path));
+    suspects = lastingHolders(path, suspects);
   }
   return blocked(whyNot(last), last.log, last.checkpointed);
 }
@@ -97,21 +98,6 @@ function whyNot({ log, checkpointed, ownRead }: Progress): string {
 // A writer at full speed reads half of the time.
 const LOOKS = 10;
 const PAUSE_MS = 2;
-
-/**
- * Those that held the same mark after every attempt and in every look: other
- * writers hold one for moments only.
- */
-function lasting(
-  before: MarkHolder[] | null | undefined,
-  now: MarkHolder[] | null,
-): MarkHolder[] | null {
-  if (before === undefined) return now;
-  if (before === null || now === null) return null;
-  return before.filter(({ pid, mark }) =>
-    now.some((holder) => holder.pid === pid && holder.mark === mark)
-  );
-}
 
 function readers(path: string, suspects: MarkHolder[] | null): Holder[] | null {
   if (suspects === null) return null;

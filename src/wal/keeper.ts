@@ -14,7 +14,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { now } from "../os/waiting.ts";
 import { ATTEMPTS_MS, passive, truncate, walBytes } from "./checkpoint.ts";
-import { type MarkHolder, markHolders } from "./readers.ts";
+import { lastingHolders, type MarkHolder } from "./readers.ts";
 
 // Rest nine times what the attempts took: a tenth of the time at most.
 const REST = 9;
@@ -160,10 +160,10 @@ export class WalKeeper {
     this.#attempt = 0;
     this.#spentMs = 0;
     this.#restUntil = now() + Math.max(REST * spentMs, 100);
-    const holders = markHolders(this.#path);
-    this.#suspects = this.#blockedTimes === 0
-      ? holders
-      : both(this.#suspects, holders);
+    this.#suspects = lastingHolders(
+      this.#path,
+      this.#blockedTimes === 0 ? undefined : this.#suspects,
+    );
     this.#blockedTimes++;
     if (this.#blockedTimes !== BLOCKED_TIMES) return;
     const pids = this.#suspects?.map((holder) => holder.pid) ?? null;
@@ -172,14 +172,4 @@ export class WalKeeper {
       pids: pids === null ? null : [...new Set(pids)],
     });
   }
-}
-
-function both(
-  before: MarkHolder[] | null,
-  after: MarkHolder[] | null,
-): MarkHolder[] | null {
-  if (before === null || after === null) return null;
-  return before.filter(({ pid, mark }) =>
-    after.some((holder) => holder.pid === pid && holder.mark === mark)
-  );
 }

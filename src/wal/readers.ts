@@ -5,7 +5,12 @@
  */
 
 import { facts } from "../os/look.ts";
-import { kernelLocks, listsEverybody } from "../os/kernel_locks.ts";
+import {
+  type KernelLock,
+  kernelLocks,
+  listsEverybody,
+} from "../os/kernel_locks.ts";
+import { locksOfProcess } from "../os/process_locks.ts";
 
 /** A process that holds a read mark of the WAL. */
 export interface MarkHolder {
@@ -21,6 +26,39 @@ const FIRST_MARK = 123;
 const MARKS = [0, 1, 2, 3, 4];
 
 /**
+ * Those of `before` that still hold the same mark; everybody now, where there
+ * was no look before. `null` where it cannot be told.
+ */
+export function lastingHolders(
+  path: string,
+  before: MarkHolder[] | null | undefined,
+): MarkHolder[] | null {
+  const now = markHolders(path);
+  if (before === undefined) return now;
+  if (before === null || now === null) return null;
+  return before.filter((one) =>
+    now.some(({ pid, mark }) => pid === one.pid && mark === one.mark) ||
+    isHolding(path, one)
+  );
+}
+
+/**
+ * What one process says of one file is whole, while the list of all locks may
+ * leave one out: a checkpoint told of a reader, and named nobody.
+ */
+function isHolding(path: string, { pid, mark }: MarkHolder): boolean {
+  const shared = facts(`${path}-shm`);
+  if (shared === null) return false;
+  return locksOfProcess(pid, shared)?.some((lock) => isOn(mark, lock)) ?? false;
+}
+
+// A checkpoint or a writer holds marks for writing, for microseconds.
+function isOn(mark: number, { write, first, last }: KernelLock): boolean {
+  const byte = FIRST_MARK + mark;
+  return !write && first <= byte && byte <= last;
+}
+
+/**
  * Who holds a read mark now; `null` where the kernel does not tell. Whom it
  * does not list may still be there: "nobody" was said of a reader outside of
  * our container.
@@ -30,12 +68,8 @@ export function markHolders(path: string): MarkHolder[] | null {
   if (shared === null) return [];
   const locks = kernelLocks(shared);
   if (locks === null) return null;
-  const holders = MARKS.flatMap((mark) => {
-    const byte = FIRST_MARK + mark;
-    return locks
-      // A checkpoint or a writer holds marks for writing, for microseconds.
-      .filter((lock) => !lock.write && lock.first <= byte && byte <= lock.last)
-      .map((lock) => ({ pid: lock.pid, mark }));
-  });
+  const holders = MARKS.flatMap((mark) =>
+    locks.filter((lock) => isOn(mark, lock)).map(({ pid }) => ({ pid, mark }))
+  );
   return holders.length > 0 || listsEverybody() ? holders : null;
 }
