@@ -67,7 +67,7 @@ export function locate(path: string, depth = 0): Location {
   const fs = fileSystem();
   const look = (place: string) =>
     fs.lstatSync(place, { throwIfNoEntry: false });
-  // To realpath a missing file is an error, and to make one takes Deno a sixth
+  // To realpath a missing file is an error, and to make one takes Deno a tenth
   // of the time of a lock.
   const found = look(path);
   if (found !== undefined) {
