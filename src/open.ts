@@ -5,7 +5,7 @@
  */
 
 import type { Database } from "./database/database.ts";
-import { furnish, reconnecting } from "./database/furnish.ts";
+import { connect, furnish, reconnecting } from "./database/furnish.ts";
 import {
   explainOpening,
   locateDatabase,
@@ -130,14 +130,14 @@ function* opening(path: string | URL, settings: Settings): Waiting<Database> {
   let connection: Connection | undefined;
   let database: Database | undefined;
   try {
-    const before = identityOf(target.path);
-    connection = openConnection(target.path, settings);
+    const connected = connect(target.path, settings);
+    connection = connected.connection;
     database = yield* furnish(
       connection,
       target.path,
       lock,
       settings,
-      before ?? identityOf(target.path),
+      connected.identity,
       reconnecting(target.path, settings),
     );
     return database;

@@ -7,13 +7,11 @@
 
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import type { Database } from "../database/database.ts";
-import { furnish } from "../database/furnish.ts";
-import { openConnection } from "../driver/runtime.ts";
+import { connect, furnish } from "../database/furnish.ts";
 import { LockedError } from "../errors.ts";
 import { acquireLock } from "../lock/acquire_lock.ts";
 import type { Lock } from "../lock/handle.ts";
 import type { LockMode } from "../options.ts";
-import { identityOf } from "../os/look.ts";
 import { sleepSync, waitSync } from "../os/waiting.ts";
 import { openSettings } from "../settings.ts";
 
@@ -119,6 +117,6 @@ function race(path: string, rounds: number): number {
 
 function open(path: string): Database {
   const settings = openSettings({ lock: "none", busyTimeout: 30_000 });
-  const connection = openConnection(path, { readOnly: false, create: true });
-  return waitSync(furnish(connection, path, null, settings, identityOf(path)));
+  const { connection, identity } = connect(path, settings);
+  return waitSync(furnish(connection, path, null, settings, identity));
 }

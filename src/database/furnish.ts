@@ -63,17 +63,33 @@ function sidecarOf(lock: Lock | null): string | null {
   return sharedState().locks.get(lock.path)?.sidecar ?? null;
 }
 
+/**
+ * Connects to a file, and says to which: `dev:ino` of what was there before, or
+ * of what was made.
+ */
+export function connect(
+  path: string,
+  settings: Settings,
+): { connection: Connection; identity: string | null } {
+  const before = identityOf(path);
+  const connection = openConnection(path, settings);
+  try {
+    return { connection, identity: before ?? identityOf(path) };
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
 /** The same file, opened anew in the same way. */
 export function reconnecting(
   path: string,
   settings: Settings,
 ): () => Connection {
   return () => {
-    const before = identityOf(path);
-    if (before === null) refuseMissing(path, settings);
-    const connection = openConnection(path, settings);
+    if (identityOf(path) === null) refuseMissing(path, settings);
+    const { connection, identity } = connect(path, settings);
     try {
-      const identity = before ?? identityOf(path);
       waitSync(configure(connection, settings, path));
       refuseMoved(path, identity);
       shut(connection, settings);

@@ -132,7 +132,7 @@ export class Guard {
   /** Begins anew on a new connection. */
   renew(): void {
     this.#identity = identityOf(this.#session.path);
-    this.#canary.renew();
+    this.renewWal();
   }
 
   /** After another journal mode was set: then the WAL goes, or comes back. */

@@ -7,6 +7,7 @@
 
 import { facts, type FileFacts } from "../os/look.ts";
 import {
+  covers,
   type KernelLock,
   kernelLocksOf,
   locksOfDescriptor,
@@ -87,9 +88,7 @@ export function touches(
   byte: number,
   write: boolean,
 ): boolean {
-  return locks.some((lock) =>
-    lock.write === write && lock.first <= byte && byte <= lock.last
-  );
+  return locks.some((lock) => lock.write === write && covers(lock, byte));
 }
 
 /** PIDs of a list of locks, each once. */

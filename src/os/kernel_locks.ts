@@ -168,6 +168,11 @@ function parseLine(
   };
 }
 
+/** Whether a lock touches `byte`. */
+export function covers({ first, last }: KernelLock, byte: number): boolean {
+  return first <= byte && byte <= last;
+}
+
 /** PIDs with a lock that touches `byte`. */
 export function holdersOf(
   locks: KernelLock[],
@@ -176,6 +181,6 @@ export function holdersOf(
 ): number[] {
   return locks
     .filter((lock) => lock.write === write || !write)
-    .filter((lock) => lock.first <= byte && byte <= lock.last)
+    .filter((lock) => covers(lock, byte))
     .map((lock) => lock.pid);
 }

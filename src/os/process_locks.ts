@@ -13,7 +13,7 @@
 
 import { fileSystem } from "./builtin.ts";
 import type { FileIdentity } from "./look.ts";
-import { type KernelLock, locksOfDescriptor } from "./kernel_locks.ts";
+import { covers, type KernelLock, locksOfDescriptor } from "./kernel_locks.ts";
 import { mayLookAround } from "./permissions.ts";
 import { self } from "./process.ts";
 
@@ -42,9 +42,7 @@ export function hasOwnLock(file: FileIdentity, byte: number): boolean | null {
   let isWhole = true;
   for (const locks of locksByDescriptor(self().pid, file)) {
     if (locks === null) isWhole = false;
-    else if (locks.some(({ first, last }) => first <= byte && byte <= last)) {
-      return true;
-    }
+    else if (locks.some((lock) => covers(lock, byte))) return true;
   }
   return isWhole ? false : null;
 }

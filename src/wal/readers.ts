@@ -6,6 +6,7 @@
 
 import { facts } from "../os/look.ts";
 import {
+  covers,
   type KernelLock,
   kernelLocks,
   listsEverybody,
@@ -53,9 +54,8 @@ function isHolding(path: string, { pid, mark }: MarkHolder): boolean {
 }
 
 // A checkpoint or a writer holds marks for writing, for microseconds.
-function isOn(mark: number, { write, first, last }: KernelLock): boolean {
-  const byte = FIRST_MARK + mark;
-  return !write && first <= byte && byte <= last;
+function isOn(mark: number, lock: KernelLock): boolean {
+  return !lock.write && covers(lock, FIRST_MARK + mark);
 }
 
 /**
