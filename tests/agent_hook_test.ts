@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { vendor } from "../scripts/vendor.ts";
+import { vendor } from "../scripts/release/vendor.ts";
 import { Child, mixed } from "./fixtures/children.ts";
 import { copyConsumer } from "./fixtures/consumers.ts";
 import { inFolder, query } from "./fixtures/folder.ts";

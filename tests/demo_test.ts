@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runtimes } from "./fixtures/runtimes.ts";
 
-const DEMO = fileURLToPath(new URL("../scripts/demo.ts", import.meta.url));
+const DEMO = fileURLToPath(new URL("../scripts/demo/main.ts", import.meta.url));
 
 interface Ending {
   code: number | null;

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { entryPoints } from "../scripts/ship/manifest.ts";
+import { entryPoints } from "../scripts/release/ship/manifest.ts";
 import { runtimes } from "./fixtures/runtimes.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));

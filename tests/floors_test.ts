@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { checkFloors } from "../scripts/check_floors.ts";
+import { checkFloors } from "../scripts/checks/check_floors.ts";
 
 const FACE = '/** The face. */\nexport { open } from "./src/open.ts";\n';
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { manifest } from "../scripts/ship/manifest.ts";
+import { manifest } from "../scripts/release/ship/manifest.ts";
 import { Child } from "./fixtures/children.ts";
 import { copyConsumer } from "./fixtures/consumers.ts";
 import { inFolder, query } from "./fixtures/folder.ts";

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { manifest } from "../scripts/ship/manifest.ts";
-import { npmOptions } from "../scripts/ship/npm.ts";
-import { PINS } from "../scripts/runtimes.ts";
+import { manifest } from "../scripts/release/ship/manifest.ts";
+import { npmOptions } from "../scripts/release/ship/npm.ts";
+import { PINS } from "../scripts/runtimes/runtimes.ts";
 
 const ROOT = new URL("../", import.meta.url);
 const { package: json, ...options } = npmOptions();

@@ -3,15 +3,15 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { PINS } from "../scripts/runtimes.ts";
-import { manifest } from "../scripts/ship/manifest.ts";
+import { manifest } from "../scripts/release/ship/manifest.ts";
+import { PINS } from "../scripts/runtimes/runtimes.ts";
 import { VERSION } from "../src/cli/version.ts";
 import { thisRuntime } from "./fixtures/runtimes.ts";
 
 const read = (path: string) =>
   readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
 const CHECK = fileURLToPath(
-  new URL("../scripts/ship/check_tag.ts", import.meta.url),
+  new URL("../scripts/release/ship/check_tag.ts", import.meta.url),
 );
 const { version } = manifest();
 

@@ -10,8 +10,8 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { manifest } from "../scripts/ship/manifest.ts";
-import { vendor } from "../scripts/vendor.ts";
+import { manifest } from "../scripts/release/ship/manifest.ts";
+import { vendor } from "../scripts/release/vendor.ts";
 import { fixture } from "./fixtures/children.ts";
 import { inFolder } from "./fixtures/folder.ts";
 import { packages, withoutPackages } from "./fixtures/packages.ts";

@@ -21,7 +21,7 @@ import type { Stage, Storm } from "../scripts/torture/storm.ts";
 import { runtimes, thisRuntime } from "./fixtures/runtimes.ts";
 
 const TORTURE = fileURLToPath(
-  new URL("../scripts/torture.ts", import.meta.url),
+  new URL("../scripts/torture/main.ts", import.meta.url),
 );
 
 test("the same seed gives the same choices, another one others", () => {

@@ -11,7 +11,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { checkCopy, vendor } from "../scripts/vendor.ts";
+import { checkCopy, vendor } from "../scripts/release/vendor.ts";
 import { judge, readHeader, withHeader } from "../src/cli/vendored.ts";
 import { fixture } from "./fixtures/children.ts";
 import { inFolder } from "./fixtures/folder.ts";

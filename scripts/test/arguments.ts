@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Pin, PINS } from "../runtimes.ts";
+import { type Pin, PINS } from "../runtimes/runtimes.ts";
 
 export const HELP = `Usage: deno task test [options] [filter …]
 

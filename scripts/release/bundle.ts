@@ -10,9 +10,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { fetchTool } from "./runtimes/fetch.ts";
+import { fetchTool } from "../runtimes/fetch.ts";
 
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 // Not `deno bundle`: it fetches the same program over its own connection,
 // which does not know a company's certificate as npm does.

@@ -13,11 +13,11 @@ import {
   type Judgement,
   readHeader,
   withHeader,
-} from "../src/cli/vendored.ts";
+} from "../../src/cli/vendored.ts";
 import { bundled } from "./bundle.ts";
 import { declarations } from "./vendor/declarations.ts";
 
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const HELP = `Usage: deno task vendor DEST
        deno task vendor --check FILE

@@ -8,8 +8,8 @@
  */
 
 import process from "node:process";
-import { fetchThroughNpm, findFetched } from "./runtimes/fetch.ts";
-import { findInstalled, type Found, isAtLeast } from "./runtimes/probe.ts";
+import { fetchThroughNpm, findFetched } from "./fetch.ts";
+import { findInstalled, type Found, isAtLeast } from "./probe.ts";
 
 /** One pinned runtime, before anybody has looked for it. */
 export interface Pin {

@@ -8,20 +8,20 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { helpText, readArguments } from "./bench/arguments.ts";
-import { hook } from "./bench/hook.ts";
-import { importCost } from "./bench/import_cost.ts";
-import { locking } from "./bench/locking.ts";
-import { load, markdown, versions } from "./bench/markdown.ts";
-import { saturated } from "./bench/saturated.ts";
-import type { Section } from "./bench/section.ts";
-import { get, write } from "./bench/steps.ts";
-import { takeover } from "./bench/takeover.ts";
-import { waiting } from "./bench/waiting.ts";
-import { wal } from "./bench/wal.ts";
-import { winners } from "./bench/winners.ts";
-import { pinnedRuntime } from "./runtimes.ts";
-import { endAll } from "./test/child.ts";
+import { pinnedRuntime } from "../runtimes/runtimes.ts";
+import { endAll } from "../test/child.ts";
+import { helpText, readArguments } from "./arguments.ts";
+import { hook } from "./hook.ts";
+import { importCost } from "./import_cost.ts";
+import { locking } from "./locking.ts";
+import { load, markdown, versions } from "./markdown.ts";
+import { saturated } from "./saturated.ts";
+import type { Section } from "./section.ts";
+import { get, write } from "./steps.ts";
+import { takeover } from "./takeover.ts";
+import { waiting } from "./waiting.ts";
+import { wal } from "./wal.ts";
+import { winners } from "./winners.ts";
 
 const SECTIONS: readonly Section[] = [
   waiting,
@@ -35,7 +35,7 @@ const SECTIONS: readonly Section[] = [
   wal,
   importCost,
 ];
-const RESULTS = fileURLToPath(new URL("bench/results/", import.meta.url));
+const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
 
 /** A line that the next one takes the place of; a few lines where piped. */
 function progress(text: string): void {

@@ -1,6 +1,6 @@
 /**
  * Tries what was published, from JSR and from npm:
- * `deno run -A scripts/smoke_release.ts [version]`.
+ * `deno run -A scripts/release/smoke_release.ts [version]`.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { anyRuntime } from "./runtimes.ts";
-import { npmInstall } from "./runtimes/fetch.ts";
+import { npmInstall } from "../runtimes/fetch.ts";
+import { anyRuntime } from "../runtimes/runtimes.ts";
+import { runChild } from "../test/child.ts";
 import { manifest } from "./ship/manifest.ts";
-import { runChild } from "./test/child.ts";
 
 const SMOKE = fileURLToPath(
-  new URL("../tests/fixtures/smoke.js", import.meta.url),
+  new URL("../../tests/fixtures/smoke.js", import.meta.url),
 );
 const version = process.argv[2] ?? manifest().version;
 const folder = mkdtempSync(join(tmpdir(), "litelatch-release-"));

@@ -6,13 +6,17 @@
  */
 
 import process from "node:process";
-import { anyRuntime, pinnedRuntime, type Runtime } from "./runtimes.ts";
-import { help, readArguments, type Wishes } from "./torture/arguments.ts";
-import { endChildren } from "./torture/children.ts";
-import { startProgress } from "./torture/progress.ts";
-import { report } from "./torture/report.ts";
-import { abandon, torture } from "./torture/session.ts";
-import { STORMS } from "./torture/storms.ts";
+import {
+  anyRuntime,
+  pinnedRuntime,
+  type Runtime,
+} from "../runtimes/runtimes.ts";
+import { help, readArguments, type Wishes } from "./arguments.ts";
+import { endChildren } from "./children.ts";
+import { startProgress } from "./progress.ts";
+import { report } from "./report.ts";
+import { abandon, torture } from "./session.ts";
+import { STORMS } from "./storms.ts";
 
 /** Exit codes: 0 kept, 1 broken, 2 not understood, 130 Ctrl-C. */
 async function main(): Promise<void> {

@@ -17,7 +17,7 @@ export interface Manifest {
 
 /** Reads `deno.json`. */
 export function manifest(): Manifest {
-  const file = new URL("../../deno.json", import.meta.url);
+  const file = new URL("../../../deno.json", import.meta.url);
   return JSON.parse(readFileSync(file, "utf8")) as Manifest;
 }
 

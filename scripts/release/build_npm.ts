@@ -1,5 +1,6 @@
 /**
- * Builds the npm package into `npm/`: `deno run -A scripts/build_npm.ts`.
+ * Builds the npm package into `npm/`:
+ * `deno run -A scripts/release/build_npm.ts`.
  *
  * @module
  */

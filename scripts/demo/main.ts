@@ -8,17 +8,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { painter } from "./colours.ts";
-import { HELP, readArguments, type Wishes } from "./demo/arguments.ts";
-import { endChildren } from "./demo/children.ts";
-import { PATIENCE_MS, PROCESSES } from "./demo/load.ts";
-import { meaning } from "./demo/meaning.ts";
-import { refuse } from "./demo/refusal.ts";
-import { follow, leaveLine } from "./demo/screen.ts";
-import { type Outcome, storm, type Way } from "./demo/storm.ts";
-import { table } from "./demo/table.ts";
-import { wrap } from "./demo/words.ts";
-import { anyRuntime, type Runtime } from "./runtimes.ts";
+import { painter } from "../colours.ts";
+import { anyRuntime, type Runtime } from "../runtimes/runtimes.ts";
+import { HELP, readArguments, type Wishes } from "./arguments.ts";
+import { endChildren } from "./children.ts";
+import { PATIENCE_MS, PROCESSES } from "./load.ts";
+import { meaning } from "./meaning.ts";
+import { refuse } from "./refusal.ts";
+import { follow, leaveLine } from "./screen.ts";
+import { type Outcome, storm, type Way } from "./storm.ts";
+import { table } from "./table.ts";
+import { wrap } from "./words.ts";
 
 const WAYS: readonly [Way, Way, Way] = [
   {

@@ -7,9 +7,9 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fetchPackages } from "../runtimes/packages.ts";
+import { fetchPackages } from "../../runtimes/packages.ts";
 
-const FACE = fileURLToPath(new URL("../../mod.ts", import.meta.url));
+const FACE = fileURLToPath(new URL("../../../mod.ts", import.meta.url));
 
 const TOOLS = {
   "rollup": "4.68.7",

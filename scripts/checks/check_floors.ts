@@ -110,7 +110,7 @@ function checkFile(file: string, tokens: Token[], lines: number): Problem[] {
     say(
       1,
       "A source file must be in a room: move it into one, " +
-        "or add a line to FLOORS in scripts/check_floors.ts",
+        "or add a line to FLOORS in scripts/checks/check_floors.ts",
     );
   }
   for (const { specifier, line } of importsOf(tokens)) {
@@ -162,7 +162,7 @@ function judgeImport(
   const other = roomOf(target);
   if (other === undefined) {
     return `A room imports only from rooms, got ${target}: ` +
-      "no line of FLOORS in scripts/check_floors.ts names it";
+      "no line of FLOORS in scripts/checks/check_floors.ts names it";
   }
   const [own, below] = [FLOORS[room]!, FLOORS[other]!];
   if (below < own || (own === GROUND && below === GROUND)) return null;
@@ -216,7 +216,7 @@ function sourcesOf(root: string): string[] {
 }
 
 if (import.meta.main) {
-  const root = fileURLToPath(new URL("../", import.meta.url));
+  const root = fileURLToPath(new URL("../../", import.meta.url));
   const { problems, files, median, largest } = checkFloors(root);
   for (const { file, line, sentence } of problems) {
     console.error(`${file}:${line}: ${sentence}`);

@@ -9,19 +9,19 @@
 import { readdirSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { bundler } from "./bundle.ts";
-import { pinnedRuntime, PINS, type Runtime } from "./runtimes.ts";
-import { HELP, readArguments, type Wishes } from "./test/arguments.ts";
-import { runChecks } from "./test/checks.ts";
-import { endAll } from "./test/child.ts";
-import { testPackages } from "./test/packages.ts";
-import { runSuite } from "./test/suite.ts";
-import { startTally, type Tally } from "./test/tally.ts";
-import { runTorture } from "./test/torture.ts";
-import { abandon } from "./torture/session.ts";
-import { declarationTools } from "./vendor/declarations.ts";
+import { bundler } from "../release/bundle.ts";
+import { declarationTools } from "../release/vendor/declarations.ts";
+import { pinnedRuntime, PINS, type Runtime } from "../runtimes/runtimes.ts";
+import { abandon } from "../torture/session.ts";
+import { HELP, readArguments, type Wishes } from "./arguments.ts";
+import { runChecks } from "./checks.ts";
+import { endAll } from "./child.ts";
+import { testPackages } from "./packages.ts";
+import { runSuite } from "./suite.ts";
+import { startTally, type Tally } from "./tally.ts";
+import { runTorture } from "./torture.ts";
 
-const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Exit codes: 0 all passed, 1 something failed, 2 not understood. */
 async function main(): Promise<void> {
