@@ -60,7 +60,7 @@ async function runEverything(wishes: Wishes, tally: Tally): Promise<void> {
   const files = testFiles(wishes.filters);
   if (files.length === 0) {
     const wanted = wishes.filters.join(", ") || "_test.ts";
-    tally.note(`No file in tests/ has a name with ${wanted} in it.`);
+    tally.note(`No file below tests/ has a path with ${wanted} in it.`);
     return;
   }
   const runtimes = findRuntimes(wishes, tally);
@@ -88,16 +88,17 @@ async function runEverything(wishes: Wishes, tally: Tally): Promise<void> {
   compare(sizes, files, tally);
 }
 
+/** In whatever folder of `tests/`; a filter looks at the whole path. */
 function testFiles(filters: readonly string[]): string[] {
-  return readdirSync("tests")
-    .filter((name) => name.endsWith("_test.ts"))
-    .filter((name) => filters.length === 0 || hasAny(name, filters))
-    .sort()
-    .map((name) => `tests/${name}`);
+  return readdirSync("tests", { recursive: true, encoding: "utf8" })
+    .map((name) => `tests/${name.replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith("_test.ts"))
+    .filter((path) => filters.length === 0 || hasAny(path, filters))
+    .sort();
 }
 
-function hasAny(name: string, filters: readonly string[]): boolean {
-  return filters.some((filter) => `tests/${name}`.includes(filter));
+function hasAny(path: string, filters: readonly string[]): boolean {
+  return filters.some((filter) => path.includes(filter));
 }
 
 /** All of them: tests on one runtime start child programs on the others. */
