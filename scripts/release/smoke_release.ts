@@ -17,7 +17,7 @@ import { runChild } from "../test/child.ts";
 import { manifest } from "./ship/manifest.ts";
 
 const SMOKE = fileURLToPath(
-  new URL("../../tests/fixtures/smoke.js", import.meta.url),
+  new URL("../../tests/packaging/fixtures/smoke.js", import.meta.url),
 );
 const version = process.argv[2] ?? manifest().version;
 const folder = mkdtempSync(join(tmpdir(), "litelatch-release-"));
