@@ -63,7 +63,7 @@ test(
         assert.equal(named?.purpose, "migrate");
         assert.equal(named?.mode, "exclusive");
         assert.equal(named?.alive, true);
-        assert.match(named?.command ?? "", /etcd_child\.ts/);
+        assert.match(named?.command ?? "", /lease_child\.ts/);
         const lines = answer.message?.split("\n") ?? [];
         assert.equal(lines.length, 3, answer.message);
         assert.match(lines[0]!, /\(keeper, .*, since .*Z, "migrate"\)\.$/);
