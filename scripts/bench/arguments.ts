@@ -5,7 +5,7 @@
  */
 
 import { suggestion } from "../../src/spelling.ts";
-import { PINS } from "../runtimes.ts";
+import { PINS } from "../runtimes/runtimes.ts";
 import type { Section } from "./section.ts";
 
 /** What the command line asked for. */

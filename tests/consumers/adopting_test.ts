@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Child } from "../fixtures/children.ts";
+import { installPackages } from "../fixtures/consumers.ts";
+import { inFolder, query } from "../fixtures/folder.ts";
+import { withoutPackages } from "../fixtures/packages.ts";
+import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
+
+const FOLDER = fileURLToPath(new URL("adopting/", import.meta.url));
+const SNIPPETS = readdirSync(FOLDER).sort();
+const own = thisRuntime();
+
+/** Whether this runtime has the driver of a snippet. */
+function runsHere(snippet: string): boolean {
+  if (snippet.startsWith("bun_sqlite")) return own.id === "bun";
+  if (snippet.startsWith("node_sqlite_before")) return own.id !== "bun";
+  if (/^(proper_lockfile|node_sqlite)/.test(snippet)) return true;
+  // better-sqlite3 is an add-on of Node.
+  return own.id.startsWith("node");
+}
+
+for (const snippet of SNIPPETS) {
+  test(
+    `the README's snippet ${snippet} does what it says`,
+    {
+      skip: withoutPackages ||
+        (!runsHere(snippet) && "its driver is not in this runtime"),
+    },
+    inFolder(async (folder) => {
+      await installPackages(folder);
+      mkdirSync(join(folder, "data"));
+      copyFileSync(join(FOLDER, snippet), join(folder, snippet));
+      const child = new Child(
+        ["env", "-C", folder, ...own.command, join(folder, snippet)],
+      );
+      const { code, stdout, stderr } = await child.ended;
+      assert.equal(code, 0, stderr);
+      if (snippet.startsWith("proper_lockfile")) {
+        assert.equal(stdout, "alone in data/\n");
+        assert.equal(existsSync(join(folder, "data.lock/")), false);
+        return;
+      }
+      const path = join(folder, "app.db");
+      assert.equal(query(path, "SELECT text FROM event"), "started");
+      assert.equal(query(path, "PRAGMA journal_mode"), "wal");
+    }),
+  );
+}
+
+test("every snippet is in the README as it is run here", () => {
+  assert.ok(SNIPPETS.length > 10 && runtimes().length > 0);
+  const readme = readFileSync(
+    new URL("../../README.md", import.meta.url),
+    "utf8",
+  );
+  const blocks = [...readme.matchAll(/^```js\n([^]*?)^```$/gm)]
+    .map(([, code]) => code);
+  const missing = SNIPPETS.filter((snippet) =>
+    !blocks.includes(readFileSync(join(FOLDER, snippet), "utf8"))
+  );
+  assert.deepEqual(missing, []);
+});
