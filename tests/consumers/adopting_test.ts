@@ -22,15 +22,15 @@ const own = thisRuntime();
 /** Whether this runtime has the driver of a snippet. */
 function runsHere(snippet: string): boolean {
   if (snippet.startsWith("bun_sqlite")) return own.id === "bun";
-  if (snippet.startsWith("node_sqlite_before")) return own.id !== "bun";
-  if (/^(proper_lockfile|node_sqlite)/.test(snippet)) return true;
+  if (/^(node_sqlite|pidfile)_before/.test(snippet)) return own.id !== "bun";
+  if (/^(proper_lockfile|node_sqlite|pidfile)/.test(snippet)) return true;
   // better-sqlite3 is an add-on of Node.
   return own.id.startsWith("node");
 }
 
 for (const snippet of SNIPPETS) {
   test(
-    `the README's snippet ${snippet} does what it says`,
+    `the snippet ${snippet} of docs/adopting.md does what it says`,
     {
       skip: withoutPackages ||
         (!runsHere(snippet) && "its driver is not in this runtime"),
@@ -56,16 +56,12 @@ for (const snippet of SNIPPETS) {
   );
 }
 
-test("every snippet is in the README as it is run here", () => {
+test("every snippet is in docs/adopting.md as it is run here, and no other", () => {
   assert.ok(SNIPPETS.length > 10 && runtimes().length > 0);
-  const readme = readFileSync(
-    new URL("../../README.md", import.meta.url),
-    "utf8",
-  );
-  const blocks = [...readme.matchAll(/^```js\n([^]*?)^```$/gm)]
-    .map(([, code]) => code);
-  const missing = SNIPPETS.filter((snippet) =>
-    !blocks.includes(readFileSync(join(FOLDER, snippet), "utf8"))
-  );
-  assert.deepEqual(missing, []);
+  const page = new URL("../../docs/adopting.md", import.meta.url);
+  const blocks = [
+    ...readFileSync(page, "utf8").matchAll(/^```(?:js|ts)\n([^]*?)^```$/gm),
+  ].map(([, code]) => code);
+  const run = SNIPPETS.map((name) => readFileSync(join(FOLDER, name), "utf8"));
+  assert.deepEqual(blocks.sort(), run.sort());
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -50,3 +52,50 @@ test(
     assert.deepEqual(bare.map(({ name }) => name), []);
   },
 );
+
+const PAGES = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`),
+];
+
+/** What a page links to inside the repository: a path, and a heading of it. */
+function links(page: string): { path: string; heading: string }[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/\]\((?!\w+:)([^)\s#]*)#?([^)\s]*)\)/g)]
+    .map(([, path = "", heading = ""]) => ({
+      path: path === "" ? page : normalize(join(dirname(page), path))
+        .replaceAll("\\", "/"),
+      heading,
+    }));
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchors(page: string): string[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+  );
+}
+
+test("every file and heading that a page links to is there", () => {
+  const broken = PAGES.flatMap((page) =>
+    links(page).filter(({ path, heading }) =>
+      !existsSync(join(ROOT, path)) ||
+      heading !== "" && !anchors(path).includes(heading)
+    ).map(({ path, heading }) => `${page}: ${path}#${heading}`)
+  );
+  assert.deepEqual(broken, []);
+});
+
+test("README.md has at most 350 lines, and links to every page", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  assert.ok(readme.split("\n").length <= 351);
+  const linked = links("README.md").map(({ path }) => path);
+  assert.deepEqual(
+    PAGES.filter((page) => page !== "README.md" && !linked.includes(page)),
+    [],
+  );
+});
