@@ -1,5 +1,5 @@
 /**
- * What the model in tests/model is run with: the worlds in which it must keep
+ * What the models are run with: the worlds in which it must keep
  * its promises, and the steps without which it must not.
  *
  * @module
@@ -11,13 +11,11 @@ export type Promised = "EXCLUSION" | "RECORDS" | "REFUSAL" | "PROGRESS";
 /** One setting of a model. */
 export interface World {
   readonly name: string;
-  readonly file: "lock.pml" | "join.pml";
+  readonly file: "lock.pml";
   /** Names to define. */
   readonly flags: readonly string[];
   /** What may happen there. */
   readonly about: string;
-  /** Leave deadlocks out of it. */
-  readonly deadlocks?: false;
   /** Millions of states: only with `--long`. */
   readonly long?: true;
 }
@@ -56,12 +54,6 @@ export const WORLDS: readonly World[] = [
     ["N=2", "UNWRITABLE=1", "NARROW=3", ...ALL],
     "and nothing can be proved, so there are sweeps",
   ),
-  join("workers", [], "two workers join the main thread"),
-  join("workers, killed", ["KILLED"], "their process is killed"),
-  {
-    ...join("workers, ended", ["TERMINATED"], "workers are terminated"),
-    deadlocks: false,
-  },
   long("three, narrow", ["N=3", "NARROW=1", ...ALL]),
   long("three, lossy", ["N=3", "LOSSY"]),
   long("three, read-only", ["N=3", "UNWRITABLE=1", "NARROW=3", ...ALL]),
@@ -91,20 +83,10 @@ export const MUTATIONS: readonly Mutation[] = [
   drop("IGNORE_HOLDERS_ELSEWHERE", "deleted", "EXCLUSION"),
   drop("SHARED_IGNORES_ELSEWHERE", "deleted", "EXCLUSION"),
   drop("WAIT_ON_REPLACED", "deleted", "PROGRESS"),
-  drop("JOIN_WITHOUT_SECOND_LOOK", "workers", "EXCLUSION"),
-  drop("JOIN_ANY_RECORD", "workers", "EXCLUSION"),
-  drop("JOIN_A_WORKER", "workers, ended", "EXCLUSION"),
-  drop("DROP_WITHOUT_SECOND_LOOK", "workers", "EXCLUSION"),
-  drop("NO_LINGER", "workers", "EXCLUSION"),
-  drop("NO_REPUBLISH", "workers", "RECORDS"),
 ];
 
 function lock(name: string, flags: string[], about: string): World {
   return { name, file: "lock.pml", flags, about };
-}
-
-function join(name: string, flags: string[], about: string): World {
-  return { name, file: "join.pml", flags, about };
 }
 
 function long(name: string, flags: string[]): World {

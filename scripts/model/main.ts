@@ -1,13 +1,13 @@
 /**
- * Checks the model of the lock in tests/model with spin: `deno task model`,
- * and `deno task model --long` for millions of states.
+ * Checks the model of the lock with spin: `deno task model`, and
+ * `deno task model --long` for millions of states.
  *
  * @module
  */
 
 import process from "node:process";
-import { endAll, runChild } from "./test/child.ts";
-import { type Run, verifyAll } from "./model/verify.ts";
+import { endAll, runChild } from "../test/child.ts";
+import { type Run, verifyAll } from "./verify.ts";
 
 const HELP = `deno task model [--long]
 

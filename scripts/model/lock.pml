@@ -61,7 +61,7 @@
  *
  * Left out: time (patience is a choice between another try and a refusal),
  * drafts of pidfiles (litter of a crash while publishing stands for them), the
- * counting of handles within a process; workers are in join.pml. PILE is 0
+ * counting of handles within a process. PILE is 0
  * here: each record that nobody can prove dead sets off a sweep.
  */
 
