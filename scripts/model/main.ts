@@ -1,5 +1,5 @@
 /**
- * Checks the model of the lock with spin: `deno task model`, and
+ * Checks the models of the lock with spin: `deno task model`, and
  * `deno task model --long` for millions of states.
  *
  * @module
@@ -11,8 +11,8 @@ import { type Run, verifyAll } from "./verify.ts";
 
 const HELP = `deno task model [--long]
 
-Checks every state of the lock's model, in several worlds, and then without one
-of its steps at a time. Needs spin and gcc (apt-get install spin gcc).
+Checks every state of the lock's models, in several worlds, and then without
+one of their steps at a time. Needs spin and gcc (apt-get install spin gcc).
   --long  three contenders in each world too: some minutes and gigabytes`;
 
 /** Exit codes: 0 as expected, 1 not so, 2 not understood. */
