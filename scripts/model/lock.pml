@@ -44,11 +44,14 @@
  *   WHILE_FREE   and then only while nobody has any lock on it: all that is
  *                promised where nothing can be proved
  *   CRASHES      at most so many; without it, as many as you like
- *   EXCLUSIVES   bit mask of contenders that ask for exclusive only
+ *   EXCLUSIVES, SHARERS
+ *                bit masks of contenders that ask for one mode only
  *   REUSED       the PID of the dead is that of a living process now, and
  *                nothing tells the two apart: app.db.pid looks alive
  *   SWEEPS       a shared holder tries for a moment to be alone, to clear the
  *                shared records that nobody can prove dead
+ *   BIG          the folder is so big that who finds no holder elsewhere says so
+ *                in a mark on the file at the path, which spares others a look
  *   LOSSY        a record may fail to be written, and outsiders delete records
  *   WITH_PIDFILES  whoever deletes app.db.lock deletes app.db.pid too: two may
  *                hold then, but withdrawing must spare the other's record
@@ -83,6 +86,9 @@
 #ifndef EXCLUSIVES
 #define EXCLUSIVES 0
 #endif
+#ifndef SHARERS
+#define SHARERS 0
+#endif
 #ifndef DELETIONS
 #define DELETIONS 0
 #endif
@@ -115,7 +121,7 @@ byte shared_write[INODES];
 /* The contenders. */
 byte fd[3];             /* inode that is open, 0 for none */
 byte identity[3];       /* the inode that each takes it for */
-byte out = (1 << N) - 1; /* those outside acquire() that hold nothing */
+byte out = (1 << N) - 1; /* those that neither ask nor hold */
 byte asleep;            /* those between two tries */
 byte saw_shared[3];     /* shared pidfiles that each has listed, ids are unique */
 byte solo;              /* SELF of the one that must get it now */
@@ -126,6 +132,17 @@ byte holds_exclusive;
 
 #if DELETIONS > 0
 byte deletions;
+#endif
+#ifdef BIG
+byte marked;            /* by inode, 1 for the first */
+#define MARK(inode) ((1 << (inode)) >> 1)
+/* A mark is set by the path. So it names the file that it speaks of, and on
+   another one it is none. */
+#ifdef MUTATE_MARK_ANY_FILE
+#define MAY_MARK (path != 0)
+#else
+#define MAY_MARK (path != 0 && !IS_REPLACED)
+#endif
 #endif
 #ifdef CRASHES
 byte crashes;
@@ -165,6 +182,7 @@ byte crashes;
   identity[i] != identity[_pid] && PROVES_LOCK(i, identity[i]))
 #endif
 
+/* Without deletions it never is, and the looks at the path are left out. */
 #define IS_REPLACED (path != identity[_pid])
 
 /* A refusal leaves out who is proved dead, and says of those about whom nothing
@@ -194,10 +212,13 @@ inline close_sidecar() {
   identity[_pid] = 0
 }
 
+inline forget_list() {
+  SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0
+}
+
 inline forget_locals() {
-  mode = 0; want = 0; phase = 0; before = 0;
-  saw_pid = 0; SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0;
-  published = 0
+  mode = 0; want = 0; phase = 0; before = 0; saw_pid = 0; published = 0;
+  forget_list()
 }
 
 /* The pidfile of a shared holder is called by a random id: what somebody has
@@ -268,7 +289,8 @@ idle:
     fi;
     if
     :: !BIT(EXCLUSIVES, _pid) -> mode = SHARED
-    :: solo == NOBODY || CAN_WRITE -> mode = EXCLUSIVE
+    :: !BIT(SHARERS, _pid) && (solo == NOBODY || CAN_WRITE) ->
+      mode = EXCLUSIVE
     fi;
     out = out & ~ME;
   }
@@ -298,7 +320,10 @@ open:
 #if DELETIONS > 0
       :: !UNUSED(1) && !UNUSED(2) && UNUSED(3) -> path = 3
 #endif
-      fi
+      fi;
+#ifdef BIG
+      marked = marked & ~MARK(path)
+#endif
     fi;
     FD = path
   END;
@@ -387,17 +412,21 @@ unwritable:
 #endif
 
 locked:
-#ifndef MUTATE_NO_LOOK_BEFORE_CLEARING
+  if
+  :: atomic { phase == AGAIN -> forget_list(); goto publish }
+  :: else
+  fi;
+#if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_BEFORE_CLEARING)
   STEP DO
     if
-    :: IS_REPLACED -> goto failed
+    :: IS_REPLACED && phase == SWEEP -> goto failed
+    :: IS_REPLACED && phase == CLAIM -> goto moved
     :: else
     fi
   END;
 #endif
   if
-  :: phase == SWEEP -> goto look
-  :: phase == AGAIN -> goto publish
+  :: phase == SWEEP -> goto remove_shared_records
   :: phase == CLAIM && mode == EXCLUSIVE -> goto look
   :: phase == CLAIM && mode == SHARED -> goto look_for_exclusive
   fi;
@@ -413,12 +442,22 @@ failed:
 #endif
   if
   :: phase == SWEEP -> phase = AGAIN; want = SHARED; goto lock
-  :: else -> goto busy
+  :: atomic { else -> forget_list(); goto busy }
   fi;
 
   /* ---- won, exclusive: all records are litter; and a sweep ------------- */
 
 look:
+#ifdef BIG
+  STEP DO
+    if
+    :: path != 0 && (marked & MARK(path)) ->
+      saw_pid = (pid_owner != 0);
+      goto remove_exclusive_record
+    :: else
+    fi
+  END;
+#endif
   STEP DO /* the names in the folder */
     saw_pid = (pid_owner != 0);
     SAW_SHARED = shared & ~ME;
@@ -430,17 +469,16 @@ look:
        (BIT(SAW_SHARED, 0) && SHARED_ELSEWHERE(0)) ||
        (BIT(SAW_SHARED, 1) && SHARED_ELSEWHERE(1)) ||
        (BIT(SAW_SHARED, 2) && SHARED_ELSEWHERE(2)) ->
-      saw_pid = 0; SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0;
-      if
-      :: phase == SWEEP -> goto swept
-      :: else -> goto replaced
-      fi
+      saw_pid = 0;
+      forget_list();
+      goto elsewhere
     :: else
     fi;
 #ifdef MUTATE_KEEP_LITTER
     saw_pid = 0;
 #endif
   END;
+remove_exclusive_record:
   STEP DO /* remove the litter */
     if
     :: saw_pid -> remove_pid()
@@ -448,18 +486,26 @@ look:
     fi;
     saw_pid = 0
   END;
+remove_shared_records:
   STEP DO
     remove_shared(SAW_SHARED);
     if :: saw_litter[0] -> litter[0] = 0 :: else fi;
     if :: saw_litter[1] -> litter[1] = 0 :: else fi;
-    SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0
+    forget_list()
   END;
+#ifdef BIG
+  STEP DO
+    if
+    :: phase != SWEEP && MAY_MARK -> marked = marked | MARK(path)
+    :: else
+    fi
+  END;
+#endif
   if
   :: phase == SWEEP
   :: else -> goto publish
   fi;
 
-swept:
 #ifdef MUTATE_SWEEP_UNDER_SHARED
   phase = AGAIN; goto publish;
 #else
@@ -473,15 +519,38 @@ swept:
   /* ---- won, shared: the exclusive record is litter --------------------- */
 
 look_for_exclusive:
+#ifdef BIG
+  STEP DO
+    if
+    :: path != 0 && (marked & MARK(path)) ->
+      saw_pid = (pid_owner != 0);
+      goto remove_it
+    :: else
+    fi
+  END;
+#endif
   STEP DO /* the names and texts */
     saw_pid = (pid_owner != 0);
 #ifndef MUTATE_SHARED_CLEARS_WITHOUT_PROOF
     if
-    :: PID_ELSEWHERE -> saw_pid = 0; goto replaced
+    :: PID_ELSEWHERE -> saw_pid = 0; goto elsewhere
     :: else
-    fi
+    fi;
+#endif
+#ifdef BIG
+    before = (SHARED_ELSEWHERE(0) || SHARED_ELSEWHERE(1) || SHARED_ELSEWHERE(2))
 #endif
   END;
+#ifdef BIG
+  STEP DO /* a shared one elsewhere excludes nobody here, but forbids a mark */
+    if
+    :: !before && MAY_MARK -> marked = marked | MARK(path)
+    :: else
+    fi;
+    before = 0
+  END;
+#endif
+remove_it:
   STEP DO
     if
     :: saw_pid -> remove_pid()
@@ -491,11 +560,11 @@ look_for_exclusive:
   END;
   STEP DO /* the shared records of the dead */
 #ifdef SWEEPS
+    SAW_SHARED = (NARROW_ONE(_pid) -> shared : shared & NARROW) & ~ME;
+    saw_litter[0] = NARROW_ONE(_pid) && litter[0];
+    saw_litter[1] = litter[1];
     if
-    :: NARROW_ONE(_pid) && ((shared & ~ME) != 0 || litter[0] || litter[1]) ->
-      phase = SWEEP
-    :: !NARROW_ONE(_pid) && ((shared & NARROW & ~ME) != 0 || litter[1]) ->
-      phase = SWEEP
+    :: SAW_SHARED != 0 || saw_litter[0] || saw_litter[1] -> phase = SWEEP
     :: else
     fi;
 #endif
@@ -508,7 +577,7 @@ look_for_exclusive:
     :: else
     fi;
 #ifdef MUTATE_SWEEP_UNDER_SHARED
-    goto look
+    goto remove_shared_records
 #endif
   END;
   STEP DO forget_locks(); want = EXCLUSIVE; goto lock END;
@@ -535,7 +604,7 @@ publish:
     fi
   END;
 #endif
-#ifndef MUTATE_NO_LOOK_AFTER_PUBLISHING
+#if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_AFTER_PUBLISHING)
   STEP DO
     if
     :: IS_REPLACED -> phase = AGAIN; goto withdraw
@@ -592,9 +661,9 @@ withdraw:
     saw_pid = 0; published = 0;
     forget_shared()
   END;
-#ifndef MUTATE_NO_LOOK_AFTER_PUBLISHING
+#if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_AFTER_PUBLISHING)
   if
-  :: phase == AGAIN -> phase = CLAIM; goto failed
+  :: phase == AGAIN -> phase = CLAIM; goto moved
   :: else
   fi;
 #endif
@@ -611,24 +680,32 @@ leave:
   }
   goto idle;
 
-  /* ---- busy, or held elsewhere: another try, or a refusal -------------- */
+  /* ---- another try, or a refusal --------------------------------------- */
 
-replaced:
-  STEP DO forget_locks() END;
-busy:
+moved: /* what was tried is not what the path leads to */
   STEP DO
-    phase = CLAIM;
-#ifndef MUTATE_WAIT_ON_REPLACED
-    if
-    :: IS_REPLACED -> close_sidecar(); phase = 0; goto open
-    :: else
-    fi
+#ifdef MUTATE_WAIT_ON_REPLACED
+    forget_locks(); goto busy
+#else
+    close_sidecar(); phase = 0; goto open
 #endif
   END;
+
+elsewhere:
+  STEP DO forget_locks() END;
+busy:
+#if DELETIONS > 0
+  STEP DO /* a look at the path, now and then */
+    if
+    :: IS_REPLACED -> close_sidecar(); phase = 0; goto open
+    :: true
+    fi
+  END;
+#endif
   assert(solo != SELF); /* PROGRESS */
   if
-  :: goto refuse
-  :: atomic { asleep = asleep | ME }
+  :: atomic { phase = CLAIM; goto refuse }
+  :: atomic { phase = CLAIM; asleep = asleep | ME }
   fi;
 end_asleep:
   if

@@ -42,11 +42,12 @@ export async function verifyAll(
   const tasks = [
     ...WORLDS.filter((world) => long || !world.long)
       .map((world) => () => verifyWorld(world)),
-    ...MUTATIONS.map(({ name, world, breaks }) => () => {
-      const base = WORLDS.find((other) => other.name === world);
-      if (base === undefined) throw new Error(`No world is called "${world}"`);
-      return verifyWorld(base, name, breaks);
-    }),
+    ...MUTATIONS.map((mutation) => ({
+      ...mutation,
+      base: find(mutation.world),
+    }))
+      .filter(({ base }) => long || !base.long)
+      .map(({ base, name, breaks }) => () => verifyWorld(base, name, breaks)),
   ];
   const runs: Run[] = [];
   let next = 0;
@@ -60,6 +61,12 @@ export async function verifyAll(
   const workers = long ? 1 : Math.min(availableParallelism(), 4);
   await Promise.all(Array.from({ length: workers }, work));
   return runs;
+}
+
+function find(name: string): World {
+  const world = WORLDS.find((other) => other.name === name);
+  if (world === undefined) throw new Error(`No world is called "${name}"`);
+  return world;
 }
 
 async function verifyWorld(

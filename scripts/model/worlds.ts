@@ -35,11 +35,10 @@ const ALL = ["RECORDS", "REFUSAL"];
 export const WORLDS: readonly World[] = [
   lock("three", ["N=3", ...ALL], "three contenders, any mode"),
   lock("two", ["N=2", ...ALL], "two contenders, any mode"),
-  lock("narrow", ["N=2", "NARROW=1", ...ALL], "nothing is proved about one"),
   lock(
-    "narrow, sweeps",
+    "narrow",
     ["N=2", "NARROW=1", "SWEEPS", ...ALL],
-    "and shared holders sweep",
+    "nothing is proved about one, so there are sweeps",
   ),
   lock("lossy", ["N=2", "LOSSY"], "records are deleted or not written"),
   lock("deleted", ["N=2", "DELETIONS=1", "REFUSAL"], "app.db.lock is deleted"),
@@ -60,7 +59,7 @@ export const WORLDS: readonly World[] = [
   ),
   lock("read-only", ["N=2", "UNWRITABLE=1"], "one may not write app.db.lock"),
   lock(
-    "read-only, sweeps",
+    "read-only, narrow",
     ["N=2", "UNWRITABLE=1", "NARROW=3", "SWEEPS", ...ALL],
     "and nothing can be proved, so there are sweeps",
   ),
@@ -75,8 +74,7 @@ export const WORLDS: readonly World[] = [
     "one waits for one that lasts, and a third asks at once",
   ),
   waiting("two wait", ["N=3", "WAITERS=3"], "and a third asks at once"),
-  long("three, narrow", ["N=3", "NARROW=1", ...ALL]),
-  long("three, sweeps", ["N=3", "NARROW=1", "SWEEPS", ...ALL]),
+  long("three, narrow", ["N=3", "NARROW=1", "SWEEPS", ...ALL]),
   long("three, lossy", ["N=3", "LOSSY"]),
   long(
     "three, read-only",
@@ -87,6 +85,14 @@ export const WORLDS: readonly World[] = [
     "three, deleted while free",
     ["N=3", "DELETIONS=1", "WHILE_FREE", "NARROW=7", "RECORDS"],
   ),
+  {
+    ...lock(
+      "three, big folder",
+      "N=3 DELETIONS=1 BIG CRASHES=0 EXCLUSIVES=4 SHARERS=3 REFUSAL".split(" "),
+      "app.db.lock is deleted, and a mark spares looks at records",
+    ),
+    long: true,
+  },
   {
     ...waiting(
       "crowd of three",
@@ -105,7 +111,7 @@ export const WORLDS: readonly World[] = [
   },
 ];
 
-/** The steps that are left out, one at a time. */
+/** The steps that are left out, one at a time; as long as their worlds. */
 export const MUTATIONS: readonly Mutation[] = [
   drop("BEGIN_IMMEDIATE", "read-only", "EXCLUSION"),
   drop("BELIEVE_BEGIN", "read-only", "EXCLUSION"),
@@ -116,14 +122,15 @@ export const MUTATIONS: readonly Mutation[] = [
   drop("WITHDRAW_ANY", "all deleted", "RECORDS"),
   drop("CLEAR_WITHOUT_LOCK", "narrow", "RECORDS"),
   drop("SHARED_CLEARS_BEFORE_LOCK", "two", "RECORDS"),
-  drop("SWEEP_UNDER_SHARED", "narrow, sweeps", "RECORDS"),
-  drop("STRICT_SWEEP", "read-only, sweeps", "PROGRESS"),
+  drop("SWEEP_UNDER_SHARED", "narrow", "RECORDS"),
+  drop("STRICT_SWEEP", "read-only, narrow", "PROGRESS"),
   drop("NAME_THE_DEAD", "two", "REFUSAL"),
   drop("BELIEVE_OPEN", "deleted", "EXCLUSION"),
   drop("NO_LOOK_AFTER_PUBLISHING", "deleted", "EXCLUSION"),
   drop("NO_LOOK_BEFORE_CLEARING", "deleted while free", "RECORDS"),
   drop("CLEAR_WITHOUT_PROOF", "deleted", "EXCLUSION"),
   drop("SHARED_CLEARS_WITHOUT_PROOF", "deleted", "EXCLUSION"),
+  drop("MARK_ANY_FILE", "three, big folder", "EXCLUSION"),
   drop("BELIEVE_THE_LIVING", "deleted, PIDs reused", "PROGRESS"),
   drop("WAIT_ON_REPLACED", "deleted", "PROGRESS"),
   drop("WAIT_WITHOUT_SLICE", "crowd", "PROGRESS"),
