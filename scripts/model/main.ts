@@ -1,18 +1,18 @@
 /**
- * Checks the model of the lock in tests/model with spin: `deno task model`,
- * and `deno task model --long` for millions of states.
+ * Checks the models of the lock with spin: `deno task model`, and
+ * `deno task model --long` for millions of states.
  *
  * @module
  */
 
 import process from "node:process";
-import { endAll, runChild } from "./test/child.ts";
-import { type Run, verifyAll } from "./model/verify.ts";
+import { endAll, runChild } from "../test/child.ts";
+import { type Run, verifyAll } from "./verify.ts";
 
 const HELP = `deno task model [--long]
 
-Checks every state of the lock's model, in several worlds, and then without one
-of its steps at a time. Needs spin and gcc (apt-get install spin gcc).
+Checks every state of the lock's models, in several worlds, and then without
+one of their steps at a time. Needs spin and gcc (apt-get install spin gcc).
   --long  three contenders in each world too: some minutes and gigabytes`;
 
 /** Exit codes: 0 as expected, 1 not so, 2 not understood. */

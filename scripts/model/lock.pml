@@ -7,7 +7,7 @@
  * `deno task model` runs it in several worlds, and then with one step of the
  * protocol left out at a time (-DMUTATE_...), which has to be noticed.
  *
- * What is modelled, and the function it stands for:
+ * What is modelled:
  *
  *   the sidecar   `path` is the inode that app.db.lock leads to, 0 for none.
  *                 Inodes are used again once nobody has them open.
@@ -17,9 +17,8 @@
  *                 SHARED. A process that dies loses its locks, and no record.
  *   pidfiles      `pid_owner` is app.db.pid, `shared` the app.db.pid-<id> of
  *                 those that live, `litter` those of the dead.
- *   a contender   acquire() with settle() (src/lock/acquire.ts), claim() with
- *                 sweep() (claim.ts), Sidecar (sidecar.ts), publishOwn() and
- *                 withdraw() (pidfiles.ts), hold() (holding.ts).
+ *   a contender   the one loop of src/lock/: a try; the critical section of
+ *                 whoever has won; a release, another try or a refusal.
  *
  * What is promised:
  *
@@ -27,12 +26,12 @@
  *   RECORDS    nobody removes the record of a holder but itself; and whoever
  *              has taken the lock finds room for its own.
  *   REFUSAL    a record that a refused contender reads, and that is not proved
- *              dead, is of a process that has the lock at that moment; so
- *              nobody is named that was not a holder since the ask.
+ *              dead, is of a process that has the lock at that moment. So a
+ *              record ends a doubt, and names nobody that has only asked.
  *   PROGRESS   from every state in which all others are out, dead or asleep
  *              between two tries, and nobody holds, each contender gets the
- *              lock with its next call of settle(). No state is a deadlock; so
- *              those that are neither get there by steps of their own.
+ *              lock with its next try. No state is a deadlock; so those that
+ *              are neither get there by steps of their own.
  *
  * Worlds (-D...):
  *
@@ -45,10 +44,17 @@
  *   WHILE_FREE   and then only while nobody has any lock on it: all that is
  *                promised where nothing can be proved
  *   CRASHES      at most so many; without it, as many as you like
- *   EXCLUSIVES   bit mask of contenders that ask for exclusive only
+ *   EXCLUSIVES, SHARERS
+ *                bit masks of contenders that ask for one mode only
+ *   REUSED       the PID of the dead is that of a living process now, and
+ *                nothing tells the two apart: app.db.pid looks alive
+ *   SWEEPS       a shared holder tries for a moment to be alone, to clear the
+ *                shared records that nobody can prove dead
+ *   BIG          the folder is so big that who finds no holder elsewhere says so
+ *                in a mark on the file at the path, which spares others a look
  *   LOSSY        a record may fail to be written, and outsiders delete records
  *   WITH_PIDFILES  whoever deletes app.db.lock deletes app.db.pid too: two may
- *                hold then, but withdraw() must spare the other's record
+ *                hold then, but withdrawing must spare the other's record
  *   RECORDS, REFUSAL  assert these two; not where outsiders delete things
  *
  * Known limits, outside of what is promised:
@@ -59,10 +65,13 @@
  *   and a second deletion then lets a second holder in (DELETIONS=2 fails).
  *   The same with an inode number that is used again twice within one open().
  *
- * Left out: time (patience is a choice between another try and a refusal),
- * drafts of pidfiles (litter of a crash while publishing stands for them), the
- * counting of handles within a process; workers are in join.pml. PILE is 0
- * here: each record that nobody can prove dead sets off a sweep.
+ * Left out: time, which is in waiting.pml. Here whoever is refused a lock may
+ * try again or give up at once. A slice in which SQLite waits needs no step of
+ * its own: a contender that waits with PENDING is one that has not yet come to
+ * its next step, and what it finds is not older for that. Left out too are
+ * drafts of pidfiles (litter of a crash while publishing stands for them) and
+ * the counting of handles within a process. Each record that nobody can prove
+ * dead sets off a sweep.
  */
 
 #ifndef N
@@ -76,6 +85,9 @@
 #endif
 #ifndef EXCLUSIVES
 #define EXCLUSIVES 0
+#endif
+#ifndef SHARERS
+#define SHARERS 0
 #endif
 #ifndef DELETIONS
 #define DELETIONS 0
@@ -108,8 +120,8 @@ byte shared_write[INODES];
 
 /* The contenders. */
 byte fd[3];             /* inode that is open, 0 for none */
-byte identity[3];       /* Sidecar.identity */
-byte out = (1 << N) - 1; /* those outside acquire() that hold nothing */
+byte identity[3];       /* the inode that each takes it for */
+byte out = (1 << N) - 1; /* those that neither ask nor hold */
 byte asleep;            /* those between two tries */
 byte saw_shared[3];     /* shared pidfiles that each has listed, ids are unique */
 byte solo;              /* SELF of the one that must get it now */
@@ -121,39 +133,60 @@ byte holds_exclusive;
 #if DELETIONS > 0
 byte deletions;
 #endif
+#ifdef BIG
+byte marked;            /* by inode, 1 for the first */
+#define MARK(inode) ((1 << (inode)) >> 1)
+/* A mark is set by the path. So it names the file that it speaks of, and on
+   another one it is none. */
+#ifdef MUTATE_MARK_ANY_FILE
+#define MAY_MARK (path != 0)
+#else
+#define MAY_MARK (path != 0 && !IS_REPLACED)
+#endif
+#endif
 #ifdef CRASHES
 byte crashes;
 #endif
 
 #define NARROW_ONE(i) ((NARROW >> (i)) & 1)
-/* lives() (os/process.ts) can tell, for a record of i that we read. */
+/* It can be told whether i lives, whose record we read. */
 #define PROVABLE(i) (!NARROW_ONE(_pid) && !NARROW_ONE(i))
 #define BIT(set, i) (((set) >> (i)) & 1)
 #define CAN_WRITE (!BIT(UNWRITABLE, _pid))
 
-/* hasKernelLock() (claim.ts): the kernel lists a lock of i on this inode. */
+/* The kernel lists a lock of i on this inode. */
 #define LISTED(i, inode) (BIT(shared_read[inode], i) || \
   BIT(pending_read[inode], i) || reserved[inode] == (i) + 1 || \
   pending_write[inode] == (i) + 1 || shared_write[inode] == (i) + 1)
 
-/* holdersElsewhere() (claim.ts), for app.db.pid and for each shared record. */
-#ifdef MUTATE_IGNORE_HOLDERS_ELSEWHERE
+/* Records that prove a living holder of another sidecar: app.db.pid, and each
+   shared one. */
+#ifdef REUSED
+#define PID_LOOKS_ALIVE true
+#else
+#define PID_LOOKS_ALIVE (!pid_dead)
+#endif
+#ifdef MUTATE_BELIEVE_THE_LIVING
+#define PROVES_LOCK(i, inode) true
+#else
+#define PROVES_LOCK(i, inode) LISTED(i, inode)
+#endif
+#ifdef MUTATE_CLEAR_WITHOUT_PROOF
 #define PID_ELSEWHERE false
 #define SHARED_ELSEWHERE(i) false
 #else
-#define PID_ELSEWHERE (pid_owner != 0 && !pid_dead && \
+#define PID_ELSEWHERE (pid_owner != 0 && PID_LOOKS_ALIVE && \
   PROVABLE(pid_owner - 1) && pid_inode != identity[_pid] && \
-  LISTED(pid_owner - 1, pid_inode))
+  PROVES_LOCK(pid_owner - 1, pid_inode))
 #define SHARED_ELSEWHERE(i) (BIT(shared, i) && PROVABLE(i) && \
-  identity[i] != identity[_pid] && LISTED(i, identity[i]))
+  identity[i] != identity[_pid] && PROVES_LOCK(i, identity[i]))
 #endif
-#define ANY_SHARED_ELSEWHERE \
-  (SHARED_ELSEWHERE(0) || SHARED_ELSEWHERE(1) || SHARED_ELSEWHERE(2))
 
+/* Without deletions it never is, and the looks at the path are left out. */
 #define IS_REPLACED (path != identity[_pid])
 
-/* excluders() (evidence.ts) leaves out whom lives() proves dead, and says of
-   those it can prove nothing about that it does not know. */
+/* A refusal leaves out who is proved dead, and says of those about whom nothing
+   can be proved that it does not know. */
 #ifdef MUTATE_NAME_THE_DEAD
 #define LEFT_OUT false
 #else
@@ -179,10 +212,13 @@ inline close_sidecar() {
   identity[_pid] = 0
 }
 
+inline forget_list() {
+  SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0
+}
+
 inline forget_locals() {
-  mode = 0; want = 0; phase = 0; before = 0;
-  saw_pid = 0; SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0;
-  published = 0
+  mode = 0; want = 0; phase = 0; before = 0; saw_pid = 0; published = 0;
+  forget_list()
 }
 
 /* The pidfile of a shared holder is called by a random id: what somebody has
@@ -242,7 +278,7 @@ active [N] proctype Contender() {
   bit saw_litter[2];
   bit published;
 
-  /* ---- acquire() ------------------------------------------------------- */
+  /* ---- an ask ---------------------------------------------------------- */
 
 end_idle:
 idle:
@@ -253,7 +289,8 @@ idle:
     fi;
     if
     :: !BIT(EXCLUSIVES, _pid) -> mode = SHARED
-    :: solo == NOBODY || CAN_WRITE -> mode = EXCLUSIVE
+    :: !BIT(SHARERS, _pid) && (solo == NOBODY || CAN_WRITE) ->
+      mode = EXCLUSIVE
     fi;
     out = out & ~ME;
   }
@@ -267,7 +304,7 @@ idle:
   END;
 #endif
 
-  /* new Sidecar(): what the path leads to is asked before and after. */
+  /* Opening the sidecar: what the path leads to is asked before and after. */
 open:
 #ifndef MUTATE_BELIEVE_OPEN
   STEP DO before = path END;
@@ -283,7 +320,10 @@ open:
 #if DELETIONS > 0
       :: !UNUSED(1) && !UNUSED(2) && UNUSED(3) -> path = 3
 #endif
-      fi
+      fi;
+#ifdef BIG
+      marked = marked & ~MARK(path)
+#endif
     fi;
     FD = path
   END;
@@ -299,8 +339,16 @@ open:
   phase = CLAIM;
 try:
   want = mode;
+#ifdef MUTATE_SHARED_CLEARS_BEFORE_LOCK
+  STEP DO
+    if
+    :: mode == SHARED && pid_owner != 0 -> remove_pid()
+    :: else
+    fi
+  END;
+#endif
 
-  /* ---- Sidecar.tryLock() ----------------------------------------------- */
+  /* ---- a try: BEGIN EXCLUSIVE, or BEGIN and a read --------------------- */
 
 lock:
   STEP DO /* SHARED: read-lock PENDING */
@@ -364,17 +412,21 @@ unwritable:
 #endif
 
 locked:
-#ifndef MUTATE_BELIEVE_PATH
+  if
+  :: atomic { phase == AGAIN -> forget_list(); goto publish }
+  :: else
+  fi;
+#if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_BEFORE_CLEARING)
   STEP DO
     if
-    :: IS_REPLACED -> goto failed
+    :: IS_REPLACED && phase == SWEEP -> goto failed
+    :: IS_REPLACED && phase == CLAIM -> goto moved
     :: else
     fi
   END;
 #endif
   if
-  :: phase == SWEEP -> goto look
-  :: phase == AGAIN -> goto publish
+  :: phase == SWEEP -> goto remove_shared_records
   :: phase == CLAIM && mode == EXCLUSIVE -> goto look
   :: phase == CLAIM && mode == SHARED -> goto look_for_exclusive
   fi;
@@ -390,13 +442,23 @@ failed:
 #endif
   if
   :: phase == SWEEP -> phase = AGAIN; want = SHARED; goto lock
-  :: else -> goto busy
+  :: atomic { else -> forget_list(); goto busy }
   fi;
 
-  /* ---- claim(), exclusive; and sweep() --------------------------------- */
+  /* ---- won, exclusive: all records are litter; and a sweep ------------- */
 
 look:
-  STEP DO /* allPidfiles(): the names */
+#ifdef BIG
+  STEP DO
+    if
+    :: path != 0 && (marked & MARK(path)) ->
+      saw_pid = (pid_owner != 0);
+      goto remove_exclusive_record
+    :: else
+    fi
+  END;
+#endif
+  STEP DO /* the names in the folder */
     saw_pid = (pid_owner != 0);
     SAW_SHARED = shared & ~ME;
     saw_litter[0] = litter[0]; saw_litter[1] = litter[1]
@@ -407,36 +469,43 @@ look:
        (BIT(SAW_SHARED, 0) && SHARED_ELSEWHERE(0)) ||
        (BIT(SAW_SHARED, 1) && SHARED_ELSEWHERE(1)) ||
        (BIT(SAW_SHARED, 2) && SHARED_ELSEWHERE(2)) ->
-      saw_pid = 0; SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0;
-      if
-      :: phase == SWEEP -> goto swept
-      :: else -> goto replaced
-      fi
+      saw_pid = 0;
+      forget_list();
+      goto elsewhere
     :: else
     fi;
 #ifdef MUTATE_KEEP_LITTER
     saw_pid = 0;
 #endif
   END;
-  STEP DO /* clear() */
+remove_exclusive_record:
+  STEP DO /* remove the litter */
     if
     :: saw_pid -> remove_pid()
     :: else
     fi;
     saw_pid = 0
   END;
+remove_shared_records:
   STEP DO
     remove_shared(SAW_SHARED);
     if :: saw_litter[0] -> litter[0] = 0 :: else fi;
     if :: saw_litter[1] -> litter[1] = 0 :: else fi;
-    SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0
+    forget_list()
   END;
+#ifdef BIG
+  STEP DO
+    if
+    :: phase != SWEEP && MAY_MARK -> marked = marked | MARK(path)
+    :: else
+    fi
+  END;
+#endif
   if
   :: phase == SWEEP
   :: else -> goto publish
   fi;
 
-swept:
 #ifdef MUTATE_SWEEP_UNDER_SHARED
   phase = AGAIN; goto publish;
 #else
@@ -447,50 +516,73 @@ swept:
   STEP DO forget_locks(); phase = AGAIN; want = SHARED; goto lock END;
 #endif
 
-  /* ---- claim(), shared ------------------------------------------------- */
+  /* ---- won, shared: the exclusive record is litter --------------------- */
 
 look_for_exclusive:
-  STEP DO /* pidfiles() */
-    saw_pid = (pid_owner != 0);
-#ifndef MUTATE_SHARED_IGNORES_ELSEWHERE
+#ifdef BIG
+  STEP DO
     if
-    :: PID_ELSEWHERE -> saw_pid = 0; goto replaced
+    :: path != 0 && (marked & MARK(path)) ->
+      saw_pid = (pid_owner != 0);
+      goto remove_it
     :: else
     fi
+  END;
+#endif
+  STEP DO /* the names and texts */
+    saw_pid = (pid_owner != 0);
+#ifndef MUTATE_SHARED_CLEARS_WITHOUT_PROOF
+    if
+    :: PID_ELSEWHERE -> saw_pid = 0; goto elsewhere
+    :: else
+    fi;
+#endif
+#ifdef BIG
+    before = (SHARED_ELSEWHERE(0) || SHARED_ELSEWHERE(1) || SHARED_ELSEWHERE(2))
 #endif
   END;
-  STEP DO /* clear(exclusive) */
+#ifdef BIG
+  STEP DO /* a shared one elsewhere excludes nobody here, but forbids a mark */
+    if
+    :: !before && MAY_MARK -> marked = marked | MARK(path)
+    :: else
+    fi;
+    before = 0
+  END;
+#endif
+remove_it:
+  STEP DO
     if
     :: saw_pid -> remove_pid()
     :: else
     fi;
     saw_pid = 0
   END;
-  STEP DO /* clearDead(shared) > PILE */
+  STEP DO /* the shared records of the dead */
+#ifdef SWEEPS
+    SAW_SHARED = (NARROW_ONE(_pid) -> shared : shared & NARROW) & ~ME;
+    saw_litter[0] = NARROW_ONE(_pid) && litter[0];
+    saw_litter[1] = litter[1];
     if
-    :: NARROW_ONE(_pid) ->
-      if
-      :: (shared & ~ME) != 0 || litter[0] || litter[1] -> phase = SWEEP
-      :: else
-      fi
-    :: else ->
-      litter[0] = 0;
-      if
-      :: (shared & NARROW & ~ME) != 0 || litter[1] -> phase = SWEEP
-      :: else
-      fi
+    :: SAW_SHARED != 0 || saw_litter[0] || saw_litter[1] -> phase = SWEEP
+    :: else
+    fi;
+#endif
+    if
+    :: !NARROW_ONE(_pid) -> litter[0] = 0
+    :: else
     fi;
     if
     :: phase != SWEEP -> goto publish
     :: else
     fi;
 #ifdef MUTATE_SWEEP_UNDER_SHARED
-    goto look
+    goto remove_shared_records
 #endif
   END;
   STEP DO forget_locks(); want = EXCLUSIVE; goto lock END;
 
-  /* ---- publishOwn() ---------------------------------------------------- */
+  /* ---- publish, and look once more at the path ------------------------- */
 
 publish:
   phase = CLAIM;
@@ -512,7 +604,7 @@ publish:
     fi
   END;
 #endif
-#ifndef MUTATE_BELIEVE_CLAIM
+#if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_AFTER_PUBLISHING)
   STEP DO
     if
     :: IS_REPLACED -> phase = AGAIN; goto withdraw
@@ -521,7 +613,7 @@ publish:
   END;
 #endif
 
-  /* ---- hold() ---------------------------------------------------------- */
+  /* ---- a holder -------------------------------------------------------- */
 
   atomic {
     if
@@ -537,7 +629,7 @@ publish:
     :: else
     fi
   }
-  STEP DO /* drop() */
+  STEP DO /* a release begins */
     holds_exclusive = holds_exclusive & ~ME;
     holds_shared = holds_shared & ~ME
   END;
@@ -545,7 +637,7 @@ publish:
   STEP DO forget_locks() END;
 #endif
 
-  /* ---- withdraw(), then ROLLBACK and close ----------------------------- */
+  /* ---- withdraw, then ROLLBACK and close ------------------------------- */
 
 withdraw:
   STEP DO /* read it: is it ours? */
@@ -569,9 +661,9 @@ withdraw:
     saw_pid = 0; published = 0;
     forget_shared()
   END;
-#ifndef MUTATE_BELIEVE_CLAIM
+#if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_AFTER_PUBLISHING)
   if
-  :: phase == AGAIN -> phase = CLAIM; goto failed
+  :: phase == AGAIN -> phase = CLAIM; goto moved
   :: else
   fi;
 #endif
@@ -588,41 +680,32 @@ leave:
   }
   goto idle;
 
-  /* ---- settle(): busy, or replaced ------------------------------------- */
+  /* ---- another try, or a refusal --------------------------------------- */
 
-replaced:
-  STEP DO forget_locks() END;
-  goto wait_or_refuse;
-
-busy:
-  STEP DO /* excluders() (evidence.ts) */
-    skip;
-#ifdef REFUSAL
-    assert(PID_NAMED_RIGHTLY);
-    assert(mode == SHARED || (SHARED_NAMED_RIGHTLY(0) &&
-      SHARED_NAMED_RIGHTLY(1) && SHARED_NAMED_RIGHTLY(2)));
-#endif
-#ifdef MUTATE_CLEAR_WITHOUT_LOCK
-    if
-    :: pid_owner != 0 && !PROVABLE(pid_owner - 1) -> remove_pid()
-    :: else
-    fi
+moved: /* what was tried is not what the path leads to */
+  STEP DO
+#ifdef MUTATE_WAIT_ON_REPLACED
+    forget_locks(); goto busy
+#else
+    close_sidecar(); phase = 0; goto open
 #endif
   END;
-wait_or_refuse:
-  STEP DO
-    phase = CLAIM;
-#ifndef MUTATE_WAIT_ON_REPLACED
+
+elsewhere:
+  STEP DO forget_locks() END;
+busy:
+#if DELETIONS > 0
+  STEP DO /* a look at the path, now and then */
     if
     :: IS_REPLACED -> close_sidecar(); phase = 0; goto open
-    :: else
+    :: true
     fi
-#endif
   END;
+#endif
   assert(solo != SELF); /* PROGRESS */
   if
-  :: goto leave /* LockedError */
-  :: atomic { asleep = asleep | ME }
+  :: atomic { phase = CLAIM; goto refuse }
+  :: atomic { phase = CLAIM; asleep = asleep | ME }
   fi;
 end_asleep:
   if
@@ -636,6 +719,23 @@ end_asleep:
       goto try
     }
   fi;
+
+refuse: /* LockedError: only now anybody reads the records for names */
+  STEP DO
+    skip;
+#ifdef REFUSAL
+    assert(PID_NAMED_RIGHTLY);
+    assert(mode == SHARED || (SHARED_NAMED_RIGHTLY(0) &&
+      SHARED_NAMED_RIGHTLY(1) && SHARED_NAMED_RIGHTLY(2)));
+#endif
+#ifdef MUTATE_CLEAR_WITHOUT_LOCK
+    if
+    :: pid_owner != 0 && !PROVABLE(pid_owner - 1) -> remove_pid()
+    :: else
+    fi
+#endif
+  END;
+  goto leave;
 
   /* ---- SIGKILL --------------------------------------------------------- */
 

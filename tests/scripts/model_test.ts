@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readFinding, type Run, verifyAll } from "../scripts/model/verify.ts";
-import { missing } from "./fixtures/machine.ts";
-import { thisRuntime } from "./fixtures/runtimes.ts";
+import {
+  readFinding,
+  type Run,
+  verifyAll,
+} from "../../scripts/model/verify.ts";
+import { missing } from "../fixtures/machine.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 
 // gcc without the headers of libc is there, but of no use.
 const GCC = "gcc -fsyntax-only -include stdio.h -x c /dev/null".split(" ");
