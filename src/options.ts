@@ -33,6 +33,34 @@ export interface Holder {
   host?: string | null;
 }
 
+/** What takes part in the writes of a handle. Each hook may be missing. */
+export interface Attachment {
+  /** Before a write outside of any transaction: a statement, or before BEGIN. Throws to refuse it. */
+  beforeWrite?(): void;
+  /** Before each try to begin a transaction; with `write()` and `writeAsync()` only. */
+  beforeBegin?(): void;
+  /** In the transaction of a `write()`, before its body. Throws to roll back. */
+  begun?(): void;
+  /** Right before COMMIT. Throws to roll back. */
+  beforeCommit?(): void;
+  /** After a transaction, or a try to begin one, however it ended. */
+  afterWrite?(): void;
+  /** Makes of an error of SQLite what the caller sees. */
+  explain?(error: unknown): unknown;
+  /** At the end of the handle. */
+  end?(): void;
+}
+
+/** What a lease sees of the handle that it is given to. */
+export interface LeasedDatabase {
+  /** The path of the database. */
+  readonly path: string;
+  /** Runs SQL on the connection itself, past all hooks. */
+  exec(sql: string): void;
+  /** The first column of the first row. */
+  value(sql: string): null | number | bigint | string | Uint8Array;
+}
+
 /**
  * What {@linkcode open} needs to know of a lease, such as one of
  * `acquireLease` of `@litelatch/litelatch/etcd`.
@@ -48,6 +76,11 @@ export interface LeaseLike {
   readonly fence: number | bigint;
   /** Aborted when it is lost, with an error as the reason that says why. */
   readonly lost?: AbortSignal;
+  /**
+   * Takes part in the writes of one handle; called once, when it is opened, and
+   * again for each new connection after `reopen()`.
+   */
+  attach?(database: LeasedDatabase): Attachment;
 }
 
 /** What {@linkcode acquireLock} can be asked for. */
