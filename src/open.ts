@@ -326,7 +326,7 @@ function* furnish(
   if (settings.lease !== null) yield* attachLease(session, settings.lease);
   const reopen = () => reopenAll(session.path, true);
   const watch = isFile
-    ? new LossWatch(session, lock, !settings.readOnly, reopen)
+    ? new LossWatch(session, () => parts.lock, !settings.readOnly, reopen)
     : null;
   const noCheckpoint = settings.readOnly
     ? "this handle was opened with readOnly"

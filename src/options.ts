@@ -52,6 +52,8 @@ export interface Attachment {
   afterWrite?(): void;
   /** At a heartbeat, outside of transactions. */
   beat?(): void;
+  /** On a new connection, after the handle was reopened. */
+  connected?(): void;
   /** After a checkpoint that was asked for. */
   checkpointed?(): void;
   /** Makes of an error of SQLite what it means here, or gives it back. */
@@ -86,8 +88,8 @@ export interface LeaseLike {
   /** Aborted when it is lost, with an error as the reason that says why. */
   readonly lost?: AbortSignal;
   /**
-   * Takes part in the writes of a handle beyond that; called for each
-   * connection, and followed by an empty write.
+   * Takes part in the writes of a handle beyond that; called when it opens, and
+   * followed by an empty write.
    */
   attach?(database: LeasedDatabase): Attachment;
 }

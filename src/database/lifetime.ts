@@ -122,11 +122,11 @@ export class Lifetime implements OpenHandle {
   }
 
   attach(): void {
-    const { session, watch, reconnect } = this.#parts;
+    const { session, reconnect } = this.#parts;
     if (reconnect === null) return;
     session.resume(reconnect(session.path));
     this.#isDetached = false;
-    watch?.renew();
+    for (const attachment of session.attachments) attachment.connected?.();
   }
 
   mayClose(): boolean {
@@ -154,12 +154,12 @@ export class Lifetime implements OpenHandle {
     this.detach();
     this.#unregister();
     this.#parts.lock?.release();
-    Object.assign(this.#parts, { lock: relocated.lock });
+    this.#parts.lock = relocated.lock;
     session.path = relocated.path;
     this.#register();
     session.resume(relocated.connection);
     this.#isDetached = false;
-    this.#parts.watch?.renew(relocated.lock);
+    for (const attachment of session.attachments) attachment.connected?.();
   }
 
   /**

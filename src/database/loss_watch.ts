@@ -28,7 +28,7 @@ const FRESH_LOCK_MS = 100;
 export class LossWatch implements Attachment {
   files: WatchedFiles;
   readonly #session: Session;
-  #lock: Lock | null;
+  readonly #lock: () => Lock | null;
   readonly #mayMake: boolean;
   readonly #reopen: () => void;
   #attached: WatchedFiles[] = [];
@@ -46,7 +46,7 @@ export class LossWatch implements Attachment {
    */
   constructor(
     session: Session,
-    lock: Lock | null,
+    lock: () => Lock | null,
     mayMake: boolean,
     reopen: () => void,
   ) {
@@ -60,7 +60,7 @@ export class LossWatch implements Attachment {
   /** @throws {LockLostError} If a write would be lost. */
   beforeWrite(): void {
     if (now() - this.#lastLook >= FRESH_MS) this.look();
-    if (this.#lock?.held !== false) return;
+    if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
         "(lock.release()), so another process may hold one that excludes this " +
@@ -97,8 +97,7 @@ export class LossWatch implements Attachment {
     this.#walBytes = this.files.walBytes;
     if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;
     this.#lastLock = this.#lastLook;
-    if (this.#lock === null) return;
-    const held = sharedState().locks.get(this.#lock.path);
+    const held = sharedState().locks.get(this.#lock()?.path ?? "");
     if (held !== undefined && identityOf(`${path}.lock`) !== held.lockFile) {
       this.#refuse(this.files, "lock file");
     }
@@ -167,9 +166,7 @@ export class LossWatch implements Attachment {
     return isHarmless(this.#session.connection, this.files, loss);
   }
 
-  /** Begins anew on a new connection. */
-  renew(lock: Lock | null = this.#lock): void {
-    this.#lock = lock;
+  connected(): void {
     this.files = new WatchedFiles(this.#session.path, this.#mayMake);
     this.#attached = [];
     this.#loss = null;

@@ -23,9 +23,10 @@
  * @module
  */
 
-export { acquireLease } from "./acquire.ts";
-export { Lease } from "./lease.ts";
-export type { LeaseAuth, LeaseOptions, LeaseTls } from "./options.ts";
+export { acquireLease } from "./acquire_lease.ts";
+export { fenced } from "./fencing.ts";
+export { Lease } from "./lease_handle.ts";
+export type { LeaseAuth, LeaseOptions, LeaseTls } from "./lease_options.ts";
 export {
   type ErrorCode,
   LitelatchError,
@@ -33,4 +34,10 @@ export {
   LockLostError,
   UnsupportedError,
 } from "../errors.ts";
-export type { Holder, LeaseLike, LockMode } from "../options.ts";
+export type {
+  Attachment,
+  Holder,
+  LeasedDatabase,
+  LeaseLike,
+  LockMode,
+} from "../options.ts";

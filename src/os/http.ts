@@ -29,6 +29,8 @@ export interface Outgoing {
 /** What comes back. */
 export interface Incoming {
   status: number;
+  /** How it is compressed; `null` if it is not, or not any more. */
+  encoding: string | null;
   chunks: AsyncIterable<Uint8Array>;
 }
 
@@ -61,11 +63,25 @@ export function sender(certificates: Certificates | null): Sender {
   return { send: byFetch({ client }), close: () => client.close() };
 }
 
+// A redirect is told of, not followed: the password would go along. Nor does
+// anything want to be compressed. Bun 1.4 would unpack a whole answer before it
+// gives any of it, however long it is, unless `decompress` is off.
+const NOTHING_BY_ITSELF = { redirect: "manual", decompress: false };
+const PLAIN = { "accept-encoding": "identity" };
+
 function byFetch(more: object): Sender["send"] {
   return async (url, outgoing) => {
-    const init = { redirect: "error", ...outgoing, ...more } as RequestInit;
-    const { status, body } = await fetch(url, init);
-    return { status, chunks: body ?? none() };
+    const { status, headers, body } = await fetch(
+      url,
+      {
+        ...NOTHING_BY_ITSELF,
+        ...outgoing,
+        headers: { ...PLAIN, ...outgoing.headers },
+        ...more,
+      } as RequestInit,
+    );
+    const encoding = headers.get("content-encoding");
+    return { status, encoding, chunks: body ?? none() };
   };
 }
 
@@ -75,10 +91,15 @@ function byHttps(certificates: Certificates): Sender {
   return {
     send: (url, { body, ...outgoing }) =>
       new Promise((resolve, reject) => {
-        const request = https.request(url, { agent, ...outgoing });
+        const headers = { ...PLAIN, ...outgoing.headers };
+        const request = https.request(url, { agent, ...outgoing, headers });
         request.on("error", reject);
         request.on("response", (response) => {
-          resolve({ status: response.statusCode ?? 0, chunks: response });
+          resolve({
+            status: response.statusCode ?? 0,
+            encoding: response.headers["content-encoding"] ?? null,
+            chunks: response,
+          });
         });
         request.end(body);
       }),

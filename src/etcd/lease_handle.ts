@@ -1,13 +1,13 @@
 /**
- * What a caller gets for a lease.
+ * The handle that a caller gets for a lease.
  *
  * @module
  */
 
 import type { Holder, LeaseLike, LockMode } from "../options.ts";
-import type { Client } from "./client.ts";
-import type { Keeper } from "./keeper.ts";
-import type { Place } from "./queue.ts";
+import type { EtcdClient } from "./etcd_client.ts";
+import type { LeaseKeeper } from "./lease_keeper.ts";
+import type { Place } from "./lease_queue.ts";
 
 /**
  * A lease that is held, until it is released or lost. Every call of
@@ -36,8 +36,8 @@ export class Lease implements LeaseLike, Disposable, AsyncDisposable {
    */
   readonly fence: number;
   readonly #holder: Holder;
-  readonly #keeper: Keeper;
-  readonly #client: Client;
+  readonly #keeper: LeaseKeeper;
+  readonly #client: EtcdClient;
   #released: Promise<void> | null = null;
 
   /** @ignore */
@@ -45,8 +45,8 @@ export class Lease implements LeaseLike, Disposable, AsyncDisposable {
     path: string,
     place: Place,
     holder: Holder,
-    keeper: Keeper,
-    client: Client,
+    keeper: LeaseKeeper,
+    client: EtcdClient,
   ) {
     this.path = path;
     this.mode = holder.mode;
@@ -81,8 +81,8 @@ export class Lease implements LeaseLike, Disposable, AsyncDisposable {
   /**
    * Lets the lease go. A second call does nothing.
    *
-   * @returns When etcd has forgotten it. Without an answer of etcd it ends all
-   * the same, and etcd forgets it when the TTL has passed.
+   * @returns When etcd has forgotten it, or after 5 s. Without an answer of etcd
+   * it ends all the same, and etcd forgets it when the TTL has passed.
    */
   release(): Promise<void> {
     this.#released ??= this.#keeper.release()
