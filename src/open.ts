@@ -5,7 +5,7 @@
  * @module
  */
 
-import { busyError } from "./database/busy_error.ts";
+import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { leaseCheck } from "./database/lease_check.ts";
 import { type Parts, reopenAll } from "./database/lifetime.ts";
@@ -400,7 +400,7 @@ function explain(
   const code = primaryCode(error);
   if (code === null) return error;
   if (code === SQLITE.BUSY || code === SQLITE.PROTOCOL) {
-    return busyError("open", [path], busyTimeout, error);
+    return switchError(path, busyTimeout, error);
   }
   return cannotOpen(path, why(path, code, messageOf(error)), error);
 }

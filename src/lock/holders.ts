@@ -54,7 +54,7 @@ export function* identify(
   target: Location,
   mode: LockMode,
   recorded: Holder[],
-): Waiting<Holder[]> {
+): Waiting<Holder[] | "nobody"> {
   // One of another namespace has another number in the kernel's list, and
   // would be named twice.
   if (recorded.some(({ pidNamespace }) => pidNamespace === "other")) {
@@ -62,12 +62,14 @@ export function* identify(
   }
   const listed = new Map<number, { mode: LockMode; looks: number }>();
   let anyLock = false;
+  let isWhole = listsEverybody();
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) yield BETWEEN_LOOKS_MS;
     const file = stat(`${target.path}.lock`);
     const locks = file === null ? null : locksOn(file);
     if (locks === null) return recorded;
-    anyLock ||= locks.length > 0;
+    if (locks.length > 0) anyLock = true;
+    else isWhole &&= !anyLock;
     for (const [pid, held] of holdersIn(locks, mode)) {
       listed.set(pid, { mode: held, looks: (listed.get(pid)?.looks ?? 0) + 1 });
     }
