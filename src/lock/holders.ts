@@ -46,6 +46,7 @@ const BETWEEN_LOOKS_MS = 2;
  * Strangers are added; where there are none, a record of nobody on the list is
  * of a dead one, though its PID alone could not prove that.
  *
+ * @returns `"nobody"` if those that it lists only ask for the lock.
  * @throws {UnsupportedError} If nobody holds the lock: ENOLCK and EACCES look
  * like a busy file to SQLite.
  */
@@ -62,14 +63,12 @@ export function* identify(
   }
   const listed = new Map<number, { mode: LockMode; looks: number }>();
   let anyLock = false;
-  let isWhole = listsEverybody();
   for (let look = 0; look < LOOKS; look++) {
     if (look > 0) yield BETWEEN_LOOKS_MS;
     const file = stat(`${target.path}.lock`);
     const locks = file === null ? null : locksOn(file);
     if (locks === null) return recorded;
-    if (locks.length > 0) anyLock = true;
-    else isWhole &&= !anyLock;
+    anyLock ||= locks.length > 0;
     for (const [pid, held] of holdersIn(locks, mode)) {
       listed.set(pid, { mode: held, looks: (listed.get(pid)?.looks ?? 0) + 1 });
     }
@@ -90,6 +89,7 @@ export function* identify(
     )
     .map(([pid, { mode }]) => stranger(pid, mode));
   if (strangers.length > 0) return [...recorded, ...strangers];
+  if (recorded.length === 0 && listed.size === 0 && anyLock) return "nobody";
   return listed.size > 0 && listsEverybody()
     ? recorded.filter(({ pid, alive }) => alive !== null || listed.has(pid))
     : recorded;
