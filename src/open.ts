@@ -144,6 +144,7 @@ function* opening(
   }
   const asked = toPath(path);
   const target = locateDatabase(asked, settings);
+  refuseLost(target.path);
   const lock = yield* lockFor(target, settings, blocking);
   let connection: Connection | undefined;
   let database: Database | undefined;
@@ -182,6 +183,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     return yield* furnish(connection, MEMORY, null, settings, MEMORY);
   }
   const target = locateDatabase(file, settings);
+  refuseLost(target.path);
   const lock = yield* lockFor(target, settings, true);
   let database: Database | undefined;
   try {
@@ -232,13 +234,13 @@ function locateDatabase(path: string, settings: Settings): Location {
     );
   }
   refuseManyNames("Database", target, found);
-  refuseLost(target.path, found === null ? null : identityOf(target.path));
   return target;
 }
 
 /** SQLite would give a further connection the state of a lost one. */
-function refuseLost(path: string, identity: string | null): void {
-  if (sharedState().abandoned.has(identity ?? "")) throw abandoned(path);
+function refuseLost(path: string): void {
+  const { abandoned: lost } = sharedState();
+  if (lost.size > 0 && lost.has(identityOf(path) ?? "")) throw abandoned(path);
   for (const handle of handlesOn(path)) {
     const reason = handle.loss();
     if (reason !== null) throw new LockLostError(reason);
@@ -380,6 +382,7 @@ function relocating(asked: string, settings: Settings): Parts["relocate"] {
   return (before) => {
     if (locate(asked).path === before) return null;
     const target = locateDatabase(asked, settings);
+    refuseLost(target.path);
     const lock = waitSync(lockFor(target, settings, true));
     try {
       const connection = waitSync(connect(target.path, settings));

@@ -150,7 +150,11 @@ export class Lifetime implements OpenHandle {
       );
     }
     const relocated = relocate(session.path);
-    if (relocated === null) return reopenAll(session.path, false);
+    if (relocated === null) {
+      // The lock is kept, so it must be there.
+      this.#parts.watch?.lookAtLock();
+      return reopenAll(session.path, false);
+    }
     this.detach();
     this.#unregister();
     this.#parts.lock?.release();

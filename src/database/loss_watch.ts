@@ -32,7 +32,7 @@ export class LossWatch implements Attachment {
   readonly #mayMake: boolean;
   readonly #reopen: () => void;
   #attached: WatchedFiles[] = [];
-  #arrangement = 0;
+  #journalModes = 0;
   #lastLook = -Infinity;
   #lastLock = now();
   /** The kernel does not list everybody's locks to everybody. */
@@ -79,14 +79,12 @@ export class LossWatch implements Attachment {
    * @throws {LockLostError} If something was lost.
    */
   look(): void {
-    const { path, arrangement, attached } = this.#session;
-    if (arrangement !== this.#arrangement) {
-      this.#arrangement = arrangement;
+    const { journalModes, attached } = this.#session;
+    if (journalModes !== this.#journalModes) {
+      this.#journalModes = journalModes;
       this.files.renew();
-      this.#attached = attached.map((file) =>
-        new WatchedFiles(file, this.#mayMake)
-      );
     }
+    this.#watchAttached(attached);
     this.#lastLook = now();
     for (const files of [this.files, ...this.#attached]) {
       const loss = files.look();
@@ -97,10 +95,24 @@ export class LossWatch implements Attachment {
     this.#walBytes = this.files.walBytes;
     if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;
     this.#lastLock = this.#lastLook;
-    const held = sharedState().locks.get(this.#lock()?.path ?? "");
+    this.lookAtLock();
+  }
+
+  /** @throws {LockLostError} If the file that carries our lock is not there. */
+  lookAtLock(): void {
+    const path = this.#lock()?.path ?? "";
+    const held = sharedState().locks.get(path);
     if (held !== undefined && identityOf(`${path}.lock`) !== held.lockFile) {
       this.#refuse(this.files, "lock file");
     }
+  }
+
+  #watchAttached(paths: readonly string[]): void {
+    if (paths.length === 0 && this.#attached.length === 0) return;
+    this.#attached = paths.map((path) =>
+      this.#attached.find((files) => files.path === path) ??
+        new WatchedFiles(path, this.#mayMake)
+    );
   }
 
   /** The size of the WAL, if there was a look since it was last asked for. */
@@ -127,7 +139,7 @@ export class LossWatch implements Attachment {
   /** Looks at everything, and takes back a lock that was dropped. */
   beat(): void {
     const session = this.#session;
-    if (session.turns.isShared) session.rearrange();
+    if (session.turns.isShared) session.listAttached();
     this.look();
     const { database, shm } = ownLocks(session.path);
     if (database === true && shm === true) this.#wereListed = true;
