@@ -325,7 +325,8 @@ function* furnish(
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings.busyTimeout);
-  if (settings.lease !== null) yield* attachLease(session, settings.lease);
+  const { lease, readOnly } = settings;
+  if (lease !== null) yield* attachLease(session, lease, readOnly);
   const reopen = () => reopenAll(session.path, true);
   const watch = isFile
     ? new LossWatch(session, () => parts.lock, !settings.readOnly, reopen)
@@ -353,9 +354,13 @@ function* furnish(
   return new Database(parts);
 }
 
-function* attachLease(session: Session, lease: LeaseLike): Waiting<void> {
+function* attachLease(
+  session: Session,
+  lease: LeaseLike,
+  isReadOnly: boolean,
+): Waiting<void> {
   session.attachments.push(leaseCheck(session, lease));
-  if (lease.attach === undefined) return;
+  if (lease.attach === undefined || isReadOnly) return;
   session.attachments.push(lease.attach({
     path: session.path,
     exec: (sql) => session.connection.exec(sql),

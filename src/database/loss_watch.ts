@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
@@ -37,6 +38,7 @@ export class LossWatch implements Attachment {
   #lastLock = now();
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
+  #hasLocks = true;
   #loss: Loss | null = null;
   #walBytes: number | null = null;
 
@@ -60,6 +62,7 @@ export class LossWatch implements Attachment {
   /** @throws {LockLostError} If a write would be lost. */
   beforeWrite(): void {
     if (now() - this.#lastLook >= FRESH_MS) this.look();
+    if (!this.#hasLocks) this.requireLocks();
     if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
@@ -141,35 +144,51 @@ export class LossWatch implements Attachment {
     const session = this.#session;
     if (session.turns.isShared) session.listAttached();
     this.look();
-    const { database, shm } = ownLocks(session.path);
-    if (database === true && shm === true) this.#wereListed = true;
-    if (!this.#wereListed || (database !== false && shm !== false)) return;
+    const dropped = this.#dropped();
     const handles = handlesOn(session.path);
-    if (handles.some((one) => one.obstacle() === "busy")) return;
-    if (shm !== false) retakeDatabaseLock(session.connection);
+    if (dropped === null || handles.some((one) => one.obstacle() === "busy")) {
+      return;
+    }
+    if (dropped === "database") retakeDatabaseLock(session.connection);
     this.files.renew();
-    if (shm !== false && ownLocks(session.path).database !== false) return;
+    if (this.#dropped() === null) {
+      this.#hasLocks = true;
+      return;
+    }
     try {
       this.#reopen();
     } catch {
       // What keeps it from that is said to whoever writes next.
     }
-    const now = ownLocks(session.path);
-    if (now.database === false || now.shm === false) {
-      this.#refuse(this.files, "locks");
-    }
+    this.requireLocks();
+  }
+
+  /** @throws {LockLostError} If this process does not have SQLite's locks. */
+  requireLocks(): void {
+    this.#hasLocks = this.#dropped() === null;
+    if (this.#hasLocks) return;
+    // Nothing is lost yet, so that it may still be read.
+    throw new LockLostError(lossText(this.#session.path, "locks", true));
+  }
+
+  #dropped(): "database" | "shm" | null {
+    const { database, shm } = ownLocks(this.#session.path);
+    if (database === true && shm === true) this.#wereListed = true;
+    if (!this.#wereListed) return null;
+    return shm === false ? "shm" : database === false ? "database" : null;
   }
 
   /** Why a further connection to the file would be lost too; looks anew. */
   reason(): string | null {
-    if (this.#session.stopped === null) {
-      try {
-        this.look();
-      } catch {
-        // It is stopped now.
-      }
+    const { stopped, reason, path } = this.#session;
+    if (stopped === "lost") return reason;
+    if (stopped !== null) return null;
+    try {
+      this.look();
+    } catch (error) {
+      return messageOf(error);
     }
-    return this.#session.stopped === "lost" ? this.#session.reason : null;
+    return this.#hasLocks ? null : lossText(path, "locks", true);
   }
 
   /** Whether the connection may be closed; it is disarmed if need be. */
@@ -182,6 +201,7 @@ export class LossWatch implements Attachment {
     this.files = new WatchedFiles(this.#session.path, this.#mayMake);
     this.#attached = [];
     this.#loss = null;
+    this.#hasLocks = true;
   }
 
   #refuse(files: WatchedFiles, loss: Loss): void {

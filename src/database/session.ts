@@ -201,9 +201,7 @@ export class Session {
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
     if (!isBusy(error)) {
-      for (const { explain } of this.attachments) {
-        error = explain?.(error) ?? error;
-      }
+      for (const one of this.attachments) error = one.explain?.(error) ?? error;
       return error;
     }
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
