@@ -15,7 +15,6 @@
  */
 
 export { adopt, open, openAsync } from "./src/open.ts";
-export { inspect } from "./src/inspect/inspect.ts";
 export { acquireLock, acquireLockAsync } from "./src/lock/acquire_lock.ts";
 export {
   BusyError,
@@ -26,32 +25,23 @@ export {
   PragmaError,
   UnsupportedError,
 } from "./src/errors.ts";
-export type { Change } from "./src/database/change.ts";
-export type { CheckpointResult } from "./src/database/checkpointing.ts";
+export type { Change, WatchOptions } from "./src/database/changes.ts";
+export type { CheckpointResult } from "./src/database/checkpoint_now.ts";
 export type { Database } from "./src/database/database.ts";
 export type { Statement } from "./src/database/statement.ts";
-export type { WatchOptions } from "./src/database/watching.ts";
-export type {
-  DatabaseReport,
-  FileName,
-  FileReport,
-  FilesystemReport,
-  LockReport,
-  ProcessReport,
-  ReadMark,
-  RegisteredHolder,
-  Report,
-  SqliteReport,
-  WalReport,
-} from "./src/inspect/report.ts";
-export type { Lock } from "./src/lock/handle.ts";
+export type { Lock } from "./src/lock/lock.ts";
 export type { Row, RunResult, Value } from "./src/driver/contract.ts";
 export type {
   AdoptOptions,
+  Attachment,
   Holder,
+  LeasedDatabase,
   LeaseLike,
+  LegacyGuard,
+  LegacyLike,
   LockMode,
   LockOptions,
+  OldVersion,
   OnLocked,
   OpenOptions,
 } from "./src/options.ts";

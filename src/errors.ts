@@ -14,7 +14,7 @@ import type { Holder } from "./options.ts";
  * | `LITELATCH_LOCKED` | another holder excludes the lock that was asked for |
  * | `LITELATCH_BUSY` | SQLite's own locks did not come free before the deadline |
  * | `LITELATCH_PRAGMA` | SQLite did not take a setting |
- * | `LITELATCH_LOCK_LOST` | a lock that was held is gone |
+ * | `LITELATCH_LOCK_LOST` | a lock that was held is gone, or a file under the handle |
  * | `LITELATCH_UNSUPPORTED` | the runtime, filesystem or file cannot do it |
  * | `LITELATCH_OPEN` | the path cannot be opened |
  * | `LITELATCH_CLOSED` | the handle was closed before |
@@ -63,7 +63,8 @@ export class LitelatchError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.name = new.target.name;
+    // As text: dnt rewrites new.target, and a minifier renames the class.
+    this.name = "LitelatchError";
   }
 }
 

@@ -1,34 +1,48 @@
 /**
- * The story of one open: the path, the lock, the connection, its settings.
+ * The story of one open: the path, the lock, the connection, its settings, the
+ * handle.
  *
  * @module
  */
 
-import type { Database } from "./database/database.ts";
-import { connect, furnish, reconnecting } from "./database/furnish.ts";
-import {
-  explainOpening,
-  locateDatabase,
-  MEMORY,
-  refuseLost,
-} from "./database/place.ts";
-import { tell } from "./database/telling.ts";
+import { busyError } from "./database/busy_error.ts";
+import { Database } from "./database/database.ts";
+import { leaseCheck } from "./database/lease_check.ts";
+import { type Parts, reopenAll } from "./database/lifetime.ts";
+import { LossWatch } from "./database/loss_watch.ts";
+import { configure } from "./database/pragmas.ts";
+import { filesOf, Session } from "./database/session.ts";
+import { writing } from "./database/transactions.ts";
+import { WalUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
+import { messageOf, primaryCode, SQLITE } from "./driver/result_codes.ts";
 import {
   adoptConnection,
   openConnection,
   requireRuntime,
 } from "./driver/runtime.ts";
-import { LockedError } from "./errors.ts";
+import { LitelatchError, LockedError, LockLostError } from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
-import { refuseHardLinks } from "./lock/acquire_lock.ts";
-import type { Lock } from "./lock/handle.ts";
-import { warnOfNetwork } from "./lock/network.ts";
-import type { AdoptOptions, OpenOptions } from "./options.ts";
-import { facts, identityOf } from "./os/look.ts";
+import {
+  refuseOtherNames as refuseManyNames,
+  rightsFor,
+  warnOfNetwork,
+} from "./lock/acquire_lock.ts";
+import type { Lock } from "./lock/lock.ts";
+import { abandoned } from "./loss/messages.ts";
+import { refuseOtherNames } from "./loss/other_names.ts";
+import type { AdoptOptions, LeaseLike, OpenOptions } from "./options.ts";
+import { canWrite, whyNoDescriptor } from "./os/files.ts";
+import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
+import { warn } from "./os/process.ts";
+import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
+import { identityOf, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
+import { whyNoCheckpoints } from "./wal/checkpoint.ts";
+
+const MEMORY = ":memory:";
 
 /**
  * Opens a database that other processes may have open too.
@@ -44,8 +58,8 @@ import { adoptSettings, openSettings, type Settings } from "./settings.ts";
  * @throws {LockedError} If others hold the lock, and still do after `wait`.
  * @throws {BusyError} If SQLite's own lock is taken for all of `busyTimeout`.
  * @throws {PragmaError} If SQLite does not take a setting, such as WAL.
- * @throws {UnsupportedError} If the runtime is too old, or the filesystem
- * cannot lock.
+ * @throws {UnsupportedError} If the runtime is too old, the filesystem cannot
+ * lock, or the file has several names.
  * @throws {LitelatchError} If there is no such folder, or the file is no
  * database.
  * @throws {TypeError} If an option is misspelt or has a wrong value.
@@ -62,7 +76,7 @@ import { adoptSettings, openSettings, type Settings } from "./settings.ts";
  * ```
  */
 export function open(path: string | URL, options?: OpenOptions): Database {
-  return waitSync(opening(path, openSettings(options)));
+  return waitSync(opening(path, openSettings(options), true));
 }
 
 /**
@@ -86,10 +100,8 @@ export async function openAsync(
   path: string | URL,
   options?: OpenOptions & { signal?: AbortSignal },
 ): Promise<Database> {
-  return await waitAsync(
-    opening(path, openSettings(options)),
-    options?.signal,
-  );
+  const settings = openSettings(options);
+  return await waitAsync(opening(path, settings, false), options?.signal);
 }
 
 /**
@@ -102,7 +114,7 @@ export async function openAsync(
  * @param options See {@linkcode AdoptOptions}.
  * @returns The handle.
  * @throws {LockedError} If others hold the lock, and still do after `wait`.
- * @throws {TypeError} If `native` is none of the three.
+ * @throws {TypeError} If `native` is none of the three, or not open.
  *
  * @example Fair writes on a connection of node:sqlite
  * ```ts
@@ -118,31 +130,34 @@ export function adopt(native: unknown, options?: AdoptOptions): Database {
   return waitSync(adopting(native, adoptSettings(options)));
 }
 
-function* opening(path: string | URL, settings: Settings): Waiting<Database> {
+function* opening(
+  path: string | URL,
+  settings: Settings,
+  blocking: boolean,
+): Waiting<Database> {
   requireRuntime();
   if (path === MEMORY) {
     const how = { readOnly: false, create: true };
     const connection = openConnection(MEMORY, how);
-    return yield* furnish(connection, MEMORY, null, settings, null);
+    yield* configure(connection, settings, null);
+    return yield* furnish(connection, MEMORY, null, settings, MEMORY);
   }
-  const target = locateDatabase(toPath(path), settings);
-  const lock = yield* lockFor(target, settings);
+  const asked = toPath(path);
+  const target = locateDatabase(asked, settings);
+  const lock = yield* lockFor(target, settings, blocking);
   let connection: Connection | undefined;
   let database: Database | undefined;
   try {
-    const connected = connect(target.path, settings);
-    connection = connected.connection;
-    database = yield* furnish(
+    connection = yield* connect(target.path, settings);
+    return database = yield* furnish(
       connection,
       target.path,
       lock,
       settings,
-      connected.identity,
-      reconnecting(target.path, settings),
+      asked,
     );
-    return database;
   } catch (error) {
-    throw explainOpening(target.path, error, settings.busyTimeout);
+    throw explain(target.path, error, settings);
   } finally {
     // An aborted wait comes here without an error.
     if (database === undefined) {
@@ -154,43 +169,279 @@ function* opening(path: string | URL, settings: Settings): Waiting<Database> {
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
-  const statement = connection.prepare("PRAGMA database_list");
-  const main = statement.all([]).find((row) => row["name"] === "main");
-  statement.finalize();
-  const file = main?.["file"];
-  if (typeof file !== "string" || file === "") {
-    return yield* furnish(connection, MEMORY, null, settings, null);
+  const [file] = filesOf(connection);
+  const path = file ?? MEMORY;
+  if (connection.inTransaction()) {
+    throw cannotOpen(
+      path,
+      "the connection to adopt is inside a transaction; end it first",
+    );
   }
-  const target = locate(file);
-  refuseLost(target.path);
-  const lock = yield* lockFor(target, settings);
+  if (file === undefined) {
+    yield* configure(connection, settings, null);
+    return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  }
+  const target = locateDatabase(file, settings);
+  const lock = yield* lockFor(target, settings, true);
+  let database: Database | undefined;
   try {
-    const identity = identityOf(target.path);
-    return yield* furnish(connection, target.path, lock, settings, identity);
+    yield* configure(connection, settings, target.path);
+    yield* refuseOtherNames(target.path);
+    return database = yield* furnish(
+      connection,
+      target.path,
+      lock,
+      settings,
+      file,
+    );
   } catch (error) {
-    lock?.release();
-    throw explainOpening(target.path, error, settings.busyTimeout);
+    throw explain(target.path, error, settings);
+  } finally {
+    if (database === undefined) lock?.release();
   }
 }
 
-function* lockFor(target: Location, settings: Settings): Waiting<Lock | null> {
-  const { lock: mode, onLocked, app, purpose, wait, legacy } = settings;
-  if (mode === "none") return null;
-  if (mode === "exclusive") {
-    refuseHardLinks(target.path, mode, facts(target.path));
+/** Finds the file that a path leads to, or the place where it will be. */
+function locateDatabase(path: string, settings: Settings): Location {
+  let target: Location;
+  try {
+    target = locate(path);
+  } catch (error) {
+    throw cannotOpen(
+      path,
+      "its folder must exist and be readable; create it, or check the path",
+      error,
+    );
   }
+  const found = stat(target.path);
+  if (found === null && (settings.readOnly || !settings.create)) {
+    throw cannotOpen(
+      target.path,
+      "it must exist, because " +
+        (settings.readOnly ? "readOnly is true" : "create is false"),
+    );
+  }
+  if (found !== null && found.kind !== "file") {
+    const isFolder = found.kind === "folder";
+    throw cannotOpen(
+      target.path,
+      `it must be a file, but it is ${
+        isFolder ? "a folder" : "something else"
+      }` +
+        `; name a file${isFolder ? " inside" : ""}`,
+    );
+  }
+  refuseManyNames("Database", target, found);
+  refuseLost(target.path, found === null ? null : identityOf(target.path));
+  return target;
+}
+
+/** SQLite would give a further connection the state of a lost one. */
+function refuseLost(path: string, identity: string | null): void {
+  if (sharedState().abandoned.has(identity ?? "")) throw abandoned(path);
+  for (const handle of handlesOn(path)) {
+    const reason = handle.loss();
+    if (reason !== null) throw new LockLostError(reason);
+  }
+}
+
+function* lockFor(
+  target: Location,
+  settings: Settings,
+  blocking: boolean,
+): Waiting<Lock | null> {
+  const { lock: mode, onLocked, onWarning } = settings;
+  if (mode === "none") return null;
+  const rights = rightsFor(target, stat(target.path));
+  const what = "Database";
   let lock: Lock | null = null;
   try {
-    const asked = { mode, app, purpose, wait, legacy };
-    lock = yield* acquire("Database", target, asked);
-    warnOfNetwork(target, (message, code) => tell(settings, message, code));
+    const { app, purpose, wait, legacy } = settings;
+    const ask = { what, target, mode, app, purpose, wait, legacy };
+    lock = yield* acquire({ ...ask, blocking, rights });
+    warnOfNetwork(target, onWarning);
     return lock;
   } catch (error) {
     // A listener for warnings that throws must not leave it taken.
     lock?.release();
     if (!(error instanceof LockedError) || onLocked === "throw") throw error;
-    if (onLocked === "warn") tell(settings, error.message, error.code);
+    if (onLocked === "warn") warn(error.message, error.code, onWarning);
     else onLocked(error.holders);
     return null;
   }
+}
+
+/** Connects to a file, with every setting in force. */
+function* connect(path: string, settings: Settings): Waiting<Connection> {
+  const before = identityOf(path);
+  const connection = openConnection(path, {
+    ...settings,
+    immutable: settings.readOnly && canNobodyWrite(path),
+  });
+  let isDone = false;
+  try {
+    const identity = before ?? identityOf(path);
+    yield* configure(connection, settings, path);
+    // No runtime tells what its SQLite has open, and to open may take a while:
+    // a file that was put in its place would be taken for the open one.
+    if (identityOf(path) !== identity) {
+      throw cannotOpen(
+        path,
+        "it must stay where it is, but it was deleted or replaced while it " +
+          "was opened; open it again",
+      );
+    }
+    if (!settings.readOnly) yield* refuseOtherNames(path);
+    isDone = true;
+    return connection;
+  } finally {
+    if (!isDone) connection.close();
+  }
+}
+
+/** Then SQLite cannot make the `-shm` that it reads a WAL database by. */
+function canNobodyWrite(path: string): boolean {
+  const { folder } = locate(path);
+  return canWrite(path) === false && canWrite(folder) === false &&
+    stat(`${path}-wal`) === null;
+}
+
+/** From a connection to a handle, with what takes part in its writes. */
+function* furnish(
+  connection: Connection,
+  path: string,
+  lock: Lock | null,
+  settings: Settings,
+  asked: string,
+): Waiting<Database> {
+  const isFile = path !== MEMORY;
+  const bug = whyNoCheckpoints(connection);
+  if (bug !== null && isFirst("wal-reset")) {
+    const text =
+      `${bug} to one with SQLite 3.51.3 or newer: it can corrupt a ` +
+      "database that several processes write (sqlite.org/wal.html)";
+    warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
+  }
+  const session = new Session(connection, path, settings.busyTimeout);
+  if (settings.lease !== null) yield* attachLease(session, settings.lease);
+  const reopen = () => reopenAll(session.path, true);
+  const watch = isFile
+    ? new LossWatch(session, () => parts.lock, !settings.readOnly, reopen)
+    : null;
+  const noCheckpoint = settings.readOnly
+    ? "this handle was opened with readOnly"
+    : bug;
+  if (watch !== null) {
+    session.attachments.push(watch);
+    if (noCheckpoint === null) {
+      session.attachments.push(new WalUpkeep(session, watch, settings));
+    }
+  }
+  const isOurs = isFile && connection.owned;
+  const parts: Parts = {
+    session,
+    lock,
+    watch,
+    settings,
+    noCheckpoint,
+    asked,
+    reconnect: isOurs ? reconnecting(settings) : null,
+    relocate: isOurs ? relocating(asked, settings) : null,
+  };
+  return new Database(parts);
+}
+
+function* attachLease(session: Session, lease: LeaseLike): Waiting<void> {
+  session.attachments.push(leaseCheck(session, lease));
+  if (lease.attach === undefined) return;
+  session.attachments.push(lease.attach({
+    path: session.path,
+    exec: (sql) => session.connection.exec(sql),
+    value: (sql) => session.connection.value(sql),
+  }));
+  // A new holder is known to the database before it reads anything.
+  yield* writing(session, null, () => {});
+}
+
+/** The same file, opened anew in the same way. */
+function reconnecting(settings: Settings): (path: string) => Connection {
+  return (path) => {
+    locateDatabase(path, settings);
+    try {
+      return waitSync(connect(path, settings));
+    } catch (error) {
+      throw explain(path, error, settings);
+    }
+  };
+}
+
+/** The place that a re-pointed link leads to. */
+function relocating(asked: string, settings: Settings): Parts["relocate"] {
+  return (before) => {
+    if (locate(asked).path === before) return null;
+    const target = locateDatabase(asked, settings);
+    const lock = waitSync(lockFor(target, settings, true));
+    try {
+      const connection = waitSync(connect(target.path, settings));
+      return { path: target.path, lock, connection };
+    } catch (error) {
+      lock?.release();
+      throw explain(target.path, error, settings);
+    }
+  };
+}
+
+/** Says what an error of SQLite means for whoever opened `path`. */
+function explain(
+  path: string,
+  error: unknown,
+  { busyTimeout }: Settings,
+): unknown {
+  const code = primaryCode(error);
+  if (code === null) return error;
+  if (code === SQLITE.BUSY || code === SQLITE.PROTOCOL) {
+    return busyError("open", [path], busyTimeout, error);
+  }
+  return cannotOpen(path, why(path, code, messageOf(error)), error);
+}
+
+function why(path: string, code: number, said: string): string {
+  const descriptors = whyNoDescriptor();
+  if (descriptors !== null) {
+    return `this process has too many open files (${descriptors}); close some, ` +
+      "or raise the limit (ulimit -n)";
+  }
+  switch (code) {
+    case SQLITE.NOTADB:
+      return "the file must be an SQLite database";
+    case SQLITE.READONLY:
+      return "it is read-only for this user or this connection, and cannot be " +
+        'brought to WAL; open it with { readOnly: true, lock: "none" }';
+    case SQLITE.CANTOPEN:
+      return "this user must be able to read and write it, and to create -wal " +
+        `and -shm files beside it; check the rights, and that the path (${
+          new TextEncoder().encode(path).length
+        } bytes) is not too long for SQLite`;
+    case SQLITE.FULL:
+      return "the disk is full; make room first";
+    case SQLITE.IOERR:
+      return `the filesystem${
+        onFilesystem(path)
+      } failed (${said}); WAL needs ` +
+        "memory that processes share (mmap) and locks: put the database on a " +
+        "local disk";
+  }
+  return said;
+}
+
+function cannotOpen(
+  path: string,
+  why: string,
+  cause?: unknown,
+): LitelatchError {
+  return new LitelatchError(
+    "LITELATCH_OPEN",
+    `Cannot open the database "${path}": ${why}`,
+    { cause },
+  );
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Value } from "./driver/contract.ts";
+
 /** Who else may hold the lock: other `"shared"` holders, or nobody. */
 export type LockMode = "shared" | "exclusive";
 
@@ -17,7 +19,7 @@ export interface Holder {
   app: string | null;
   /** The `purpose` it gave. */
   purpose: string | null;
-  /** Runtime and script, such as `node server.js`. */
+  /** Program and script, such as `node server.js`. */
   command: string | null;
   /** Runtime and version, such as `deno 2.9.6`. */
   runtime: string | null;
@@ -25,7 +27,7 @@ export interface Holder {
   mode: LockMode;
   /** When it took the lock, ISO 8601 in UTC. */
   acquiredAt: string | null;
-  /** Whether it lives; `null` where that cannot be known from here. */
+  /** Whether it is alive; `null` where that cannot be known from here. */
   alive: boolean | null;
   /** `"other"` if `pid` counts in another PID namespace than ours. */
   pidNamespace: "own" | "other" | null;
@@ -33,32 +35,41 @@ export interface Holder {
   host?: string | null;
 }
 
-/** What takes part in the writes of a handle. Each hook may be missing. */
+/** What takes part in the writes of one handle. Each hook may be missing. */
 export interface Attachment {
-  /** Before a write outside of any transaction: a statement, or before BEGIN. Throws to refuse it. */
+  /**
+   * Before a write outside of a transaction of ours: a statement, or before
+   * BEGIN. Throws to refuse it.
+   */
   beforeWrite?(): void;
-  /** Before each try to begin a transaction; with `write()` and `writeAsync()` only. */
+  /** Before each try to begin a transaction of `write()` or `writeAsync()`. */
   beforeBegin?(): void;
-  /** In the transaction of a `write()`, before its body. Throws to roll back. */
+  /** In that transaction, before the body. Throws to roll back. */
   begun?(): void;
   /** Right before COMMIT. Throws to roll back. */
   beforeCommit?(): void;
-  /** After a transaction, or a try to begin one, however it ended. */
+  /** After a write, or a try to begin one, however it ended. */
   afterWrite?(): void;
-  /** Makes of an error of SQLite what the caller sees. */
+  /** At a heartbeat, outside of transactions. */
+  beat?(): void;
+  /** On a new connection, after the handle was reopened. */
+  connected?(): void;
+  /** After a checkpoint that was asked for. */
+  checkpointed?(): void;
+  /** Makes of an error of SQLite what it means here, or gives it back. */
   explain?(error: unknown): unknown;
   /** At the end of the handle. */
   end?(): void;
 }
 
-/** What a lease sees of the handle that it is given to. */
+/** What a lease sees of a handle that it is given to. */
 export interface LeasedDatabase {
-  /** The path of the database. */
+  /** The file. */
   readonly path: string;
-  /** Runs SQL on the connection itself, past all hooks. */
+  /** Runs statements on the connection itself. */
   exec(sql: string): void;
-  /** The first column of the first row. */
-  value(sql: string): null | number | bigint | string | Uint8Array;
+  /** The first value that a query answers with. */
+  value(sql: string): Value;
 }
 
 /**
@@ -70,17 +81,39 @@ export interface LeaseLike {
   readonly path: string;
   /** Who else may hold it. */
   readonly mode: LockMode;
-  /** Whether it stands at this moment, asked before each write. */
+  /** Whether it stands at this moment, asked before each write and COMMIT. */
   readonly held: boolean;
   /** A number that only grows from one exclusive holder to the next. */
   readonly fence: number | bigint;
   /** Aborted when it is lost, with an error as the reason that says why. */
   readonly lost?: AbortSignal;
   /**
-   * Takes part in the writes of one handle; called once, when it is opened, and
-   * again for each new connection after `reopen()`.
+   * Takes part in the writes of a handle beyond that; called when it opens, and
+   * followed by an empty write.
    */
   attach?(database: LeasedDatabase): Attachment;
+}
+
+/** A process of an older version that is in the way. */
+export interface OldVersion {
+  /** Whether it was seen for long enough to refuse the lock. */
+  readonly isCertain: boolean;
+  /** The refusal, after so many milliseconds. */
+  error(waitedMs: number): Error;
+}
+
+/** Keeps an older version out of one lock while we have it. */
+export interface LegacyGuard {
+  /** With the lock in our hands: takes the old place, or says who has it. */
+  enter(): OldVersion | null;
+  /** Leaves the old place to another of ours, or clears it. */
+  leave(): void;
+}
+
+/** What `legacyLocks` of `@litelatch/litelatch/legacy` makes. */
+export interface LegacyLike {
+  /** What guards the lock on `path`. */
+  guard(path: string): LegacyGuard;
 }
 
 /** What {@linkcode acquireLock} can be asked for. */
@@ -94,34 +127,20 @@ export interface LockOptions {
   /** How long to wait, in milliseconds. 0, the default, refuses at once. */
   wait?: number;
   /**
-   * Where an older version of the application keeps its locks: a pidfile with
-   * a bare PID or JSON, or the folder of proper-lockfile. While one of its
-   * processes lives it counts as an exclusive holder; while we hold the lock,
-   * a PID of ours is there. The first handle of a process decides.
+   * Where an older version of the application keeps its locks. While one of
+   * its processes is alive it counts as an exclusive holder; while we hold the
+   * lock, a PID of ours is there. The first handle of a process decides.
    */
-  legacy?: readonly (string | URL)[];
+  legacy?: LegacyLike;
 }
 
 /** What to do instead of throwing when the lock is refused. */
 export type OnLocked = "throw" | "warn" | ((holders: Holder[]) => void);
 
 /** What {@linkcode adopt} can be asked for. */
-export interface AdoptOptions {
-  /** The name of the program, shown to whoever is refused. */
-  app?: string;
-  /** What the database is open for, shown to whoever is refused. */
-  purpose?: string;
+export interface AdoptOptions extends Omit<LockOptions, "mode"> {
   /** `"shared"` by default. `"none"` takes no lock and writes no pidfile. */
   lock?: LockMode | "none";
-  /** How long to wait for the lock, in milliseconds. Default 0. */
-  wait?: number;
-  /**
-   * Where an older version of the application keeps its locks: a pidfile with
-   * a bare PID or JSON, or the folder of proper-lockfile. While one of its
-   * processes lives it counts as an exclusive holder; while we hold the lock,
-   * a PID of ours is there. The first handle of a process decides.
-   */
-  legacy?: readonly (string | URL)[];
   /** `"throw"` by default; otherwise the database opens without the lock. */
   onLocked?: OnLocked;
   /** How long a statement or a write waits, in milliseconds. Default 5000. */
@@ -162,15 +181,8 @@ export interface OpenOptions extends AdoptOptions {
    */
   exitWithParent?: boolean;
   /**
-   * A lease that has to stand for every write: it is looked at before BEGIN
+   * A lease that has to stand for every write: it is asked before the write
    * and before COMMIT. See `@litelatch/litelatch/etcd`.
    */
   lease?: LeaseLike;
-  /**
-   * Whether the database keeps the highest fence of its leases, in the table
-   * `litelatch_fence`, and refuses a write of any holder before that one.
-   * Then only `write()` and `writeAsync()` may write. Needs an exclusive
-   * `lease`. Default false.
-   */
-  fencing?: boolean;
 }

@@ -7,30 +7,25 @@
 import type {
   AdoptOptions,
   LeaseLike,
+  LegacyLike,
   LockMode,
   LockOptions,
   OpenOptions,
 } from "./options.ts";
-import { suggestion } from "./spelling.ts";
 
-/** Every option of `open` and `adopt`, with its default filled in. */
-export type Settings =
-  & Required<Omit<OpenOptions, "app" | "purpose" | "onWarning" | "lease">>
-  & {
-    app: string | null;
-    purpose: string | null;
-    lease: LeaseLike | null;
-    onWarning: ((message: string) => void) | null;
-  };
+/** Options with every default filled in; `null` where there is none. */
+type Filled<T, K extends keyof T> =
+  & Required<Omit<T, K>>
+  & { [N in K]-?: NonNullable<T[N]> | null };
 
-/** Every option of `acquireLock`, with its default filled in. */
-export interface LockSettings {
-  mode: LockMode;
-  app: string | null;
-  purpose: string | null;
-  wait: number;
-  legacy: readonly (string | URL)[];
-}
+/** Every option of `open` and `adopt`. */
+export type Settings = Filled<
+  OpenOptions,
+  "app" | "purpose" | "legacy" | "onWarning" | "lease"
+>;
+
+/** Every option of `acquireLock`. */
+export type LockSettings = Filled<LockOptions, "app" | "purpose" | "legacy">;
 
 /** What is wanted instead of a value; `null` if it is right. */
 export type Check = (value: unknown) => string | null;
@@ -42,129 +37,135 @@ export function oneOf(...allowed: string[]): Check {
       ? null
       : allowed.map((word) => `"${word}"`).join(" or ");
 }
+
 /** Any string. */
 export function text(value: unknown): string | null {
   return typeof value === "string" ? null : "a string";
 }
-const flag: Check = (value) =>
-  typeof value === "boolean" ? null : "true or false";
+
 /** Milliseconds, 0 or more. */
 export function milliseconds(value: unknown): string | null {
   return typeof value === "number" && value >= 0
     ? null
     : "a number of milliseconds, 0 or more";
 }
-const whole = (unit: string, least: number): Check => (value) =>
-  Number.isSafeInteger(value) && (value as number) >= least
-    ? null
-    : `a whole number of ${unit}, ${least} or more`;
-const callable: Check = (value) =>
-  typeof value === "function" ? null : "a function";
 
-const pathList: Check = (value) =>
-  Array.isArray(value) &&
-    value.every((path) => typeof path === "string" || path instanceof URL)
-    ? null
-    : "a list of paths";
+function flag(value: unknown): string | null {
+  return typeof value === "boolean" ? null : "true or false";
+}
 
-const LOCK_CHECKS: Record<string, Check> = {
-  mode: oneOf("shared", "exclusive"),
-  app: text,
-  purpose: text,
-  wait: milliseconds,
-  legacy: pathList,
-};
-
-const ADOPT_CHECKS: Record<string, Check> = {
-  app: text,
-  purpose: text,
-  lock: oneOf("shared", "exclusive", "none"),
-  wait: milliseconds,
-  legacy: pathList,
-  onLocked: (value) =>
-    typeof value === "function" ? null : oneOf("throw", "warn")(value),
-  // SQLite keeps the timeout in an int: https://sqlite.org/c3ref/busy_timeout.html
-  busyTimeout: (value) =>
-    Number.isSafeInteger(value) && (value as number) >= 0 &&
-      (value as number) <= 0x7fffffff
+function whole(unit: string, most = Number.MAX_SAFE_INTEGER): Check {
+  const range = most === Number.MAX_SAFE_INTEGER
+    ? ", 0 or more"
+    : ` from 0 to ${most}`;
+  return (value) =>
+    Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= most
       ? null
-      : "a whole number of milliseconds from 0 to 2147483647",
-  synchronous: oneOf("normal", "full"),
-  journalSizeLimit: whole("bytes", 0),
-  walAutocheckpoint: whole("pages", 0),
-  foreignKeys: flag,
-  heartbeat: (value) =>
-    value === false || (typeof value === "number" && value >= 10 &&
-        value <= 0x7fffffff)
-      ? null
-      : "a number of milliseconds, 10 or more, or false",
-  onWarning: callable,
-};
+      : `a whole number of ${unit}${range}`;
+}
 
-const OPEN_CHECKS: Record<string, Check> = {
-  ...ADOPT_CHECKS,
-  readOnly: flag,
-  create: flag,
-  exitWithParent: flag,
-  lease: (value) => isLease(value) ? null : "a lease that acquireLease() gave",
-  fencing: flag,
-};
+function isFunction(value: unknown): string | null {
+  return typeof value === "function" ? null : "a function";
+}
+
+// SQLite and timers keep milliseconds in an int:
+// https://sqlite.org/c3ref/busy_timeout.html
+const INT = 0x7fffffff;
+
+function locking(): Record<string, Check> {
+  return {
+    app: text,
+    purpose: text,
+    wait: milliseconds,
+    legacy: (value) =>
+      typeof (value as Partial<LegacyLike> | null)?.guard === "function"
+        ? null
+        : "what legacyLocks() of @litelatch/litelatch/legacy makes",
+  };
+}
+
+function adopting(): Record<string, Check> {
+  return {
+    ...locking(),
+    lock: oneOf("shared", "exclusive", "none"),
+    onLocked: (value) =>
+      typeof value === "function" ? null : oneOf("throw", "warn")(value),
+    busyTimeout: whole("milliseconds", INT),
+    synchronous: oneOf("normal", "full"),
+    journalSizeLimit: whole("bytes"),
+    walAutocheckpoint: whole("pages"),
+    foreignKeys: flag,
+    heartbeat: (value) =>
+      value === false ||
+        (typeof value === "number" && value >= 10 && value <= INT)
+        ? null
+        : "a number of milliseconds, 10 or more, or false",
+    onWarning: isFunction,
+  };
+}
 
 /** Checks the options of `open`, and fills in the defaults. */
 export function openSettings(options: OpenOptions | undefined): Settings {
-  const settings = settle("open a database", options, OPEN_CHECKS);
-  if (settings.fencing && settings.lease?.mode !== "exclusive") {
-    throw new TypeError(
-      `Cannot open a database: the option "fencing" needs an exclusive "lease"` +
-        `, got ${settings.lease === null ? "none" : "a shared one"}`,
-    );
-  }
-  return settings;
+  return fill("open a database", options, {
+    ...adopting(),
+    readOnly: flag,
+    create: flag,
+    exitWithParent: flag,
+    lease: (value) =>
+      isLease(value) ? null : "a lease that acquireLease() gave",
+  });
 }
 
 /** Checks the options of `adopt`, and fills in the defaults. */
 export function adoptSettings(options: AdoptOptions | undefined): Settings {
-  return settle("adopt a database", options, ADOPT_CHECKS);
+  return fill("adopt a database", options, adopting());
 }
 
 /** Checks the options of `acquireLock`, and fills in the defaults. */
 export function lockSettings(options: LockOptions | undefined): LockSettings {
-  check("acquire a lock", options, LOCK_CHECKS);
-  return {
-    mode: options?.mode ?? "exclusive",
-    app: options?.app ?? null,
-    purpose: options?.purpose ?? null,
-    wait: options?.wait ?? 0,
-    legacy: options?.legacy ?? [],
-  };
+  check("acquire a lock", options, {
+    ...locking(),
+    mode: oneOf("shared", "exclusive"),
+  });
+  const mode: LockMode = "exclusive";
+  const none = { app: null, purpose: null, legacy: null };
+  return { mode, wait: 0, ...none, ...given(options) };
 }
 
-function settle(
+function fill(
   doing: string,
   options: OpenOptions | undefined,
   checks: Record<string, Check>,
 ): Settings {
   check(doing, options, checks);
   return {
-    app: options?.app ?? null,
-    purpose: options?.purpose ?? null,
-    lock: options?.lock ?? "shared",
-    wait: options?.wait ?? 0,
-    legacy: options?.legacy ?? [],
-    onLocked: options?.onLocked ?? "throw",
-    busyTimeout: options?.busyTimeout ?? 5000,
-    synchronous: options?.synchronous ?? "normal",
-    journalSizeLimit: options?.journalSizeLimit ?? 16 * 1024 * 1024,
-    walAutocheckpoint: options?.walAutocheckpoint ?? 1000,
-    foreignKeys: options?.foreignKeys ?? true,
-    heartbeat: options?.heartbeat ?? 30_000,
-    onWarning: options?.onWarning ?? null,
-    readOnly: options?.readOnly ?? false,
-    create: options?.create ?? true,
-    exitWithParent: options?.exitWithParent ?? false,
-    lease: options?.lease ?? null,
-    fencing: options?.fencing ?? false,
+    app: null,
+    purpose: null,
+    lock: "shared",
+    wait: 0,
+    legacy: null,
+    onLocked: "throw",
+    busyTimeout: 5000,
+    synchronous: "normal",
+    journalSizeLimit: 16 * 1024 * 1024,
+    walAutocheckpoint: 1000,
+    foreignKeys: true,
+    heartbeat: 30_000,
+    onWarning: null,
+    readOnly: false,
+    create: true,
+    exitWithParent: false,
+    lease: null,
+    ...given(options),
   };
+}
+
+/** Without what is `undefined`, and without the `signal`. */
+function given<T extends object>(options: T | undefined): Partial<T> {
+  return Object.fromEntries(
+    Object.entries(options ?? {})
+      .filter(([name, value]) => value !== undefined && name !== "signal"),
+  ) as Partial<T>;
 }
 
 /**
@@ -206,8 +207,7 @@ export function check(
 
 // By its shape: what keeps a lease is no part of the core.
 function isLease(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { path, mode, held, fence } = value as Partial<LeaseLike>;
+  const { path, mode, held, fence } = (value ?? {}) as Partial<LeaseLike>;
   const isFence = typeof fence === "bigint" || Number.isSafeInteger(fence);
   return typeof path === "string" && typeof held === "boolean" && isFence &&
     (mode === "shared" || mode === "exclusive");
@@ -218,4 +218,33 @@ function show(value: unknown): string {
   return value !== null && typeof value === "object"
     ? Object.prototype.toString.call(value)
     : String(value);
+}
+
+/** `, did you mean "…"?`, or the known words where none is near. */
+export function suggestion(word: string, known: string[]): string {
+  const written = word.toLowerCase();
+  const near = known.map((candidate) => {
+    const meant = candidate.toLowerCase();
+    // `timeout`, as other drivers call it, for `busyTimeout`.
+    const isPart = written.length > 4 && meant.includes(written);
+    return { candidate, steps: isPart ? 1 : editDistance(written, meant) };
+  }).sort((one, other) => one.steps - other.steps)[0];
+  return near !== undefined &&
+      near.steps <= Math.max(2, Math.floor(word.length / 3))
+    ? `, did you mean "${near.candidate}"?`
+    : `, known are ${known.join(", ")}`;
+}
+
+/** Levenshtein's. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, swap));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { suggestion } from "../../src/spelling.ts";
-import { PINS } from "../runtimes.ts";
+import { suggestion } from "../../src/settings.ts";
+import { PINS } from "../runtimes/runtimes.ts";
 import type { Section } from "./section.ts";
 
 /** What the command line asked for. */

@@ -5,7 +5,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { pinnedRuntime, type Runtime } from "../runtimes.ts";
+import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { runChild } from "../test/child.ts";
 import { median, spread } from "./figures.ts";
 import { buildPeers, LOCKERS, peerFolder, versionsOf } from "./peers.ts";

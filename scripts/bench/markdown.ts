@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { runChild } from "../test/child.ts";
 import type { Report, Section } from "./section.ts";
 

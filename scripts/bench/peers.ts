@@ -6,7 +6,7 @@
 
 import { buildAddon } from "../runtimes/addons.ts";
 import { fetchPackages } from "../runtimes/packages.ts";
-import { pinnedRuntime } from "../runtimes.ts";
+import { pinnedRuntime } from "../runtimes/runtimes.ts";
 
 /** Their versions. */
 export const PEERS = {

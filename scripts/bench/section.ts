@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 
 /** What a section measures on, and how it says how far it is. */
 export interface Bench {

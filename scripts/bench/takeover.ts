@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { pinnedRuntime, type Runtime } from "../runtimes.ts";
+import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { pause } from "./crew.ts";
 import { median, quantile, spread } from "./figures.ts";
 import { buildPeers, LOCKERS, peerFolder, versionsOf } from "./peers.ts";

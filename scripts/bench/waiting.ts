@@ -5,7 +5,7 @@
  * @module
  */
 
-import { pinnedRuntime, type Runtime } from "../runtimes.ts";
+import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { firstCome, poisson } from "./arrivals.ts";
 import { jain, median, quantile } from "./figures.ts";
 import { peerFolder, PEERS } from "./peers.ts";

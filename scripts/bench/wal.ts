@@ -5,7 +5,7 @@
  * @module
  */
 
-import { pinnedRuntime, type Runtime } from "../runtimes.ts";
+import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { median } from "./figures.ts";
 import { type Dot, dot, dotPlot } from "./plot/dots.ts";
 import { type Bench, roundsOf, type Row, type Section } from "./section.ts";

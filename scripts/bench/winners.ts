@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { pinnedRuntime, type Runtime } from "../runtimes.ts";
+import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { pause, runCrew } from "./crew.ts";
 import { buildPeers, LOCKERS, peerFolder, versionsOf } from "./peers.ts";
 import { type Dot, dotPlot } from "./plot/dots.ts";

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { open } from "../../mod.ts";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { runCrew } from "./crew.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/waiter.ts", import.meta.url));

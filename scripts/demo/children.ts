@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { linesOf } from "./lines.ts";
 
 /** A process of the demo. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { startChild } from "./children.ts";
 
 /** Who held, who was refused, and what that one printed. */

@@ -6,7 +6,7 @@
 
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { type Child, startChild } from "./children.ts";
 import { type Found, readBack } from "./file.ts";
 import { PROCESSES, SCHEMA, seed } from "./load.ts";

@@ -8,7 +8,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "./runtimes.ts";
 
 const PATIENCE = 5 * 60_000;
 

@@ -13,8 +13,8 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Pin } from "../runtimes.ts";
 import { type Found, probe } from "./probe.ts";
+import type { Pin } from "./runtimes.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -4,13 +4,14 @@
  * @module
  */
 
-import { type Pin, PINS } from "../runtimes.ts";
+import { type Pin, PINS } from "../runtimes/runtimes.ts";
 
 export const HELP = `Usage: deno task test [options] [filter …]
 
 Runs the checks (format, lint, types, docs, floors) and a minute of torture,
-then the tests on every runtime. With a filter, only the test files whose name
-contains it run, and the rest is left out.
+then the tests on every runtime. With a filter, only the test files whose path
+contains it run, and the rest is left out: "lock/" is all of tests/lock/, and
+"storm" every storm.
 
 Options:
   --runtime=<names>  only on these, split by commas: ${

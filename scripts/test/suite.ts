@@ -10,7 +10,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { type Outcome, runChild } from "./child.ts";
 import { type Count, readJunit } from "./junit.ts";
 import type { Tally } from "./tally.ts";

@@ -5,7 +5,7 @@
  */
 
 import process from "node:process";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { seedOf } from "../torture/arguments.ts";
 import { report } from "../torture/report.ts";
 import type { Result } from "../torture/run.ts";

@@ -7,7 +7,7 @@
 import { appendFileSync, chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { nextCaller } from "./caller.ts";
 import { Child, type Launch } from "./children.ts";
 import { follow, type Follower } from "./follower.ts";

@@ -8,7 +8,7 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { publishBinary, publishSources } from "../runtimes/publish.ts";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { type Arena, battle } from "./arena.ts";
 import { lacking, notRoot, SQLITE3 } from "./machine.ts";
 import type { Stage, Storm } from "./storm.ts";

@@ -7,7 +7,7 @@
 
 import { readdirSync } from "node:fs";
 import { basename, dirname } from "node:path";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { Child } from "./children.ts";
 import type { Answer } from "./programs/caller.ts";
 import type { Stage } from "./storm.ts";

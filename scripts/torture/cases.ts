@@ -7,7 +7,7 @@
 
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { type Call, callsIn, recording } from "./calls.ts";
 import { Child } from "./children.ts";
 import type { Stage } from "./storm.ts";

@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 
 /** How a process ended, and what it complained of. */
 export interface Ending {

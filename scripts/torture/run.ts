@@ -6,7 +6,7 @@
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import { endChildren } from "./children.ts";
 import { episodeSeed, random } from "./seed.ts";
 import { type Count, COUNTS, type Stage, type Storm } from "./storm.ts";

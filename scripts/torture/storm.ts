@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Runtime } from "../runtimes.ts";
+import type { Runtime } from "../runtimes/runtimes.ts";
 import type { Random } from "./seed.ts";
 
 /** What is counted over all storms, as the report names it. */

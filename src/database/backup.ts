@@ -4,16 +4,19 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import { LitelatchError } from "../errors.ts";
-import { flush, remove, settleAt } from "../os/files.ts";
+import { create, flush, moveTo, remove } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import { toPath } from "../os/paths.ts";
+import { stat } from "../os/stat.ts";
 import type { Session } from "./session.ts";
 
 /**
  * `VACUUM INTO` a draft, which is flushed and then moved into place: a copy
  * that is there is whole. SQLite does not flush the new file itself
- * (https://sqlite.org/lang_vacuum.html#vacuuminto).
+ * (https://sqlite.org/lang_vacuum.html#vacuuminto), and would give it to
+ * everybody to read.
  */
 export function backup(session: Session, destination: string): void {
   session.require();
@@ -23,16 +26,11 @@ export function backup(session: Session, destination: string): void {
   }
   const draft = `${path}.${randomId()}.tmp`;
   try {
-    const statement = session.connection.prepare("VACUUM INTO ?");
-    try {
-      const run = () => statement.run([draft]);
-      if (session.lease === null) run();
-      else session.lease.exempt(run);
-    } finally {
-      statement.finalize();
-    }
+    const rights = session.path === ":memory:" ? null : stat(session.path);
+    create(draft, "", rights);
+    copyInto(session, draft);
     flush(draft);
-    if (!settleAt(draft, path)) {
+    if (!moveTo(draft, path)) {
       throw failure(
         path,
         "something is there already; remove it, or give a new name",
@@ -43,12 +41,26 @@ export function backup(session: Session, destination: string): void {
     remove(`${draft}-journal`);
     const seen = session.explain(error);
     if (seen instanceof LitelatchError) throw seen;
-    const said = error instanceof Error ? error.message : String(error);
+    const said = messageOf(error);
     // Deno sets SQLITE_LIMIT_ATTACHED to 0 where it cannot check each path.
     const why = said.startsWith("too many attached databases - max 0")
       ? "Deno lets SQLite write another file only with --allow-all"
       : said;
     throw failure(path, why, error);
+  }
+}
+
+function copyInto({ connection, turns }: Session, draft: string): void {
+  // With a fence nothing may be written outside of write(), but this writes
+  // nothing into the database.
+  const isQueryOnly = connection.value("PRAGMA query_only") === 1;
+  if (isQueryOnly) connection.exec("PRAGMA query_only=0");
+  const statement = turns.again(() => connection.prepare("VACUUM INTO ?"));
+  try {
+    turns.again(() => statement.run([draft]));
+  } finally {
+    statement.finalize();
+    if (isQueryOnly) connection.exec("PRAGMA query_only=1");
   }
 }
 

@@ -4,16 +4,22 @@
  * @module
  */
 
-import type { Lock } from "../lock/handle.ts";
+import type { Lock } from "../lock/lock.ts";
+import { identityOf } from "../os/stat.ts";
 import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
-import { type Change, ChangeWatch } from "./change.ts";
-import { checkpoint, type CheckpointResult } from "./checkpointing.ts";
+import {
+  type Away,
+  type Change,
+  ChangeListener,
+  ChangeWatch,
+  type WatchOptions,
+} from "./changes.ts";
+import { checkpointNow, type CheckpointResult } from "./checkpoint_now.ts";
 import { Lifetime, type Parts } from "./lifetime.ts";
 import type { Session } from "./session.ts";
 import { Statement } from "./statement.ts";
-import { read, write, writeAsync } from "./transactions.ts";
-import { watch, type WatchOptions } from "./watching.ts";
+import { read, write, writeInside, writing } from "./transactions.ts";
 
 // Enough for every statement that a program spells out; those that spell
 // values into their SQL push each other out.
@@ -37,31 +43,45 @@ const CACHED_STATEMENTS = 100;
  * ```
  */
 export class Database implements Disposable {
-  /** The file, absolute and without symbolic links; or `":memory:"`. */
-  readonly path: string;
-  /** Its lock; `null` without one. */
-  readonly lock: Lock | null;
+  readonly #parts: Parts;
   readonly #session: Session;
-  readonly #guard: Parts["guard"];
   readonly #lifetime: Lifetime;
   readonly #statements = new Map<string, Statement>();
+  readonly #listeners = new Set<ChangeListener>();
   readonly #changes: ChangeWatch;
 
   /** @ignore */
   constructor(parts: Parts) {
-    this.path = parts.session.path;
-    this.lock = parts.lock;
+    this.#parts = parts;
     this.#session = parts.session;
-    this.#guard = parts.guard;
     // It reads, and that may fail: then nothing may be registered.
-    this.#changes = new ChangeWatch(this.#session, parts.guard);
-    this.#lifetime = new Lifetime(parts, () => this.close());
+    this.#changes = new ChangeWatch(this.#session, away(parts));
+    const lifetime = new Lifetime(parts);
+    this.#lifetime = lifetime;
+    if (parts.settings.exitWithParent) lifetime.endWithParent();
+    else if (parts.reconnect !== null) {
+      forgotten().register(this, () => lifetime.close(true), parts.session);
+    }
+  }
+
+  /** The file, absolute and without symbolic links; or `":memory:"`. */
+  get path(): string {
+    return this.#session.path;
+  }
+
+  /** Its lock; `null` without one. */
+  get lock(): Lock | null {
+    return this.#parts.lock;
   }
 
   /** The driver's own object, for what this handle does not offer. */
   get native(): unknown {
-    this.#session.patience.share();
-    return this.#session.connection.native;
+    const { turns, connection } = this.#session;
+    turns.share();
+    this.#session.isPersonal = true;
+    // Whoever has it may forget the handle.
+    forgotten().unregister(this.#session);
+    return connection.native;
   }
 
   /**
@@ -74,11 +94,11 @@ export class Database implements Disposable {
     const session = this.#session;
     session.require();
     try {
-      session.heed(sql);
-      session.guarded(() => session.connection.exec(sql));
-      if (/\bjournal_mode\b/i.test(sql)) this.#guard?.renewWal();
+      const heeded = session.heed(sql);
+      const run = () => session.connection.exec(sql);
+      session.guarded(run, heeded, /;\s*[^\s;]/.test(sql));
     } catch (error) {
-      throw this.#session.explain(error);
+      throw session.explain(error);
     }
   }
 
@@ -94,7 +114,7 @@ export class Database implements Disposable {
     this.#session.require();
     let statement: Statement;
     try {
-      statement = new Statement(this.#session, sql);
+      statement = new Statement(this, this.#session, sql);
     } catch (error) {
       throw this.#session.explain(error);
     }
@@ -135,6 +155,7 @@ export class Database implements Disposable {
   /**
    * Does what {@linkcode Database.write} does, but the event loop goes on
    * while it waits. The body itself runs in one go, and must not be async.
+   * Inside a `write` it runs at once, and its promise is kept at the COMMIT.
    *
    * @param body Called once, with this handle.
    * @param options A `signal` that ends the wait.
@@ -145,10 +166,9 @@ export class Database implements Disposable {
     body: (db: Database) => T,
     options?: { signal?: AbortSignal },
   ): Promise<T> {
-    return waitAsync(
-      writeAsync(this.#session, this, body),
-      options?.signal,
-    );
+    return this.#session.depth > 0
+      ? writeInside(this.#session, this, body)
+      : waitAsync(writing(this.#session, this, body), options?.signal);
   }
 
   /**
@@ -173,10 +193,12 @@ export class Database implements Disposable {
    * @throws {LitelatchError} If it is called inside a transaction.
    */
   checkpoint(): CheckpointResult {
-    // A lost WAL must not be moved into the database, over newer pages.
-    this.#guard?.look();
-    const result = checkpoint(this.#session, this.#guard);
-    this.#guard?.checkpointed();
+    const { noCheckpoint, watch } = this.#parts;
+    const look = () => watch?.look();
+    const result = checkpointNow(this.#session, noCheckpoint, look);
+    for (const attachment of this.#session.attachments) {
+      attachment.checkpointed?.();
+    }
     return result;
   }
 
@@ -192,12 +214,12 @@ export class Database implements Disposable {
   poll(): Change {
     const session = this.#session;
     if (session.stopped !== "closed") {
-      const away = this.#changes.away(this.path);
-      if (away !== null) return away;
-      this.#guard?.look();
+      const found = away(this.#parts)();
+      if (found !== null) return found;
     }
     session.require();
-    return this.#changes.look(session);
+    this.#parts.watch?.look();
+    return this.#changes.look();
   }
 
   /**
@@ -215,16 +237,25 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    return this.#lifetime.atEnd(
-      watch(this.#session, this.#guard, listener, options),
+    const found = new ChangeListener(
+      this.#session,
+      away(this.#parts),
+      listener,
+      options,
     );
+    this.#listeners.add(found);
+    return () => {
+      found.stop();
+      this.#listeners.delete(found);
+    };
   }
 
   /**
    * Opens the file that the path leads to now, with the same settings, and
    * keeps the lock. For a file that was replaced, or after a
    * {@linkcode LockLostError}. This process's other handles on it are opened
-   * anew with it. `native` is another object afterwards.
+   * anew with it. `native` is another object afterwards, and what was set on
+   * the connection (pragmas, attached databases, temporary tables) is gone.
    *
    * @throws {UnsupportedError} For an adopted database, or one in memory.
    * @throws {LitelatchError} Inside a transaction or a loop over rows.
@@ -240,6 +271,8 @@ export class Database implements Disposable {
    */
   close(): void {
     this.#statements.clear();
+    for (const { stop } of this.#listeners) stop();
+    this.#listeners.clear();
     this.#lifetime.close();
   }
 
@@ -247,4 +280,21 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Whether the path leads to another file now; also by a re-pointed link. */
+function away({ watch, asked }: Parts): Away {
+  return () => {
+    if (watch === null) return null;
+    const identity = identityOf(asked);
+    if (identity === null) return "gone";
+    return identity === watch.files.identity ? null : "replaced";
+  };
+}
+
+let registry: FinalizationRegistry<() => void> | undefined;
+
+/** Each hot reload left a handle behind that nobody could reach any more. */
+function forgotten(): FinalizationRegistry<() => void> {
+  return registry ??= new FinalizationRegistry((end) => end());
 }

@@ -1,76 +1,98 @@
 /**
- * From open to close: the connection of one handle may be exchanged, by hand
- * or by the heartbeat, and ends with the handle.
+ * From open to close: the connection of one handle may be opened anew, by hand
+ * or at the heartbeat, and ends with the handle.
  *
  * @module
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { UnsupportedError } from "../errors.ts";
-import type { Lock } from "../lock/handle.ts";
-import { whenLeaving } from "../os/leaving.ts";
+import { LitelatchError, UnsupportedError } from "../errors.ts";
+import type { Lock } from "../lock/lock.ts";
+import { leaveBeside } from "../loss/harmless_end.ts";
+import { abandoned, reopenFailed } from "../loss/messages.ts";
+import { every } from "../os/clock.ts";
+import { atExit } from "../os/exit_hooks.ts";
 import { exitProcess, whenOrphaned } from "../os/parent.ts";
-import { type OpenHandle, sharedState } from "../os/shared_state.ts";
-import type { Guard } from "./guard.ts";
-import { awayText } from "./loss_words.ts";
+import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
+import { identityOf } from "../os/stat.ts";
+import type { Settings } from "../settings.ts";
+import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
-/** What a handle is made of, besides its connection. */
+/** What a handle is made of. */
 export interface Parts {
-  session: Session;
+  readonly session: Session;
   lock: Lock | null;
-  guard: Guard | null;
-  /** Opens the same file anew; `null` where the connection is not ours. */
-  reconnect: (() => Connection) | null;
-  exitWithParent: boolean;
+  /** `null` for a database in memory. */
+  readonly watch: LossWatch | null;
+  readonly settings: Settings;
+  /** Why there may be no checkpoint of ours; `null` if there may be. */
+  readonly noCheckpoint: string | null;
+  /** What the caller asked for, as an absolute path; it may be a link. */
+  readonly asked: string;
+  /** Opens a file anew; `null` where the connection is not ours. */
+  readonly reconnect: ((path: string) => Connection) | null;
+  /** Opens what the path leads to now; `null` if it is the same place. */
+  readonly relocate: ((path: string) => Relocated | null) | null;
 }
 
-/** Opens, exchanges and closes the connection of one handle. */
+/** A database at another place than before. */
+export interface Relocated {
+  path: string;
+  lock: Lock | null;
+  connection: Connection;
+}
+
+const FIRST_BEAT_MS = 100;
+
+/** Opens, reopens and closes the connection of one handle. */
 export class Lifetime implements OpenHandle {
   readonly #parts: Parts;
-  readonly #stopWatching: () => void;
-  readonly #ending = new Set<() => void>();
-  #detached = false;
+  readonly #self: WeakRef<OpenHandle> = new WeakRef<OpenHandle>(this);
+  readonly #ending: (() => void)[];
+  #isDetached = false;
 
-  /** @param close What the end of the process calls. */
-  constructor(parts: Parts, close: () => void) {
+  constructor(parts: Parts) {
     this.#parts = parts;
-    this.#stopWatching = whenLeaving(close);
-    const { open } = sharedState();
-    const { path } = parts.session;
-    const handles = open.get(path) ?? new Set();
-    open.set(path, handles.add(this));
-    if (!parts.exitWithParent) return;
-    this.atEnd(whenOrphaned(() => {
+    this.#register();
+    this.#ending = [...heartbeat(parts)];
+    const { watch } = parts;
+    // What was lost must be harmless before the runtime closes it.
+    if (watch !== null) this.#ending.push(atExit(() => void watch.reason()));
+  }
+
+  /** Closes it, and ends the process, when nobody is left to serve. */
+  endWithParent(): void {
+    this.#ending.push(whenOrphaned(() => {
       try {
-        close();
+        this.close();
       } finally {
         exitProcess();
       }
     }));
   }
 
-  /**
-   * Calls `end` when the handle is closed.
-   *
-   * @returns A function that calls it now, and forgets it.
-   */
-  atEnd(end: () => void): () => void {
-    this.#ending.add(end);
-    return () => {
-      this.#ending.delete(end);
-      end();
-    };
+  #register(): void {
+    const { open } = sharedState();
+    const { path } = this.#parts.session;
+    const handles = open.get(path) ?? new Set();
+    open.set(path, handles.add(this.#self));
   }
 
-  obstacle(): "busy" | "adopted" | null {
+  #unregister(): void {
+    const { open } = sharedState();
+    const { path } = this.#parts.session;
+    const handles = open.get(path);
+    handles?.delete(this.#self);
+    if (handles?.size === 0) open.delete(path);
+  }
+
+  obstacle(): "busy" | "adopted" | "personal" | null {
     const { session, reconnect } = this.#parts;
     if (reconnect === null) return "adopted";
-    if (this.#detached) return null;
-    return session.depth > 0 || session.iterating > 0 ||
-        session.connection.inTransaction()
-      ? "busy"
-      : null;
+    if (this.#isDetached) return null;
+    if (!session.isIdle) return "busy";
+    return session.isPersonal ? "personal" : null;
   }
 
   isWriting(): boolean {
@@ -78,86 +100,170 @@ export class Lifetime implements OpenHandle {
     return depth > 0 && !reading;
   }
 
-  mustAbandon(): boolean {
-    const { guard, reconnect } = this.#parts;
-    // What was adopted is not closed here.
-    if (reconnect === null || this.#detached) return false;
-    return guard?.mustAbandon() === true;
-  }
-
-  refusal(): string | null {
-    const { session, guard } = this.#parts;
-    guard?.look();
-    if (session.stopped === "lost") return session.reason;
-    return guard?.isAway() ? awayText(session.path) : null;
+  loss(): string | null {
+    const { session, watch, reconnect } = this.#parts;
+    if (reconnect === null && !isOpen(session.connection)) {
+      // Its owner has closed it, and forgotten the handle.
+      this.close();
+      return null;
+    }
+    return watch?.reason() ?? null;
   }
 
   detach(): void {
-    const { session, guard } = this.#parts;
-    if (this.#detached) return;
-    const left = guard?.leftFiles();
-    this.#detached = true;
+    const { session, watch } = this.#parts;
+    if (this.#isDetached) return;
+    const clear = watch === null
+      ? () => {}
+      : leaveBeside(session.connection, watch.files);
+    this.#isDetached = true;
     session.connection.close();
-    left?.remove();
+    clear();
   }
 
   attach(): void {
-    const { session, guard, reconnect } = this.#parts;
+    const { session, reconnect } = this.#parts;
     if (reconnect === null) return;
-    session.resume(reconnect());
-    this.#detached = false;
-    guard?.renew();
+    session.resume(reconnect(session.path));
+    this.#isDetached = false;
+    for (const attachment of session.attachments) attachment.connected?.();
+  }
+
+  mayClose(): boolean {
+    const { watch, reconnect } = this.#parts;
+    return this.#isDetached || reconnect === null ||
+      watch?.mayClose() !== false;
   }
 
   stop(reason: string): void {
     this.#parts.session.stop("lost", reason);
   }
 
-  /** Closes the connection and opens the file that the path leads to now. */
+  /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
-    const { session, guard, reconnect } = this.#parts;
+    const { session, reconnect, relocate } = this.#parts;
     if (session.stopped === "closed") session.require();
-    if (guard === null || reconnect === null) {
+    if (reconnect === null || relocate === null) {
       throw new UnsupportedError(
         `Cannot reopen "${session.path}": it must be a file that open() ` +
           "opened; one that was adopted is its owner's to reopen",
       );
     }
-    guard.reopen();
+    const relocated = relocate(session.path);
+    if (relocated === null) return reopenAll(session.path, false);
+    this.detach();
+    this.#unregister();
+    this.#parts.lock?.release();
+    this.#parts.lock = relocated.lock;
+    session.path = relocated.path;
+    this.#register();
+    session.resume(relocated.connection);
+    this.#isDetached = false;
+    for (const attachment of session.attachments) attachment.connected?.();
   }
 
-  /** Ends it for good. */
-  close(): void {
-    const { session, guard, lock } = this.#parts;
+  /**
+   * Ends it for good.
+   *
+   * @param keepsLock For a handle that was forgotten: somebody may have opened
+   * it for its lock alone.
+   */
+  close(keepsLock = false): void {
+    const { session, lock } = this.#parts;
     if (session.stopped === "closed") return;
-    const { connection } = session;
     try {
-      if (session.depth > 0 && connection.inTransaction()) {
-        connection.exec("ROLLBACK");
-      }
-      if (this.mustAbandon()) guard?.abandon();
-      else this.#closeConnection();
+      endTransaction(session);
+      if (!this.mayClose()) keepOpen(session);
+      else if (this.#parts.reconnect !== null) this.detach();
+      // An adopted one is closed by its owner.
+      else session.connection.close();
     } finally {
       session.stop("closed");
-      guard?.stop();
-      for (const end of this.#ending) end();
-      this.#ending.clear();
-      this.#leave();
-      lock?.release();
-      this.#stopWatching();
+      for (const { end } of session.attachments) end?.();
+      for (const end of this.#ending.splice(0)) end();
+      this.#unregister();
+      if (!keepsLock) lock?.release();
     }
   }
+}
 
-  #closeConnection(): void {
-    // An adopted one is closed by its owner.
-    if (this.#parts.reconnect !== null) this.detach();
-    else this.#parts.session.connection.close();
-  }
+/** Lets everything that takes part look now and then. */
+function* heartbeat({ session, settings }: Parts): Iterable<() => void> {
+  if (settings.heartbeat === false) return;
+  const beat = (): void => {
+    for (const attachment of session.attachments) {
+      if (session.stopped !== null || session.depth > 0) return;
+      try {
+        attachment.beat?.();
+      } catch {
+        // Nobody called us, so nobody could catch it; the next write will say.
+      }
+    }
+  };
+  yield every(settings.heartbeat, beat);
+  // Locks that are dropped can be told from locks that are never listed only
+  // once they were seen. A hook has ended by then.
+  const first = setTimeout(beat, Math.min(FIRST_BEAT_MS, settings.heartbeat));
+  (first as { unref?: () => void }).unref?.();
+  yield () => clearTimeout(first);
+}
 
-  #leave(): void {
-    const { open } = sharedState();
-    const handles = open.get(this.#parts.session.path);
-    handles?.delete(this);
-    if (handles?.size === 0) open.delete(this.#parts.session.path);
+/**
+ * Closes every connection of this process to one file, and opens them anew.
+ *
+ * SQLite keeps one state for all connections of a process to one file: its
+ * locks, and the shared memory of the WAL. A new one beside an old one would
+ * believe in locks that are gone, or read a new WAL by the index of a lost
+ * one. So all of them are closed before the first is opened.
+ *
+ * @param silently Whether nobody asked for it, so that nothing may be lost.
+ * @throws {LitelatchError} If one of them cannot be opened anew; then none was.
+ */
+export function reopenAll(path: string, silently: boolean): void {
+  const handles = handlesOn(path);
+  const obstacles = handles.map((handle) => handle.obstacle());
+  const what = obstacles.includes("adopted")
+    ? "adopted: its owner has to close it"
+    : obstacles.includes("busy")
+    ? "in a transaction, or in a loop over rows; end that first"
+    : silently && obstacles.includes("personal")
+    ? "set in a way that would be lost"
+    : null;
+  if (what !== null) {
+    throw new LitelatchError(
+      "LITELATCH_OPEN",
+      `Cannot open "${path}" anew: every connection of this process to it ` +
+        `must be closed for that, and one is ${what}`,
+    );
   }
+  if (!handles.every((handle) => handle.mayClose())) throw abandoned(path);
+  try {
+    for (const handle of handles) handle.detach();
+    for (const handle of handles) handle.attach();
+  } catch (error) {
+    for (const handle of handles) handle.stop(reopenFailed(path, error));
+    throw error;
+  }
+}
+
+function endTransaction({ depth, connection }: Session): void {
+  if (depth > 0 && connection.inTransaction()) connection.exec("ROLLBACK");
+}
+
+function isOpen(connection: Connection): boolean {
+  try {
+    return connection.value("SELECT 1") === 1;
+  } catch {
+    return false;
+  }
+}
+
+/** What cannot be made harmless must neither be closed nor collected. */
+function keepOpen({ path, connection }: Session): void {
+  const identity = identityOf(path) ?? "";
+  const { abandoned } = sharedState();
+  abandoned.set(
+    identity,
+    (abandoned.get(identity) ?? new Set()).add(connection),
+  );
 }

@@ -11,7 +11,7 @@ import type {
   RunResult,
   Value,
 } from "../driver/contract.ts";
-import type { Session } from "./session.ts";
+import type { Heeded, Session } from "./session.ts";
 
 /**
  * A prepared statement. The same on every runtime: rows are plain objects, no
@@ -34,23 +34,25 @@ import type { Session } from "./session.ts";
  * ```
  */
 export class Statement {
+  /** The handle, which must not be collected before its statements. */
+  protected readonly owner: object;
   readonly #session: Session;
   readonly #sql: string;
   readonly #onlyReads: boolean;
-  readonly #mayEnd: boolean;
+  readonly #heeded: Heeded;
   #prepared: Prepared;
   #connection: Connection;
   #epoch: number;
 
   /** @ignore */
-  constructor(session: Session, sql: string) {
+  constructor(owner: object, session: Session, sql: string) {
+    this.owner = owner;
     this.#session = session;
     this.#sql = sql;
-    this.#onlyReads = /^\s*select\b/i.test(sql);
-    this.#mayEnd = ENDS.test(sql);
-    session.heed(sql);
+    this.#onlyReads = READS.test(sql);
+    this.#heeded = session.heed(sql);
     this.#connection = session.connection;
-    this.#prepared = session.connection.prepare(sql);
+    this.#prepared = session.turns.again(() => session.connection.prepare(sql));
     this.#epoch = session.epoch;
   }
 
@@ -63,16 +65,7 @@ export class Statement {
    * @throws {TypeError} If a parameter is of a type that SQLite does not have.
    */
   run(...parameters: Value[] | [Record<string, Value>]): RunResult {
-    const session = this.#session;
-    if (this.#epoch !== session.epoch) this.#renew();
-    if (session.patience.isShort) session.settle();
-    try {
-      return this.#onlyReads || (session.depth > 0 && !this.#mayEnd)
-        ? this.#prepared.run(parameters)
-        : session.guarded(() => this.#prepared.run(parameters));
-    } catch (error) {
-      throw this.#explain(error);
-    }
+    return this.#call(() => this.#prepared.run(parameters));
   }
 
   /**
@@ -83,16 +76,7 @@ export class Statement {
    * @throws {BusyError} If the database stayed locked for `busyTimeout`.
    */
   get(...parameters: Value[] | [Record<string, Value>]): Row | undefined {
-    const session = this.#session;
-    if (this.#epoch !== session.epoch) this.#renew();
-    if (session.patience.isShort) session.settle();
-    try {
-      return this.#onlyReads || (session.depth > 0 && !this.#mayEnd)
-        ? this.#prepared.get(parameters)
-        : session.guarded(() => this.#prepared.get(parameters));
-    } catch (error) {
-      throw this.#explain(error);
-    }
+    return this.#call(() => this.#prepared.get(parameters));
   }
 
   /**
@@ -103,16 +87,7 @@ export class Statement {
    * @throws {BusyError} If the database stayed locked for `busyTimeout`.
    */
   all(...parameters: Value[] | [Record<string, Value>]): Row[] {
-    const session = this.#session;
-    if (this.#epoch !== session.epoch) this.#renew();
-    if (session.patience.isShort) session.settle();
-    try {
-      return this.#onlyReads || (session.depth > 0 && !this.#mayEnd)
-        ? this.#prepared.all(parameters)
-        : session.guarded(() => this.#prepared.all(parameters));
-    } catch (error) {
-      throw this.#explain(error);
-    }
+    return this.#call(() => this.#prepared.all(parameters));
   }
 
   /**
@@ -126,19 +101,45 @@ export class Statement {
   *iterate(
     ...parameters: Value[] | [Record<string, Value>]
   ): IterableIterator<Row> {
-    this.#session.require();
+    const session = this.#session;
+    session.require();
     // A statement of its own: this one is cached, and somebody may run it
     // again while the loop goes on.
-    const prepared = this.#session.connection.prepare(this.#sql);
-    if (!this.#onlyReads) this.#session.guard?.beforeWrite();
-    this.#session.iterating++;
+    const prepared = session.connection.prepare(this.#sql);
+    let rows: Iterator<Row> | null = null;
+    const next = () => (rows as Iterator<Row>).next();
+    session.iterating++;
     try {
-      yield* prepared.iterate(parameters);
+      let step = this.#call(() => {
+        rows = prepared.iterate([...parameters] as typeof parameters);
+        return next();
+      });
+      while (!step.done) {
+        yield step.value;
+        // Each step of a RETURNING may be the one that commits.
+        step = this.#onlyReads ? next() : this.#call(next);
+      }
     } catch (error) {
       throw this.#explain(error);
     } finally {
-      this.#session.iterating--;
+      (rows as Iterator<Row> | null)?.return?.();
+      session.iterating--;
       prepared.finalize();
+    }
+  }
+
+  #call<T>(run: () => T): T {
+    const session = this.#session;
+    if (this.#epoch !== session.epoch) this.#renew();
+    try {
+      if (this.#onlyReads) return session.turns.again(run);
+      // In a write() of ours nothing is to be asked that is not asked before
+      // its COMMIT, unless others can end it.
+      const isPlain = session.depth > 0 && !session.reading &&
+        !this.#heeded.ends && !session.turns.isShared;
+      return isPlain ? run() : session.guarded(run, this.#heeded);
+    } catch (error) {
+      throw this.#explain(error);
     }
   }
 
@@ -147,7 +148,7 @@ export class Statement {
     return this.#session.explain(error, undefined, what);
   }
 
-  /** Prepares it anew where the connection was exchanged. */
+  /** Prepares it anew on a new connection. */
   #renew(): void {
     const { connection, epoch } = this.#session;
     this.#session.require();
@@ -159,4 +160,4 @@ export class Statement {
   }
 }
 
-const ENDS = /^(?:\s|;|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:commit|end|rollback)\b/i;
+const READS = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:select|values|explain)\b/i;

@@ -5,45 +5,45 @@
  * @module
  */
 
-import { beginWriteAsync, type GaveUp } from "../busy.ts";
 import { BusyError, LitelatchError } from "../errors.ts";
 import { self } from "../os/process.ts";
-import type { Waiting } from "../os/waiting.ts";
-import { handlesOn } from "./exchange.ts";
+import { handlesOn } from "../os/shared_state.ts";
+import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
+import type { GaveUp } from "./turns.ts";
 
 type Body<D, T> = (db: D) => T;
 
 /** Runs `body` in an immediate transaction, or in a savepoint of the one. */
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
-  requireWrite(session, body);
-  if (session.depth > 0) return savepoint(session, () => body(db));
-  const begin = () => session.patience.begin(() => isSelfBlocked(session));
-  const gaveUp = session.lease === null ? begin() : session.lease.begin(begin);
-  if (gaveUp !== null) throw failed(session, gaveUp);
-  return transact(session, () => body(db));
+  return waitSync(writing(session, db, body));
 }
 
 /** As {@linkcode write}; yields while it waits for its turn. */
-export function* writeAsync<D, T>(
+export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
 ): Waiting<T> {
   requireWrite(session, body);
   if (session.depth > 0) return savepoint(session, () => body(db));
-  const begin = beginWriteAsync(
-    () => {
-      requireWrite(session, body);
-      return session.patience;
-    },
-    session.busyTimeout,
-  );
-  const gaveUp = yield* session.lease?.beginAsync(begin) ?? begin;
+  const { turns } = session;
+  const gaveUp = yield* turns.begin((begin) => {
+    // The connection may have been closed, lost or exchanged in a pause.
+    if (turns !== session.turns || session.stopped) requireWrite(session, body);
+    session.each("beforeBegin");
+    let begun = false;
+    try {
+      begin();
+      begun = true;
+    } finally {
+      if (!begun) session.afterWrite();
+    }
+  }, () => isSelfBlocked(session));
   if (gaveUp !== null) throw failed(session, gaveUp);
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.
-  return transact(session, () => body(db));
+  return transact(session, () => body(db), "write");
 }
 
 /** Runs `body` on one snapshot; inside a transaction there is one already. */
@@ -51,8 +51,10 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   session.require();
   requireSync("read", body);
   if (session.depth > 0) return refusePromise("read", body(db));
+  refuseOwnTransaction(session, "read");
   session.connection.exec("BEGIN");
   session.reading = true;
+  session.wrote = false;
   try {
     return transact(session, () => body(db), "read");
   } finally {
@@ -60,32 +62,63 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   }
 }
 
-function transact<T>(session: Session, body: () => T, name = "write"): T {
+function transact<T>(
+  session: Session,
+  body: () => T,
+  name: "read" | "write",
+): T {
+  const isWrite = name === "write";
   session.depth = 1;
-  let result: T;
+  let failure: unknown = null;
   try {
-    if (name === "write") {
-      session.guard?.beforeWrite();
-      session.lease?.enter();
-    }
-    result = refusePromise(name, body());
+    if (isWrite) session.each("begun");
+    const result = refusePromise(name, body());
     session.require();
-    if (name === "write") session.lease?.require();
-    session.patience.commit();
+    session.noticeEnd();
+    session.require();
+    if (isWrite || session.wrote) session.each("beforeCommit");
+    session.turns.commit();
+    return result;
   } catch (error) {
     const seen = session.explain(error);
     undo(session, "ROLLBACK");
+    failure = seen ?? new Error("undone");
     throw seen;
   } finally {
     session.depth = 0;
     if (session.stopped === "ended") session.resume();
-    if (name === "write") session.lease?.leave();
+    if (isWrite || session.wrote) session.afterWrite();
+    for (const settle of session.inner.splice(0)) settle(failure);
   }
-  if (name === "write") session.guard?.afterWrite();
-  return result;
+}
+
+/**
+ * A `writeAsync` inside of a `write`: a savepoint at once, and a promise that
+ * is kept when the whole is committed.
+ */
+export function writeInside<D, T>(
+  session: Session,
+  db: D,
+  body: Body<D, T>,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const result = write(session, db, body);
+    session.inner.push((failure) => {
+      if (failure === null) return resolve(result);
+      reject(
+        new LitelatchError(
+          "LITELATCH_BUSY",
+          `Cannot write to "${session.path}": the write() around this ` +
+            "writeAsync() was rolled back",
+          { cause: failure },
+        ),
+      );
+    });
+  });
 }
 
 function savepoint<T>(session: Session, body: () => T): T {
+  // A savepoint of a caller's own may have the same name.
   const name = `litelatch_${session.depth}`;
   session.connection.exec(`SAVEPOINT ${name}`);
   session.depth++;
@@ -108,13 +141,18 @@ function undo(session: Session, sql: string): void {
   if (session.stopped === "closed" || !session.connection.inTransaction()) {
     return;
   }
-  session.connection.exec(sql);
+  try {
+    session.connection.exec(sql);
+  } catch {
+    // The savepoint is gone, so it is not known what would be committed.
+    session.connection.exec("ROLLBACK");
+    session.noticeEnd();
+  }
 }
 
 function requireWrite(session: Session, body: unknown): void {
   session.require();
   requireSync("write", body);
-  session.lease?.require();
   if (session.reading) {
     throw new LitelatchError(
       "LITELATCH_BUSY",
@@ -123,6 +161,20 @@ function requireWrite(session: Session, body: unknown): void {
         "write(), and read inside it",
     );
   }
+  if (session.depth > 0) return;
+  refuseOwnTransaction(session, "write");
+  session.each("beforeWrite");
+}
+
+/** A BEGIN of the caller's own, by exec() or on the driver's object. */
+function refuseOwnTransaction(session: Session, name: string): void {
+  if (!session.connection.inTransaction()) return;
+  throw new LitelatchError(
+    "LITELATCH_BUSY",
+    `Cannot ${name} "${session.path}" here: a transaction is open on this ` +
+      `connection that ${name}() did not begin; end it first, or leave BEGIN ` +
+      `and COMMIT to ${name}()`,
+  );
 }
 
 /**
@@ -146,14 +198,15 @@ function failed(session: Session, { waitedMs, cause }: GaveUp): unknown {
 }
 
 // What an async body did after its first await would run outside of the
-// transaction; so it is refused before it starts, where that can be seen.
+// transaction, and a generator's body not at all; so it is refused before it
+// starts, where that can be seen.
 function requireSync(name: string, body: unknown): void {
   if (typeof body !== "function") {
     throw new TypeError(
       `Cannot ${name}: the body must be a function, got ${typeof body}`,
     );
   }
-  if (body.constructor.name === "AsyncFunction") refuseAsync(name);
+  if (/Async|Generator/.test(body.constructor?.name ?? "")) refuseAsync(name);
 }
 
 function refusePromise<T>(name: string, result: T): T {
@@ -168,8 +221,8 @@ function refusePromise<T>(name: string, result: T): T {
 
 function refuseAsync(name: string): never {
   throw new TypeError(
-    `Cannot ${name}: the body must not return a promise, because the ` +
-      "transaction ends when it returns; await first, then call " +
+    `Cannot ${name}: the body must not return a promise or be a generator, ` +
+      "because the transaction ends when it returns; await first, then call " +
       `${name}(), or use writeAsync() with a body that is not async`,
   );
 }

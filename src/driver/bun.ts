@@ -13,7 +13,13 @@ import type {
   RunResult,
 } from "./contract.ts";
 import { arrange, type ParameterNames, parametersOf } from "./parameters.ts";
-import { bindable, firstValue, isDoubtful, narrow } from "./values.ts";
+import {
+  bindable,
+  firstValue,
+  immutableUri,
+  isDoubtful,
+  narrow,
+} from "./values.ts";
 
 interface BunStatement {
   run(...parameters: unknown[]): RunResult;
@@ -34,20 +40,26 @@ export interface BunDatabase {
 
 /** The class of `bun:sqlite`. */
 export interface BunModule {
-  Database: new (path: string, options: object) => BunDatabase;
+  Database: new (path: string, options: object | number) => BunDatabase;
 }
+
+// https://sqlite.org/c3ref/c_open_autoproxy.html
+const OPEN_READONLY = 0x1;
+const OPEN_URI = 0x40;
 
 /** Opens a file with `bun:sqlite`. */
 export function openBun(
   module: BunModule,
   path: string,
-  { readOnly, create }: ConnectionOptions,
+  { readOnly, create, immutable = false }: ConnectionOptions,
 ): Connection {
   return connectBun(
-    new module.Database(
-      path,
-      readOnly ? { readonly: true } : { readwrite: true, create },
-    ),
+    immutable
+      ? new module.Database(immutableUri(path), OPEN_READONLY | OPEN_URI)
+      : new module.Database(
+        path,
+        readOnly ? { readonly: true } : { readwrite: true, create },
+      ),
     true,
   );
 }
@@ -64,7 +76,7 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     owned,
     exec: (sql) => void native.exec(sql),
     prepare: (sql) => {
-      const prepared = new BunPrepared(native.prepare(sql), native, sql);
+      const prepared = new BunPrepared(native.prepare(sql), native, sql, owned);
       if (live.size > 1000) prune(live);
       live.add(new WeakRef(prepared));
       return prepared;
@@ -104,12 +116,17 @@ class BunPrepared implements Prepared {
   // writes nothing: RETURNING rows are read exactly the first time.
   #exact: boolean;
 
-  constructor(statement: BunStatement, database: BunDatabase, sql: string) {
+  constructor(
+    statement: BunStatement,
+    database: BunDatabase,
+    sql: string,
+    owned: boolean,
+  ) {
     this.#statement = statement;
     this.#database = database;
     this.#parameters = parametersOf(sql);
     this.#exact = /\breturning\b/i.test(sql);
-    if (this.#exact) statement.safeIntegers(true);
+    if (this.#exact || !owned) statement.safeIntegers(this.#exact);
   }
 
   run(parameters: Parameters): RunResult {

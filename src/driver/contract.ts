@@ -57,4 +57,6 @@ export interface Connection {
 export interface ConnectionOptions {
   readOnly: boolean;
   create: boolean;
+  /** Whether nobody can change it, so that SQLite needs neither lock nor WAL. */
+  immutable?: boolean;
 }

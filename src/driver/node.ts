@@ -20,7 +20,13 @@ import {
   parametersOf,
 } from "./parameters.ts";
 import { losesErrors, takesNumbered } from "./node_quirks.ts";
-import { bindable, firstValue, isDoubtful, narrow } from "./values.ts";
+import {
+  bindable,
+  firstValue,
+  immutableUri,
+  isDoubtful,
+  narrow,
+} from "./values.ts";
 
 interface NodeStatement {
   run(...parameters: unknown[]): RunResult;
@@ -50,9 +56,10 @@ export interface NodeModule {
 export function openNode(
   module: NodeModule,
   path: string,
-  { readOnly }: ConnectionOptions,
+  { readOnly, immutable = false }: ConnectionOptions,
 ): Connection {
-  return connectNode(new module.DatabaseSync(path, { readOnly }), true);
+  const place = immutable ? immutableUri(path) : path;
+  return connectNode(new module.DatabaseSync(place, { readOnly }), true);
 }
 
 /** Wraps a live DatabaseSync; `owned` ones are closed with us. */
@@ -95,7 +102,8 @@ class NodePrepared implements Prepared {
       (returning || statement.columns().length === 0);
     // Running again to read integers exactly must not write again.
     this.#exact = returning;
-    if (returning) statement.setReadBigInts(true);
+    // Its owner may have set either for the whole connection.
+    statement.setReadBigInts(returning);
     statement.setReturnArrays(true);
     this.#parameters = parametersOf(sql);
     this.#byPosition = this.#parameters.every((name) => name === null);

@@ -9,6 +9,7 @@
  */
 
 import type { Parameters, Value } from "./contract.ts";
+import { isBytes } from "./values.ts";
 
 /** By index, from 0: `":name"` or `"?3"`; `null` for one without a name. */
 export type ParameterNames = readonly (string | null)[];
@@ -53,9 +54,7 @@ export function arrange(
   names: ParameterNames,
 ): Value[] {
   const [first] = parameters;
-  if (
-    typeof first !== "object" || first === null || first instanceof Uint8Array
-  ) {
+  if (typeof first !== "object" || first === null || isBytes(first)) {
     const values = parameters as Value[];
     if (values.length > names.length) tooMany(values.length, names.length);
     while (values.length < names.length) values.push(null);

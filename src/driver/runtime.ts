@@ -13,13 +13,13 @@ import {
 } from "./bun.ts";
 import { type BetterDatabase, connectBetter } from "./better_sqlite3.ts";
 import type { Connection, ConnectionOptions } from "./contract.ts";
+import { messageOf } from "./result_codes.ts";
 import {
   connectNode,
   type NodeDatabase,
   type NodeModule,
   openNode,
 } from "./node.ts";
-import { quietly } from "./quietly.ts";
 
 // What was tried: Bun before 1.2.6 cannot load a built-in at run time, Deno
 // before 2.7 lacks setReturnArrays() and isTransaction and 2.7.1 loses exit
@@ -40,20 +40,38 @@ export function openConnection(
 /** Wraps a database that the caller opened, and will close. */
 export function adoptConnection(native: unknown): Connection {
   requireRuntime();
-  const found = native as Record<string, unknown> | null;
-  const can = (name: string) =>
-    typeof found === "object" && found !== null &&
-    typeof found[name] === "function";
-  if (can("prepare") && can("exec")) {
-    if (can("pragma")) return connectBetter(native as BetterDatabase);
-    if (can("query")) return connectBun(native as BunDatabase, false);
-    return connectNode(native as NodeDatabase, false);
+  const has = (name: string, type: string) => {
+    try {
+      return typeof (native as Record<string, unknown> | null)?.[name] === type;
+    } catch {
+      // A getter may throw once it is closed.
+      return true;
+    }
+  };
+  const wrap = !has("prepare", "function") || !has("exec", "function")
+    ? null
+    : has("pragma", "function") && has("inTransaction", "boolean")
+    ? () => connectBetter(native as BetterDatabase)
+    : has("query", "function") && has("inTransaction", "boolean")
+    ? () => connectBun(native as BunDatabase, false)
+    : has("isTransaction", "boolean")
+    ? () => connectNode(native as NodeDatabase, false)
+    : null;
+  const got = Object.prototype.toString.call(native);
+  if (wrap === null) throw cannotAdopt(`got ${got}`);
+  const connection = wrap();
+  try {
+    connection.value("SELECT 1");
+  } catch (error) {
+    throw cannotAdopt(`got one that is not (${messageOf(error)})`);
   }
-  throw new TypeError(
-    "Cannot adopt the database: it must be an open Database of bun:sqlite " +
-      `or better-sqlite3, or a DatabaseSync of node:sqlite, got ${
-        Object.prototype.toString.call(native)
-      }`,
+  return connection;
+}
+
+function cannotAdopt(got: string): TypeError {
+  return new TypeError(
+    "Cannot adopt the database: it must be an open Database of bun:sqlite or " +
+      `better-sqlite3, or a DatabaseSync of node:sqlite, ${got}`,
   );
 }
 
@@ -92,6 +110,22 @@ function pick(): (path: string, how: ConnectionOptions) => Connection {
     "Cannot find SQLite in this runtime: neither bun:sqlite nor node:sqlite " +
       "is built in; use an official build of Bun, Deno or Node",
   );
+}
+
+/** Keeps the remark of Node 22 that SQLite is experimental off stderr. */
+function quietly<T>(load: () => T): T {
+  if (!process.versions.node?.startsWith("22.")) return load();
+  const original = process.emitWarning;
+  const filtered = (warning: string | Error, ...rest: unknown[]): void => {
+    if (String(warning).startsWith("SQLite is an experimental feature")) return;
+    Reflect.apply(original, process, [warning, ...rest]);
+  };
+  process.emitWarning = filtered;
+  try {
+    return load();
+  } finally {
+    process.emitWarning = original;
+  }
 }
 
 function builtin(name: string): unknown {

@@ -23,7 +23,7 @@ export function bindable(
   for (let i = 0; i < parameters.length; i++) {
     const value = parameters[i];
     if (typeof value === "string" || value === null) continue;
-    if (typeof value === "object" && !(value instanceof Uint8Array)) {
+    if (typeof value === "object" && !isBytes(value)) {
       if (parameters.length > 1 || !isNamed(value)) refuse(value, `${i + 1}`);
       const named: Record<string, Value> = {};
       for (const [name, inner] of Object.entries(value)) {
@@ -58,7 +58,7 @@ function bound(
       }
       return value;
     case "object":
-      if (value === null || value instanceof Uint8Array) return value;
+      if (value === null || isBytes(value)) return value;
   }
   return refuse(value, name(where));
 }
@@ -77,9 +77,15 @@ function refuse(value: unknown, where: string): never {
   );
 }
 
+/** Also of another realm, such as a vm context. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) &&
+    Object.prototype.toString.call(value) === "[object Uint8Array]";
+}
+
 function isNamed(value: object): value is Record<string, unknown> {
   const prototype = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** Whether a number may be a rounded 64-bit integer. */
@@ -96,10 +102,16 @@ export function narrow(value: Value): Value {
     : value;
 }
 
-/** The first value of a row as a driver gives it; `null` if there is none. */
+/** The first value of a row, however its owner has set the driver. */
 export function firstValue(row: unknown): Value {
   for (const name in row as Row | null | undefined) {
-    return (row as Row)[name] ?? null;
+    return narrow((row as Row)[name] ?? null);
   }
   return null;
+}
+
+/** A file that nobody can change: https://sqlite.org/uri.html#uriimmutable. */
+export function immutableUri(path: string): string {
+  return `file:${encodeURI(path).replace(/[?#]/g, encodeURIComponent)}` +
+    "?immutable=1";
 }

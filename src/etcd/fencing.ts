@@ -141,6 +141,11 @@ class Fence implements Attachment {
     if (!this.#hasEnded) this.#shut();
   }
 
+  connected(): void {
+    this.#hasTable = false;
+    this.#shut();
+  }
+
   end(): void {
     this.#hasEnded = true;
   }

@@ -6,7 +6,7 @@
 
 import type { Holder, LockMode } from "../options.ts";
 import { hostName } from "../os/host.ts";
-import { lives, self } from "../os/process.ts";
+import { isAlive, self } from "../os/process.ts";
 import { type Json, parseObject } from "./json_shapes.ts";
 import { printable } from "./printable_text.ts";
 
@@ -61,7 +61,7 @@ export function readHolder(text: string, mode: LockMode): Holder | null {
     mode,
     acquiredAt: timeOf(word("acquiredAt")),
     // A PID of another host says nothing about the processes of this one.
-    alive: isHere ? lives(identity) : null,
+    alive: isHere ? isAlive(identity) : null,
     pidNamespace: isHere ? namespaceOf(identity.pidNamespace) : null,
     host,
   };

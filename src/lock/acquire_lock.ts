@@ -4,16 +4,21 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import { requireRuntime } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
-import type { LockMode, LockOptions } from "../options.ts";
-import { lockSettings } from "../settings.ts";
-import { facts, type FileFacts } from "../os/look.ts";
+import type { LockOptions } from "../options.ts";
+import { isRoot, type Rights } from "../os/files.ts";
+import { crossesHosts, filesystemOf } from "../os/filesystem.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
+import { warn } from "../os/process.ts";
+import { isMountPoint } from "../os/procfs.ts";
+import { isFirst } from "../os/shared_state.ts";
+import { type FileStat, stat } from "../os/stat.ts";
 import { waitAsync, waitSync } from "../os/waiting.ts";
-import { acquire } from "./acquire.ts";
-import type { Lock } from "./handle.ts";
-import { warnOfNetwork } from "./network.ts";
+import { lockSettings } from "../settings.ts";
+import { acquire, type Ask } from "./acquire.ts";
+import type { Lock } from "./lock.ts";
 
 /**
  * Takes a lock that every process on this machine respects, on a folder or a
@@ -26,10 +31,10 @@ import { warnOfNetwork } from "./network.ts";
  * @param path What to lock. Symbolic links are followed.
  * @param options `mode`, default `"exclusive"`; `wait` in milliseconds,
  * default 0; `app` and `purpose` for whoever is refused.
- * @returns The lock. Locks of one process count together.
+ * @returns The lock. Locks of one thread count together.
  * @throws {LockedError} If others hold it, and still do after `wait`.
- * @throws {UnsupportedError} If the file system cannot lock, or the runtime is
- * too old.
+ * @throws {UnsupportedError} If the file system cannot lock, the target has
+ * several names, or the runtime is too old.
  * @throws {LitelatchError} If the lock file cannot be opened.
  * @throws {TypeError} If an option is misspelt or has a wrong value.
  *
@@ -43,10 +48,9 @@ import { warnOfNetwork } from "./network.ts";
  * ```
  */
 export function acquireLock(path: string | URL, options?: LockOptions): Lock {
-  const settings = lockSettings(options);
-  const { what, target } = lockTarget(path, settings.mode);
-  const lock = waitSync(acquire(what, target, settings));
-  warnOfNetwork(target);
+  const ask = lockAsk(path, options, true);
+  const lock = waitSync(acquire(ask));
+  warnOfNetwork(ask.target);
   return lock;
 }
 
@@ -76,18 +80,18 @@ export async function acquireLockAsync(
   path: string | URL,
   options?: LockOptions & { signal?: AbortSignal },
 ): Promise<Lock> {
-  const settings = lockSettings(options);
-  const { what, target } = lockTarget(path, settings.mode);
-  const procedure = acquire(what, target, settings);
-  const lock = await waitAsync(procedure, options?.signal);
-  warnOfNetwork(target);
+  const ask = lockAsk(path, options, false);
+  const lock = await waitAsync(acquire(ask), options?.signal);
+  warnOfNetwork(ask.target);
   return lock;
 }
 
-function lockTarget(
+function lockAsk(
   path: string | URL,
-  mode: LockMode,
-): { what: string; target: Location } {
+  options: LockOptions | undefined,
+  blocking: boolean,
+): Ask {
+  const settings = lockSettings(options);
   requireRuntime();
   const asked = toPath(path);
   let target: Location;
@@ -97,29 +101,78 @@ function lockTarget(
     throw new LitelatchError(
       "LITELATCH_OPEN",
       `Cannot lock "${asked}": its folder must exist and be readable; ${
-        error instanceof Error ? error.message : error
+        messageOf(error)
       }`,
       { cause: error },
     );
   }
-  const found = facts(target.path);
-  refuseHardLinks(target.path, mode, found);
-  return { what: found?.kind === "folder" ? "Folder" : "File", target };
+  const found = stat(target.path);
+  const what = found?.kind === "folder" ? "Folder" : "File";
+  if (settings.mode === "exclusive") refuseOtherNames(what, target, found);
+  const rights = rightsFor(target, found);
+  return { ...settings, what, target, blocking, rights };
 }
 
 /**
- * Another name of the same file is another lock, so an exclusive lock on a
- * file with several hard links would be a false promise.
+ * Another name of the same file is another lock, and for a database another
+ * `-wal`: half of 12,585 acknowledged commits were gone, integrity_check ok.
  */
-export function refuseHardLinks(
-  path: string,
-  mode: LockMode,
-  found: FileFacts | null,
+export function refuseOtherNames(
+  what: string,
+  { path }: Location,
+  found: FileStat | null,
 ): void {
-  if (mode === "shared" || found?.kind !== "file" || found.links < 2n) return;
+  if (found?.kind !== "file") return;
+  const why = found.links > 1
+    ? `it has ${found.links} hard links, and each would be a lock of its own. ` +
+      "Remove the other links."
+    : isMountPoint(path)
+    ? "it is a mount of its own, and whoever has the file elsewhere would have " +
+      "a lock of its own. Mount its folder instead."
+    : null;
+  if (why === null) return;
   throw new UnsupportedError(
-    `Cannot lock "${path}" exclusively: it must have one name, but it has ` +
-      `${found.links} hard links, and each would be a lock of its own. ` +
-      "Remove the other links, or lock it shared.",
+    `${what} "${path}" cannot be locked: it must have one name, but ${why}`,
+  );
+}
+
+/**
+ * The rights that files beside a target get: its own. Before it exists, what
+ * the folder gives to a group (setgid), and as root the owner of the folder.
+ */
+export function rightsFor(
+  { folder }: Location,
+  found: FileStat | null,
+): Rights | null {
+  if (found !== null) return found;
+  const parent = stat(folder);
+  if (parent === null) return null;
+  const setgid = (parent.mode & 0o2000) !== 0;
+  if (!setgid && !isRoot()) return null;
+  return { ...parent, mode: setgid ? parent.mode : 0o644 };
+}
+
+// A program that locks over and over does it in one folder.
+let lastLocal = "";
+
+/** Warns about locks on network filesystems, once per folder. */
+export function warnOfNetwork(
+  { path, folder }: Location,
+  listener: ((message: string) => void) | null = null,
+): void {
+  if (folder === lastLocal) return;
+  const type = filesystemOf(folder);
+  if (type === null || !crossesHosts(type)) {
+    lastLocal = folder;
+    return;
+  }
+  if (!isFirst(`network ${folder}`)) return;
+  warn(
+    `"${path}" is on a network filesystem (${type}), where the lock may not ` +
+      "keep out other hosts, and SQLite may damage a database that two hosts " +
+      "write. Put it on a local disk; for several hosts see " +
+      "docs/many-hosts.md (@litelatch/litelatch/etcd).",
+    "LITELATCH_NETWORK",
+    listener,
   );
 }

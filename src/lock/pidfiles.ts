@@ -4,14 +4,24 @@
  * @module
  */
 
-import { namesIn, publish, readSmall, remove } from "../os/files.ts";
+import {
+  namesIn,
+  publish,
+  readSmall,
+  remove,
+  type Rights,
+} from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import type { Location } from "../os/paths.ts";
-import { inWorker, lives, self } from "../os/process.ts";
-import type { Holder, LockMode } from "../options.ts";
-import { formatRecord, type HolderRecord, parseRecord } from "./record.ts";
+import { self } from "../os/process.ts";
+import {
+  formatRecord,
+  type HolderRecord,
+  isOurForm,
+  parseRecord,
+} from "./record.ts";
 
-/** A pidfile; `record` is `null` where its text is none of ours. */
+/** A pidfile that is ours by its form; `record` is `null` if it is torn. */
 export interface Pidfile {
   path: string;
   record: HolderRecord | null;
@@ -23,100 +33,57 @@ export interface OwnPidfile {
   record: HolderRecord;
 }
 
-const DRAFT = ".tmp";
-const UNIQUE = /^[0-9a-f]{16}(?:\.tmp)?$/;
+// `app.pid-old` is the user's, and `app.pid-x.lock` may be a lock in use.
+const SHARED = /^-[0-9a-f]{16}(?:\.tmp)?$/;
 
-/** The pidfile of the exclusive holder, if there is one. */
-export function exclusivePidfile(target: Location): Pidfile | null {
-  return look(target).exclusive[0] ?? null;
-}
-
-/** The pidfiles of all shared holders, and of threads that joined one. */
-export function sharedPidfiles(target: Location): Pidfile[] {
-  return pidfiles(target).shared;
-}
-
-/** All holders' pidfiles, for one look into the folder. */
-export function pidfiles(
-  target: Location,
-): { exclusive: Pidfile[]; shared: Pidfile[] } {
-  const { exclusive, names } = look(target);
-  const shared = names
-    .filter((name) => !name.endsWith(DRAFT))
-    .map((name) => read(beside(target, name), "shared"));
-  return { exclusive, shared };
-}
-
-/** Everything that an exclusive holder knows to be litter, drafts included. */
-export function allPidfiles(target: Location): Pidfile[] {
-  const { exclusive, names } = look(target);
-  return [
-    ...exclusive,
-    ...names.map((name) => read(beside(target, name), "shared")),
-  ];
+/** The pidfile of the exclusive holder; `null` if there is none of ours. */
+export function exclusivePidfile({ path }: Location): Pidfile | null {
+  return read(`${path}.pid`, "exclusive");
 }
 
 /**
- * One look into the folder. Only names with an id of ours count:
- * `app.pid-old` is the user's, and `app.pid-x.lock` may be a lock in use.
+ * All pidfiles of ours, drafts of dead publishers included, for one look into
+ * the folder.
  */
-function look(target: Location): { exclusive: Pidfile[]; names: string[] } {
-  const path = `${target.path}.pid`;
-  const prefix = `${target.name}.pid-`;
-  const found = namesIn(target.folder, `${target.name}.pid`);
-  return {
-    exclusive: found.includes(`${target.name}.pid`)
-      ? [read(path, "exclusive")]
-      : [],
-    names: found.filter((name) =>
-      name.startsWith(prefix) && UNIQUE.test(name.slice(prefix.length))
-    ),
-  };
+export function allPidfiles(target: Location): Pidfile[] {
+  const { path, folder, name } = target;
+  const found = namesIn(folder, `${name}.pid`)
+    .map((found) => found.slice(name.length + ".pid".length))
+    .filter((rest) => rest === "" || SHARED.test(rest))
+    .map((rest) => read(`${path}.pid${rest}`, rest ? "shared" : "exclusive"));
+  return found.filter((pidfile) => pidfile !== null);
 }
 
 /**
  * Publishes who we are, whole and at once.
  *
- * A lock that is won is not forfeited because its pidfile cannot be written
- * (a full disk, a folder in its place): others then read "holder unknown".
+ * A lock that is won is not forfeited because its pidfile cannot be written (a
+ * full disk): others then read "holder unknown". Where something that is not
+ * ours lies at `.pid`, an exclusive holder is recorded as shared ones are.
  */
 export function publishOwn(
-  target: Location,
-  facts: Pick<HolderRecord, "mode" | "app" | "purpose" | "sidecar" | "joins">,
+  { path }: Location,
+  facts: Pick<HolderRecord, "mode" | "app" | "purpose" | "sidecar">,
+  rights: Rights | null,
 ): OwnPidfile {
   const id = randomId();
-  const record: HolderRecord = {
-    ...self(),
-    ...facts,
-    acquiredAt: new Date().toISOString(),
-    id,
-    // Only an exclusive lock can be joined, so only there it is worth asking:
-    // it costs Node 1.4 ms of a hook's start.
-    worker: facts.mode === "exclusive" ? inWorker() : null,
-  };
-  const unique = `${target.path}.pid-${id}`;
-  const path = facts.mode === "exclusive" && facts.joins === null
-    ? `${target.path}.pid`
-    : unique;
-  return { path: write(path, unique + DRAFT, record) ? path : null, record };
-}
-
-/** Puts back a pidfile that was withdrawn. */
-export function republish(
-  target: Location,
-  { path, record }: OwnPidfile,
-): void {
-  if (path === null) return;
-  write(path, `${target.path}.pid-${record.id}${DRAFT}`, record);
-}
-
-function write(path: string, draft: string, record: HolderRecord): boolean {
-  try {
-    return publish(path, draft, formatRecord(record));
-  } catch {
-    // Nothing half-written is left; the lock itself stands.
-    return false;
+  const acquiredAt = new Date().toISOString();
+  const record = { ...self(), ...facts, acquiredAt, id };
+  const text = formatRecord(record);
+  const unique = `${path}.pid-${id}`;
+  const places = facts.mode === "exclusive"
+    ? [`${path}.pid`, unique]
+    : [unique];
+  for (const place of places) {
+    try {
+      if (publish(place, `${unique}.tmp`, text, rights)) {
+        return { path: place, record };
+      }
+    } catch {
+      // Nothing half-written is left; the lock itself stands.
+    }
   }
+  return { path: null, record };
 }
 
 /** Removes our pidfile, and never somebody else's in its place. */
@@ -125,35 +92,8 @@ export function withdraw({ path, record }: OwnPidfile): void {
   if (readSmall(path)?.includes(`"id":"${record.id}"`)) remove(path);
 }
 
-/** What a caller is told about the holder behind a record. */
-export function toHolder(record: HolderRecord): Holder {
-  const { pid, ppid, mode, app, purpose, command, runtime, acquiredAt } =
-    record;
-  const own = self().pidNamespace;
-  const pidNamespace = own === null || record.pidNamespace === null
-    ? null
-    : own === record.pidNamespace
-    ? "own"
-    : "other";
-  return {
-    pid,
-    ppid,
-    app,
-    purpose,
-    command,
-    runtime,
-    mode,
-    acquiredAt,
-    alive: lives(record),
-    pidNamespace,
-  };
-}
-
-function read(path: string, mode: LockMode): Pidfile {
+function read(path: string, mode: "shared" | "exclusive"): Pidfile | null {
   const text = readSmall(path);
-  return { path, record: text === null ? null : parseRecord(text, mode) };
-}
-
-function beside(target: Location, name: string): string {
-  return target.path.slice(0, target.path.length - target.name.length) + name;
+  if (text === null || !isOurForm(text)) return null;
+  return { path, record: parseRecord(text, mode) };
 }

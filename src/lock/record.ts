@@ -9,46 +9,57 @@
  */
 
 import type { LockMode } from "../options.ts";
+import type { ProcessIdentity } from "../os/process.ts";
+import { printable } from "../printable.ts";
 
 /** What a pidfile says. */
-export interface HolderRecord {
-  pid: number;
+export interface HolderRecord extends ProcessIdentity {
   ppid: number | null;
   mode: LockMode;
   app: string | null;
   purpose: string | null;
   command: string | null;
   runtime: string | null;
-  startToken: string | null;
-  bootId: string | null;
-  pidNamespace: string | null;
   acquiredAt: string | null;
   /** Random, so that a holder removes only its own. */
   id: string | null;
-  /** `dev:ino` of the sidecar whose kernel lock this record speaks of. */
+  /** `dev:ino` of the lock file whose kernel lock this record speaks of. */
   sidecar: string | null;
-  /** Whether the holder is a worker, whose locks end before its process. */
-  worker: boolean | null;
-  /** The `id` of the record of the thread whose lock this thread shares. */
-  joins: string | null;
 }
+
+const FORM = '{"v":1,';
 
 /** Writes a record as text. */
 export function formatRecord(record: HolderRecord): string {
-  return `${record.pid}\n${JSON.stringify({ v: 1, ...record })}\n`;
+  const { app, purpose } = record;
+  return `${record.pid}\n${
+    JSON.stringify({
+      v: 1,
+      ...record,
+      // A record of more than 64 KiB would never be read again.
+      app: app === null ? null : printable(app),
+      purpose: purpose === null ? null : printable(purpose),
+    })
+  }\n`;
 }
 
 /**
- * Reads a record, tolerantly: a bare PID is one, and so is a line of JSON with
- * a PID. `null` for anything else.
+ * Whether a text is a record, or what a kill or a full disk left of one. What
+ * is not (a daemon's pidfile, a note) is never removed.
  */
+export function isOurForm(text: string): boolean {
+  return /^\d{0,10}(?:\n(?:\{.*)?)?$/s.test(text) &&
+    !/^\d{1,10}\n?$/.test(text) && (text.includes(FORM) ||
+      FORM.startsWith(text.slice(text.indexOf("\n") + 1)));
+}
+
+/** Reads a record; `null` for anything that is none of ours. */
 export function parseRecord(text: string, mode: LockMode): HolderRecord | null {
-  const [first = "", ...rest] = text.split("\n");
-  const fields = parseObject(rest.join("\n")) ?? parseObject(text) ?? {};
-  const pid = /^\s*\d{1,10}\s*$/.test(first) ? Number(first) : fields["pid"];
-  if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) {
-    return null;
-  }
+  const fields = parseObject(text.slice(text.indexOf("\n") + 1));
+  const pid = Number(/^(\d{1,10})\n/.exec(text)?.[1]);
+  if (fields?.["v"] === undefined) return null;
+  // A larger one is no PID: kill(2) takes an int.
+  if (!(pid > 0 && pid <= 0x7fffffff)) return null;
   const word = (key: string): string | null => {
     const value = fields[key];
     return typeof value === "string" ? printable(value) : null;
@@ -69,22 +80,14 @@ export function parseRecord(text: string, mode: LockMode): HolderRecord | null {
     acquiredAt: word("acquiredAt"),
     id: word("id"),
     sidecar: word("sidecar"),
-    worker: typeof fields["worker"] === "boolean" ? fields["worker"] : null,
-    joins: word("joins"),
   };
 }
 
 function parseObject(text: string): { [key: string]: unknown } | null {
-  if (!text.trimStart().startsWith("{")) return null;
+  if (!text.startsWith("{")) return null;
   try {
     return JSON.parse(text);
   } catch {
     return null;
   }
-}
-
-/** Anybody may have written the file, and it ends up in a terminal. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.slice(0, 200).replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
 }

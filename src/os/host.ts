@@ -4,11 +4,11 @@
  * @module
  */
 
-import { mayAskSystem } from "./permissions.ts";
+import { mayStatfs } from "./permissions.ts";
 
 /** What this host calls itself; `null` where that may not be asked. */
 export function hostName(): string | null {
-  if (!mayAskSystem()) return null;
+  if (!mayStatfs()) return null;
   try {
     return process.getBuiltinModule("node:os").hostname();
   } catch {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { now } from "./waiting.ts";
+import { now } from "./clock.ts";
 
 /**
  * Sixteen hexadecimal digits that nobody else comes up with. They are a name

@@ -4,6 +4,9 @@
  * @module
  */
 
+import { every } from "./clock.ts";
+import { sharedState } from "./shared_state.ts";
+
 const LOOK_EVERY_MS = 1000;
 
 /**
@@ -11,31 +14,42 @@ const LOOK_EVERY_MS = 1000;
  * has ended. An end of standard input is seen only if the program reads it:
  * reading it here would take the input away from the program.
  *
- * Nothing here keeps the process alive.
+ * One watch serves the whole process: with a listener for each of twelve
+ * handles Node warned of a leak. It keeps no process alive.
  *
- * @returns A function that stops looking.
+ * @returns A function that takes it back.
  */
 export function whenOrphaned(leave: () => void): () => void {
-  const parent = process.ppid;
-  // Whoever inherits orphans has another PID than the parent had.
-  const look = (): void => {
-    if (process.ppid !== parent) gone();
+  const state = sharedState();
+  state.orphaned.add(leave);
+  state.unwatchParent ??= watch();
+  return () => {
+    state.orphaned.delete(leave);
+    if (state.orphaned.size > 0) return;
+    state.unwatchParent?.();
+    state.unwatchParent = null;
   };
-  const timer = setInterval(look, LOOK_EVERY_MS);
-  (timer as { unref?: () => void }).unref?.();
+}
+
+function watch(): () => void {
+  const parent = process.ppid;
   const { stdin } = process;
-  const stop = (): void => {
-    clearInterval(timer);
+  const gone = (): void => {
+    unwatch();
+    for (const leave of [...sharedState().orphaned]) leave();
+  };
+  // Whoever inherits orphans has another PID than the parent had.
+  const stop = every(LOOK_EVERY_MS, () => {
+    if (process.ppid !== parent) gone();
+  });
+  const unwatch = (): void => {
+    stop();
     stdin.removeListener("end", gone);
     stdin.removeListener("close", gone);
   };
-  const gone = (): void => {
-    stop();
-    leave();
-  };
   stdin.once("end", gone);
   stdin.once("close", gone);
-  return stop;
+  return unwatch;
 }
 
 /** Ends the process the way that runs its `exit` listeners. */

@@ -14,24 +14,31 @@ export interface Location {
 }
 
 /**
- * Makes a path absolute. A `file:` URL is a path; SQLite's URI parameters are
- * not understood, because two spellings of one file would be two locks.
+ * Makes a path absolute. A `file:` string means what it means to SQLite,
+ * Prisma and Drizzle: `file:app.db` is relative to the working directory. A
+ * query is refused, because two spellings of one file would be two locks.
  */
 export function toPath(path: string | URL): string {
-  if (path instanceof URL || path.startsWith("file:")) {
-    const url = new URL(path);
-    if (url.protocol !== "file:" || url.search !== "" || url.hash !== "") {
-      throw new TypeError(
-        `Cannot use "${url}" as a path: it must be a file: URL without a query`,
-      );
-    }
-    return process.getBuiltinModule("node:url").fileURLToPath(url);
-  }
-  if (path === "" || path.includes("\0")) {
+  const text = typeof path === "string" ? path : String(path?.href ?? "");
+  if (text === "" || text.includes("\0")) {
     throw new TypeError(
       `Cannot use ${JSON.stringify(path)} as a path: it must name a file`,
     );
   }
+  const isUrl = typeof path !== "string" || text.startsWith("file:");
+  if (!isUrl) return absolute(text);
+  if (!text.startsWith("file:") || /[?#]/.test(text)) {
+    throw new TypeError(
+      `Cannot use "${text}" as a path: it must be a file: URL without a query`,
+    );
+  }
+  if (!text.startsWith("file:/")) {
+    return absolute(decodeURIComponent(text.slice("file:".length)));
+  }
+  return process.getBuiltinModule("node:url").fileURLToPath(text);
+}
+
+function absolute(path: string): string {
   if (isPlain(path)) return path;
   const joined = `${process.cwd()}/${path}`;
   return isPlain(joined) ? joined : paths().resolve(path);

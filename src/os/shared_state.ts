@@ -13,16 +13,20 @@ export interface SharedState {
   /** Locks held here, by path. */
   locks: Map<string, HeldLock>;
   /** Open databases, by path. */
-  open: Map<string, Set<OpenHandle>>;
+  open: Map<string, Set<WeakRef<OpenHandle>>>;
   /**
-   * Connections that must not be closed any more, nor collected, by the
-   * `dev:ino` of their database.
+   * Connections that must neither be closed nor collected, by the `dev:ino` of
+   * their database.
    */
   abandoned: Map<string, Set<unknown>>;
-  /** What to close when the process ends; the latest goes first. */
+  /** What to do when the process exits; the latest goes first. */
   leaving: Set<() => void>;
-  /** Ends the watch for the end of the process, while there is one. */
-  unwatch: (() => void) | null;
+  /** Whether there is a listener for that. */
+  listens: boolean;
+  /** Who wants to know when nobody is left to serve. */
+  orphaned: Set<() => void>;
+  /** Ends the watch for that, while there is one. */
+  unwatchParent: (() => void) | null;
   /** Warnings that were given once. */
   warned: Set<string>;
 }
@@ -34,22 +38,22 @@ export interface HeldLock {
   count: number;
   /** Who is told to those that are refused. */
   holder: object;
-  /** `dev:ino` of the sidecar that carries the kernel lock. */
-  sidecar: string | null;
+  /** `dev:ino` of the lock file that carries the kernel lock. */
+  lockFile: string;
   /** Lets it go; called when `count` is back at 0. */
   drop(): void;
 }
 
 /** One open handle, as the others on the same file need it. */
 export interface OpenHandle {
-  /** What keeps its connection from being exchanged now. */
-  obstacle(): "busy" | "adopted" | null;
+  /** What keeps its connection from being closed and opened anew now. */
+  obstacle(): "busy" | "adopted" | "personal" | null;
   /** Whether it is inside `write`. */
   isWriting(): boolean;
-  /** Whether closing its connection could hurt others. */
-  mustAbandon(): boolean;
-  /** Why it may not be written, if so; looks anew. */
-  refusal(): string | null;
+  /** Why a further connection to its file would be lost; looks anew. */
+  loss(): string | null;
+  /** Whether closing its connection would hurt nobody. */
+  mayClose(): boolean;
   /** Closes its connection. */
   detach(): void;
   /** Opens a new one. */
@@ -61,13 +65,26 @@ export interface OpenHandle {
 /** The state of this realm, made on first use. */
 export function sharedState(): SharedState {
   const realm = globalThis as { [KEY]?: SharedState };
-  realm[KEY] ??= {
+  return realm[KEY] ??= {
     locks: new Map(),
     open: new Map(),
     abandoned: new Map(),
     leaving: new Set(),
-    unwatch: null,
+    listens: false,
+    orphaned: new Set(),
+    unwatchParent: null,
     warned: new Set(),
   };
-  return realm[KEY];
+}
+
+/** The open handles of this realm on one path. */
+export function handlesOn(path: string): OpenHandle[] {
+  return [...sharedState().open.get(path) ?? []]
+    .flatMap((handle) => handle.deref() ?? []);
+}
+
+/** Whether a warning was not given before; it counts as given then. */
+export function isFirst(warning: string): boolean {
+  const { warned } = sharedState();
+  return warned.size < warned.add(warning).size;
 }

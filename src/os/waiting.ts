@@ -5,6 +5,8 @@
  * @module
  */
 
+import { sleepSync } from "./clock.ts";
+
 /** A procedure that sleeps now and then, and returns `T` in the end. */
 export type Waiting<T> = Generator<number, T, void>;
 
@@ -20,6 +22,9 @@ export function waitSync<T>(procedure: Waiting<T>): T {
 /**
  * Runs a waiting procedure to its end; the event loop goes on meanwhile.
  * Aborting ends the procedure where it sleeps, so its `finally` blocks run.
+ *
+ * The signal is asked after each sleep, which is short. A listener for each
+ * wait would make Node warn of a leak at the eleventh.
  */
 export async function waitAsync<T>(
   procedure: Waiting<T>,
@@ -30,53 +35,10 @@ export async function waitAsync<T>(
       signal?.throwIfAborted();
       const step = procedure.next();
       if (step.done) return step.value;
-      await sleep(step.value, signal);
+      await new Promise((resolve) => setTimeout(resolve, step.value));
     }
   } catch (error) {
     procedure.return(undefined as never);
     throw error;
   }
-}
-
-/** Sleeps the thread; also the main one, in all three runtimes. */
-export function sleepSync(milliseconds: number): void {
-  const { Bun } = globalThis as { Bun?: { sleepSync?(ms: number): void } };
-  // In Bun, Atomics.wait waits for a time of day: when the clock was set back by
-  // twenty seconds, a wait of one millisecond took twenty seconds.
-  if (Bun?.sleepSync === undefined) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-    return;
-  }
-  // It cuts fractions off. By chance, so that contenders stay out of step.
-  Bun.sleepSync(Math.max(1, Math.floor(milliseconds + Math.random())));
-}
-
-/**
- * Milliseconds on a clock that no one sets.
- *
- * Not `performance.now()` on Node: its first use there loads eleven modules,
- * a twelfth of what a hook costs. Nor `hrtime` elsewhere, as every write asks
- * for the time: it took longer on Deno, and cost a write 0.2 µs on Bun.
- */
-export function now(): number {
-  const { Bun } = globalThis as { Bun?: { nanoseconds?(): number } };
-  if (Bun?.nanoseconds !== undefined) return Bun.nanoseconds() / 1e6;
-  if ("Deno" in globalThis) return performance.now();
-  const time = process.hrtime();
-  return time[0] * 1e3 + time[1] / 1e6;
-}
-
-function sleep(
-  milliseconds: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal?.addEventListener("abort", done, { once: true });
-  });
 }

@@ -5,13 +5,13 @@
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { isBusy, primaryCode, SQLITE } from "../driver/failure.ts";
-import { sizeOf } from "../os/look.ts";
+import { isBusy, primaryCode, SQLITE } from "../driver/result_codes.ts";
+import { quickStat } from "../os/stat.ts";
 
 /** How long a writer may have to wait for each attempt, in milliseconds. */
 export const ATTEMPTS_MS = [20, 20, 40, 40, 80, 80, 160] as const;
 
-/** How far a checkpoint came. */
+/** How far a checkpoint came; a passive one is done when it could empty it. */
 export interface Progress {
   /** Whether the WAL file is empty now; for a passive one, could be. */
   done: boolean;
@@ -23,9 +23,14 @@ export interface Progress {
   ownRead: boolean;
 }
 
+/** Whether a reader keeps frames back; a writer alone never does. */
+export function isPinned({ log, checkpointed }: Progress): boolean {
+  return checkpointed < log;
+}
+
 /** Size of the WAL file in bytes. */
 export function walBytes(path: string): number {
-  return sizeOf(`${path}-wal`);
+  return quickStat(`${path}-wal`)?.size ?? 0;
 }
 
 /**
@@ -42,32 +47,53 @@ export function passive(connection: Connection): Progress {
  * Moves everything into the database and empties the file. While it waits for
  * readers it holds the write lock, so `patienceMs` is what a writer may have to
  * wait (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
- *
- * @param busyTimeout What the connection's timeout is outside of here.
  */
-export function truncate(
-  connection: Connection,
-  patienceMs: number,
-  busyTimeout: number,
-): Progress {
+export function truncate(connection: Connection, patienceMs: number): Progress {
+  const before = Number(connection.value("PRAGMA busy_timeout"));
   connection.exec(`PRAGMA busy_timeout=${Math.max(0, Math.round(patienceMs))}`);
   try {
     const { busy, ...rest } = run(connection, "TRUNCATE");
     return { done: busy === 0 && rest.log <= 0, ...rest };
   } finally {
-    connection.exec(`PRAGMA busy_timeout=${busyTimeout}`);
+    connection.exec(`PRAGMA busy_timeout=${before}`);
   }
 }
 
 /**
- * Frames in the WAL that are not in the database yet; moves none. Only where
- * `canCountFrames` says so. `null` where they cannot be counted now. Less than
- * none after a race: who closes as the last one takes no lock for its
- * checkpoint, and may count for a WAL that a writer has begun anew meanwhile.
+ * Whether the WAL holds frames that are not in the database; moves none. `true`
+ * where it cannot be told: before 3.51 an unknown mode is a passive checkpoint
+ * (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
  */
-export function pendingFrames(connection: Connection): number | null {
+export function hasPendingFrames(connection: Connection): boolean {
+  const [major = 0, minor = 0] = versionOf(connection);
+  if (major === 3 && minor < 51) return true;
   const { log, checkpointed, ownRead } = run(connection, "NOOP");
-  return ownRead ? null : log - checkpointed;
+  return ownRead || log > checkpointed;
+}
+
+/** The version of SQLite, in numbers. */
+export function versionOf(connection: Connection): number[] {
+  // Asked of the library itself: process.versions names another one on some
+  // builds.
+  return String(connection.value("SELECT sqlite_version()"))
+    .split(".").map(Number);
+}
+
+/**
+ * Why checkpoints of ours could corrupt the database; `null` if they cannot.
+ * SQLite 3.7.0 to 3.51.2 has the WAL-reset bug, but for 3.50.7 and 3.44.6, to
+ * which the mend was carried back (https://sqlite.org/wal.html#walresetbug).
+ */
+export function whyNoCheckpoints(connection: Connection): string | null {
+  const version = versionOf(connection);
+  const [major = 0, minor = 0, patch = 0] = version;
+  const mended = major !== 3 || minor < 7 || minor > 51 ||
+    (minor === 51 && patch > 2) || (minor === 50 && patch >= 7) ||
+    (minor === 44 && patch >= 6);
+  return mended
+    ? null
+    : `SQLite ${version.join(".")} has the WAL-reset bug, which checkpoints ` +
+      "beside writers trigger; update the runtime";
 }
 
 function run(

@@ -12,8 +12,15 @@
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { now } from "../os/waiting.ts";
-import { ATTEMPTS_MS, passive, truncate, walBytes } from "./checkpoint.ts";
+import { now } from "../os/clock.ts";
+import {
+  ATTEMPTS_MS,
+  isPinned,
+  passive,
+  type Progress,
+  truncate,
+  walBytes,
+} from "./checkpoint.ts";
 import { lastingHolders, type MarkHolder } from "./readers.ts";
 
 // Rest nine times what the attempts took: a tenth of the time at most.
@@ -39,7 +46,7 @@ export interface Blocked {
 export class WalKeeper {
   readonly #path: string;
   readonly #limit: number;
-  readonly #busyTimeout: number;
+  readonly #look: () => void;
   readonly #onBlocked: (blocked: Blocked) => void;
   #restUntil = 0;
   #attempt = 0;
@@ -54,23 +61,24 @@ export class WalKeeper {
 
   /**
    * @param limit In bytes.
+   * @param look Called right before each checkpoint; throws if there must be
+   * none.
    * @param onBlocked Called when it has been blocked for long.
    */
   constructor(
     path: string,
     limit: number,
-    busyTimeout: number,
+    look: () => void,
     onBlocked: (blocked: Blocked) => void,
   ) {
     this.#path = path;
     this.#limit = limit;
-    this.#busyTimeout = busyTimeout;
+    this.#look = look;
     this.#onBlocked = onBlocked;
   }
 
   /** After a commit, with the WAL at `bytes`: some attempts, if need be. */
   afterCommit(connection: Connection, bytes: number): void {
-    if (bytes <= this.#limit) return;
     // A writer at full speed fills the file again before the rest is over.
     // While checkpoints succeed, the file's size counts for more.
     const urgent = bytes > URGENT * this.#limit && !this.#inVain;
@@ -80,12 +88,9 @@ export class WalKeeper {
   /** At a heartbeat: the same, rested or not, for at most a tenth of it. */
   beat(connection: Connection, heartbeatMs: number): void {
     if (now() < this.#restUntil && heartbeatMs < REST * 20) return;
-    this.#keep(connection, heartbeatMs / (REST + 1));
-  }
-
-  /** At a heartbeat that found this connection in a transaction. */
-  beatInTransaction(): void {
-    if (walBytes(this.#path) > this.#limit) this.#blocked(0);
+    if (!connection.inTransaction()) {
+      this.#keep(connection, heartbeatMs / (REST + 1));
+    } else if (walBytes(this.#path) > this.#limit) this.#blocked(0);
   }
 
   /** Takes up the work again after a checkpoint that somebody asked for. */
@@ -118,13 +123,11 @@ export class WalKeeper {
 
   /** Whether another attempt may follow. */
   #attemptOnce(connection: Connection, mostMs: number): boolean {
+    this.#look();
     const beating = mostMs !== Infinity;
     const start = now();
-    const { done, log, ownRead } = truncate(
-      connection,
-      Math.min(this.#patience, mostMs),
-      this.#busyTimeout,
-    );
+    const progress = truncate(connection, Math.min(this.#patience, mostMs));
+    const { done, log, ownRead } = progress;
     this.#spentMs += now() - start;
     if (done) {
       this.#restUntil = now() + REST * this.#spentMs;
@@ -138,7 +141,7 @@ export class WalKeeper {
     this.#attempt++;
     const isLast = this.#attempt === ATTEMPTS_MS.length;
     if (isLast) this.#inVain = true;
-    if (isLast || beating) this.#blocked(this.#spentMs);
+    if (isLast || beating) this.#giveUp(progress);
     return !isLast && !beating;
   }
 
@@ -149,11 +152,20 @@ export class WalKeeper {
    * in turn.
    */
   #isStuck(connection: Connection): boolean {
+    this.#look();
     const { done, log, checkpointed } = passive(connection);
     if (log === -1) return false;
     const stuck = !done && checkpointed === this.#checkpointed;
     this.#checkpointed = checkpointed;
     return stuck;
+  }
+
+  /** A writer in a long transaction is in the way too, and is no reader. */
+  #giveUp(progress: Progress): void {
+    if (isPinned(progress)) return this.#blocked(this.#spentMs);
+    this.#restUntil = now() + REST * this.#spentMs;
+    this.#attempt = 0;
+    this.#spentMs = 0;
   }
 
   #blocked(spentMs: number): void {

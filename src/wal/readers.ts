@@ -4,14 +4,16 @@
  * @module
  */
 
-import { facts } from "../os/look.ts";
+import { WAL_READ, WAL_WRITE } from "../os/lock_bytes.ts";
 import {
   covers,
   type KernelLock,
-  kernelLocks,
   listsEverybody,
-} from "../os/kernel_locks.ts";
-import { locksOfProcess } from "../os/process_locks.ts";
+  locksOfProcess,
+  locksOn,
+  pidsAt,
+} from "../os/procfs.ts";
+import { stat } from "../os/stat.ts";
 
 /** A process that holds a read mark of the WAL. */
 export interface MarkHolder {
@@ -20,10 +22,6 @@ export interface MarkHolder {
   mark: number;
 }
 
-// WAL_READ_LOCK(0), https://sqlite.org/walformat.html#wal_locks. A reader on
-// mark 0 reads the database file alone, so no checkpoint may write to it: with
-// one that never ends, 9123 frames were left where none was moved.
-const FIRST_MARK = 123;
 const MARKS = [0, 1, 2, 3, 4];
 
 /**
@@ -48,14 +46,14 @@ export function lastingHolders(
  * leave one out: a checkpoint told of a reader, and named nobody.
  */
 function isHolding(path: string, { pid, mark }: MarkHolder): boolean {
-  const shared = facts(`${path}-shm`);
+  const shared = stat(`${path}-shm`);
   if (shared === null) return false;
   return locksOfProcess(pid, shared)?.some((lock) => isOn(mark, lock)) ?? false;
 }
 
 // A checkpoint or a writer holds marks for writing, for microseconds.
 function isOn(mark: number, lock: KernelLock): boolean {
-  return !lock.write && covers(lock, FIRST_MARK + mark);
+  return !lock.write && covers(lock, WAL_READ + mark);
 }
 
 /**
@@ -64,12 +62,15 @@ function isOn(mark: number, lock: KernelLock): boolean {
  * our container.
  */
 export function markHolders(path: string): MarkHolder[] | null {
-  const shared = facts(`${path}-shm`);
+  const shared = stat(`${path}-shm`);
   if (shared === null) return [];
-  const locks = kernelLocks(shared);
+  const locks = locksOn(shared);
   if (locks === null) return null;
+  // A writer reads too, and keeps nothing back: it was named as a reader.
+  const writers = pidsAt(locks, WAL_WRITE, true);
   const holders = MARKS.flatMap((mark) =>
-    locks.filter((lock) => isOn(mark, lock)).map(({ pid }) => ({ pid, mark }))
+    locks.filter((lock) => isOn(mark, lock) && !writers.includes(lock.pid))
+      .map(({ pid }) => ({ pid, mark }))
   );
   return holders.length > 0 || listsEverybody() ? holders : null;
 }

@@ -1,0 +1,89 @@
+/**
+ * Who keeps a connection waiting, in words.
+ *
+ * @module
+ */
+
+import { BusyError } from "../errors.ts";
+import { nameOf } from "../lock/holders.ts";
+import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
+import { self } from "../os/process.ts";
+import { locksOn, pidsAt } from "../os/procfs.ts";
+import { stat } from "../os/stat.ts";
+
+/**
+ * PIDs that hold the write lock at this moment; empty where nobody does or the
+ * kernel does not tell. An exclusive lock counts, and so does a recovery: both
+ * keep writers out.
+ */
+export function writersOf(path: string): number[] {
+  const found = [
+    ...writersAt(`${path}-shm`, [WAL_WRITE, WAL_RECOVER]),
+    ...writersAt(path, [RESERVED, SHARED]),
+  ];
+  return [...new Set(found)];
+}
+
+function writersAt(path: string, bytes: number[]): number[] {
+  const file = stat(path);
+  const locks = file === null ? null : locksOn(file);
+  return bytes.flatMap((byte) => pidsAt(locks ?? [], byte, true));
+}
+
+/**
+ * The error of a wait that was too long.
+ *
+ * @param what What could not be done, such as `write to`.
+ * @param paths The database, and those that are attached to it.
+ */
+export function busyError(
+  what: string,
+  paths: readonly string[],
+  waitedMs: number,
+  cause: unknown,
+): BusyError {
+  const [path = ""] = paths;
+  const locked = paths
+    .map((path) => ({ path, writers: writersOf(path) }))
+    .find(({ writers }) => writers.length > 0);
+  const writers = locked?.writers ?? [];
+  const who = locked === undefined
+    ? "another connection has locked it, and which one cannot be told."
+    : `the write lock${
+      locked.path === path ? "" : ` of the attached "${locked.path}"`
+    } is held by ${
+      writers.map((pid) => nameOfWriter(locked.path, pid)).join(" and ")
+    }.`;
+  return new BusyError(
+    `Cannot ${what} "${path}": ${who} This is PID ${self().pid}; it waited ` +
+      `${Math.round(waitedMs)} ms, and nothing was written. Make long ` +
+      "transactions shorter, or raise busyTimeout.",
+    waitedMs,
+    writers,
+    { cause },
+  );
+}
+
+function nameOfWriter(path: string, pid: number): string {
+  return pid === self().pid
+    ? `PID ${pid}, which is this process, by another connection`
+    : nameOf(path, pid);
+}
+
+/** The error of a snapshot that others have outrun. */
+export function staleError(
+  path: string,
+  isCertain: boolean,
+  cause: unknown,
+): BusyError {
+  return new BusyError(
+    `Cannot write to "${path}" here: another process has ${
+      isCertain ? "" : "probably "
+    }committed since this transaction, or the loop over rows that is under ` +
+      "way (iterate), began to read. Waiting cannot help; begin with write() " +
+      "instead of read() or BEGIN, and take all() rows before you write.",
+    0,
+    [],
+    { cause },
+  );
+}

@@ -1,0 +1,187 @@
+/**
+ * Looks for a loss right before each write, each COMMIT and each checkpoint,
+ * and at the heartbeat; then refuses, and makes the end harmless.
+ *
+ * @module
+ */
+
+import type { Attachment } from "../options.ts";
+import { LockLostError } from "../errors.ts";
+import type { Lock } from "../lock/lock.ts";
+import { isHarmless, rescue } from "../loss/harmless_end.ts";
+import { lossText } from "../loss/messages.ts";
+import { ownLocks, retakeDatabaseLock } from "../loss/own_locks.ts";
+import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
+import { now } from "../os/clock.ts";
+import { handlesOn, sharedState } from "../os/shared_state.ts";
+import { identityOf } from "../os/stat.ts";
+import type { Session } from "./session.ts";
+
+// A look costs some 10 µs, so that a tight loop of writes pays a few percent. A
+// process needs longer than this to close a database and have anybody hear of
+// it. A commit in such a moment may be lost; then the error says so.
+const FRESH_MS = 0.25;
+// Nothing is lost with the lock file but the right to be here.
+const FRESH_LOCK_MS = 100;
+
+/** Watches over the files behind one handle. */
+export class LossWatch implements Attachment {
+  files: WatchedFiles;
+  readonly #session: Session;
+  readonly #lock: () => Lock | null;
+  readonly #mayMake: boolean;
+  readonly #reopen: () => void;
+  #attached: WatchedFiles[] = [];
+  #arrangement = 0;
+  #lastLook = -Infinity;
+  #lastLock = now();
+  /** The kernel does not list everybody's locks to everybody. */
+  #wereListed = false;
+  #loss: Loss | null = null;
+  #walBytes: number | null = null;
+
+  /**
+   * @param mayMake Whether a WAL that appears is one that we write too.
+   * @param reopen Opens the files anew; throws where something is lost by it.
+   */
+  constructor(
+    session: Session,
+    lock: () => Lock | null,
+    mayMake: boolean,
+    reopen: () => void,
+  ) {
+    this.#session = session;
+    this.#lock = lock;
+    this.#mayMake = mayMake;
+    this.#reopen = reopen;
+    this.files = new WatchedFiles(session.path, mayMake);
+  }
+
+  /** @throws {LockLostError} If a write would be lost. */
+  beforeWrite(): void {
+    if (now() - this.#lastLook >= FRESH_MS) this.look();
+    if (this.#lock()?.held !== false) return;
+    throw new LockLostError(
+      `Cannot write to "${this.#session.path}": its lock was released by hand ` +
+        "(lock.release()), so another process may hold one that excludes this " +
+        "one. Close this handle, and open the database again.",
+    );
+  }
+
+  /** The window is as long as the body. */
+  beforeCommit(): void {
+    this.beforeWrite();
+  }
+
+  /**
+   * Looks now, however fresh the last look is.
+   *
+   * @throws {LockLostError} If something was lost.
+   */
+  look(): void {
+    const { path, arrangement, attached } = this.#session;
+    if (arrangement !== this.#arrangement) {
+      this.#arrangement = arrangement;
+      this.files.renew();
+      this.#attached = attached.map((file) =>
+        new WatchedFiles(file, this.#mayMake)
+      );
+    }
+    this.#lastLook = now();
+    for (const files of [this.files, ...this.#attached]) {
+      const loss = files.look();
+      if (loss !== null && !this.#isOwnDoing(files, loss)) {
+        this.#refuse(files, loss);
+      }
+    }
+    this.#walBytes = this.files.walBytes;
+    if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;
+    this.#lastLock = this.#lastLook;
+    const held = sharedState().locks.get(this.#lock()?.path ?? "");
+    if (held !== undefined && identityOf(`${path}.lock`) !== held.lockFile) {
+      this.#refuse(this.files, "lock file");
+    }
+  }
+
+  /** The size of the WAL, if there was a look since it was last asked for. */
+  takeWalBytes(): number | null {
+    const bytes = this.#walBytes;
+    this.#walBytes = null;
+    return bytes;
+  }
+
+  /** The journal mode that the caller changed, by whatever way, is no loss. */
+  #isOwnDoing(files: WatchedFiles, loss: Loss): boolean {
+    if (loss === "database" || files !== this.files) return false;
+    try {
+      if (this.#session.connection.value("PRAGMA journal_mode") === "wal") {
+        return false;
+      }
+    } catch {
+      return false;
+    }
+    files.renew();
+    return true;
+  }
+
+  /** Looks at everything, and takes back a lock that was dropped. */
+  beat(): void {
+    const session = this.#session;
+    if (session.turns.isShared) session.rearrange();
+    this.look();
+    const { database, shm } = ownLocks(session.path);
+    if (database === true && shm === true) this.#wereListed = true;
+    if (!this.#wereListed || (database !== false && shm !== false)) return;
+    const handles = handlesOn(session.path);
+    if (handles.some((one) => one.obstacle() === "busy")) return;
+    if (shm !== false) retakeDatabaseLock(session.connection);
+    this.files.renew();
+    if (shm !== false && ownLocks(session.path).database !== false) return;
+    try {
+      this.#reopen();
+    } catch {
+      // What keeps it from that is said to whoever writes next.
+    }
+    const now = ownLocks(session.path);
+    if (now.database === false || now.shm === false) {
+      this.#refuse(this.files, "locks");
+    }
+  }
+
+  /** Why a further connection to the file would be lost too; looks anew. */
+  reason(): string | null {
+    if (this.#session.stopped === null) {
+      try {
+        this.look();
+      } catch {
+        // It is stopped now.
+      }
+    }
+    return this.#session.stopped === "lost" ? this.#session.reason : null;
+  }
+
+  /** Whether the connection may be closed; it is disarmed if need be. */
+  mayClose(): boolean {
+    const loss = this.#loss ?? this.files.look();
+    return isHarmless(this.#session.connection, this.files, loss);
+  }
+
+  connected(): void {
+    this.files = new WatchedFiles(this.#session.path, this.#mayMake);
+    this.#attached = [];
+    this.#loss = null;
+  }
+
+  #refuse(files: WatchedFiles, loss: Loss): void {
+    const session = this.#session;
+    const { connection } = session;
+    this.#loss = loss;
+    // It comes too late, and nothing can be brought to safety inside of it.
+    if (connection.inTransaction()) connection.exec("ROLLBACK");
+    const isSafe = loss === "wal" && rescue(connection, files);
+    session.stop("lost", lossText(files.path, loss, isSafe));
+    // At once: every runtime closes what is open at its end.
+    if (!isSafe) isHarmless(connection, files, loss);
+    session.require();
+  }
+}

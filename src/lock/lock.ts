@@ -1,0 +1,69 @@
+/**
+ * What a caller gets for a lock.
+ *
+ * @module
+ */
+
+import type { Holder, LockMode } from "../options.ts";
+import type { HeldLock } from "../os/shared_state.ts";
+
+/**
+ * A lock that is held. Handles of one process count together: the lock is let
+ * go when the last of them is released.
+ *
+ * @example Two handles on one lock
+ * ```ts
+ * import { acquireLock } from "@litelatch/litelatch";
+ *
+ * const path = new URL("./build", import.meta.url);
+ * const outer = acquireLock(path);
+ * const inner = acquireLock(path);
+ * outer.release();
+ * console.log(outer.held, inner.held); // false true, and it is still locked
+ * inner.release();
+ * ```
+ */
+export class Lock implements Disposable {
+  /** What is locked, as an absolute path without symbolic links. */
+  readonly path: string;
+  /** Who else may hold it beside us. */
+  readonly mode: LockMode;
+  #held: HeldLock | null;
+  readonly #holder: Holder;
+
+  /** @ignore */
+  constructor(path: string, held: HeldLock) {
+    held.count++;
+    this.path = path;
+    this.mode = held.mode;
+    this.#held = held;
+    this.#holder = held.holder as Holder;
+  }
+
+  /** What others are told about us. */
+  get holder(): Holder {
+    return { ...this.#holder };
+  }
+
+  /** Whether this handle still counts. */
+  get held(): boolean {
+    return this.#held !== null;
+  }
+
+  /**
+   * Lets the lock go. A second call does nothing. The lock of an open database
+   * goes with it: to release it by hand ends the handle's right to write.
+   */
+  release(): void {
+    const held = this.#held;
+    this.#held = null;
+    if (held === null) return;
+    held.count--;
+    if (held.count === 0) held.drop();
+  }
+
+  /** Lets the lock go at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The words for what goes wrong behind an open database.
+ *
+ * @module
+ */
+
+import { messageOf } from "../driver/result_codes.ts";
+import { LockLostError } from "../errors.ts";
+import { self } from "../os/process.ts";
+import type { Loss } from "./watched_files.ts";
+
+const NEXT = "Call reopen(), or close this handle and open the database again";
+
+/**
+ * What was lost, what most likely did it, and what to do.
+ *
+ * @param isRescued Whether all that was acknowledged is known to be safe.
+ */
+export function lossText(path: string, loss: Loss, isRescued: boolean): string {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const here = `while this process, PID ${self().pid}, had it open`;
+  const fate = isRescued
+    ? "Nothing that was acknowledged is lost."
+    : "The commits of the moments before this one may be lost.";
+  switch (loss) {
+    case "database":
+      return `Cannot use "${path}": the file was deleted or moved, or another ` +
+        `one was put in its place, ${here}. What this handle wrote is in the ` +
+        `old file, and what it wrote last may be lost. ${NEXT}.`;
+    case "lock file":
+      return `Cannot write to "${path}": ${name}.lock was deleted or replaced ` +
+        "while it was held, so another process may hold a lock that excludes " +
+        `this one. This is PID ${self().pid}. Close every handle of this ` +
+        "process on it and open the database again. Do not delete " +
+        `${name}.lock.`;
+    case "shm":
+      return `Cannot write to "${path}": its ${name}-shm was deleted or ` +
+        `replaced ${here}. ${fate} ${NEXT}. Do not delete ${name}-shm.`;
+    case "wal":
+      return `Cannot write to "${path}": its ${name}-wal was deleted or ` +
+        `replaced ${here}. Most likely something in this process opened and ` +
+        "closed the database file (fs.readFile, fs.copyFile, a second SQLite " +
+        "library), which drops the process's locks on it; then the last of " +
+        `the others closed it. ${fate} ${NEXT}; copy a live database with ` +
+        "backup().";
+    case "locks":
+      return `Cannot write to "${path}": something in this process, PID ` +
+        `${self().pid}, opened and closed a file of the database and so ` +
+        "dropped the process's locks on it, and they could not be taken anew " +
+        "without losing what was set on the connection. Call reopen() for " +
+        "that, or start the process again.";
+  }
+}
+
+/** A reopening that failed half way. */
+export function reopenFailed(path: string, error: unknown): string {
+  return `Cannot use "${path}": it was closed to be opened anew, and that ` +
+    `failed: ${messageOf(error)}`;
+}
+
+/** A lost connection that could not be closed is in the way of a new one. */
+export function abandoned(path: string): LockLostError {
+  return new LockLostError(
+    `Cannot open "${path}" anew in this process, PID ${self().pid}: it lost ` +
+      "its locks on it, others have written there since, and closing the old " +
+      "connection could damage what they wrote. Start the process again.",
+  );
+}
+
+/** A reader keeps the WAL from being reset. `names` is null if unknown. */
+export function pinnedText(
+  path: string,
+  walBytes: number,
+  names: string[] | null,
+): string {
+  const size = `${(walBytes / 1024 / 1024).toFixed(1)} MiB`;
+  const who = names === null
+    ? "a process that has it open is reading one old snapshot, and which one " +
+      "cannot be told from here"
+    : names.length === 0
+    ? "readers follow each other without a gap"
+    : `${names.join(" and ")} has been reading one old snapshot`;
+  return `The WAL of "${path}" is at ${size} and cannot be cut back: ${who}. ` +
+    "End that read transaction (a forgotten iterate() or BEGIN), or that " +
+    "process; until then the file grows with every write.";
+}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { BusyError, LockedError, open } from "../../mod.ts";
+import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
+import { withDatabase } from "../fixtures/folder.ts";
+import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+
+const skip = (!existsSync("/proc/locks") || SQLITE3 === undefined) &&
+  "needs /proc/locks and sqlite3";
+
+function busy(act: () => void): BusyError {
+  try {
+    act();
+  } catch (error) {
+    assert.ok(error instanceof BusyError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "it was not busy" });
+}
+
+test(
+  "a busy write names a writer that knows nothing of litelatch",
+  { skip },
+  withDatabase(async (path) => {
+    elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+    const { child, run } = startSqlite3(path);
+    const bystander = start(otherRuntime(), "database_child.ts");
+    await bystander.ask({ do: "open", path, options: { app: "bystander" } });
+    await run("BEGIN IMMEDIATE");
+    const db = open(path, { busyTimeout: 20, heartbeat: false });
+    const error = busy(() => db.write(() => {}));
+    assert.deepEqual(error.writers, [child.pid]);
+    assert.match(
+      error.message,
+      new RegExp(`write lock is held by PID ${child.pid} \\(sqlite3 -batch`),
+    );
+    assert.doesNotMatch(error.message, /bystander/);
+    db.close();
+  }),
+);
+
+test(
+  "in rollback mode a busy reader is told who has the exclusive lock",
+  { skip },
+  withDatabase(async (path) => {
+    const { child, run } = startSqlite3(path);
+    await run("CREATE TABLE t (x); BEGIN EXCLUSIVE");
+    const db = busyReader(path);
+    assert.deepEqual(db.writers, [child.pid]);
+    assert.match(db.message, new RegExp(`PID ${child.pid} \\(sqlite3`));
+    await run("COMMIT; BEGIN IMMEDIATE");
+    const reader = open(path, { readOnly: true, lock: "none" });
+    assert.deepEqual(reader.prepare("SELECT count(*) AS n FROM t").get(), {
+      n: 0,
+    });
+    reader.close();
+  }),
+);
+
+function busyReader(path: string): BusyError {
+  const options = { readOnly: true, busyTimeout: 20, lock: "none" } as const;
+  return busy(() => {
+    const db = open(path, options);
+    try {
+      db.prepare("SELECT count(*) FROM t").get();
+    } finally {
+      db.close();
+    }
+  });
+}
+
+test(
+  "a refusal names the holder whose pidfile is gone, beside the others",
+  { skip },
+  withDatabase(async (path, folder) => {
+    const [known, unknown] = [0, 1].map(() =>
+      start(otherRuntime(), "database_child.ts")
+    );
+    await unknown!.ask({ do: "open", path });
+    for (const name of readdirSync(folder)) {
+      if (name.includes(".pid-")) rmSync(join(folder, name));
+    }
+    await known!.ask({ do: "open", path, options: { app: "known" } });
+    for (let times = 0; times < 3; times++) {
+      const refused = refusal(path);
+      assert.deepEqual(
+        refused.holders.map(({ pid }) => pid).sort(),
+        [known!.pid, unknown!.pid].sort(),
+      );
+      assert.match(refused.message, new RegExp(`PID ${known!.pid} \\(known, `));
+      // It is not registered, so its command line speaks for it.
+      assert.match(
+        refused.message,
+        new RegExp(`PID ${unknown!.pid} \\(.*database_child\\.ts`),
+      );
+    }
+  }),
+);
+
+function refusal(path: string): LockedError {
+  try {
+    open(path, { lock: "exclusive" }).close();
+  } catch (error) {
+    assert.ok(error instanceof LockedError, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "it was not refused" });
+}

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { BusyError, type Database, open } from "../../mod.ts";
+import { withDatabase } from "../fixtures/folder.ts";
+
+const TIMEOUT = 300;
+// Clocks are read before and after, and a sleep may end a little early.
+const WAITED = 250;
+
+interface Stage {
+  db: Database;
+  /** Another connection, which can take the write lock. */
+  other: Database;
+  folder: string;
+}
+
+/** Two writes, after which the timeout of a handle may stay down. */
+function staged(body: (stage: Stage) => void): () => Promise<void> {
+  return withDatabase((path, folder) => {
+    const options = { busyTimeout: TIMEOUT, onWarning: () => {} };
+    const db = open(path, options);
+    const other = open(path, options);
+    try {
+      db.exec("CREATE TABLE t (a)");
+      for (const a of [1, 2]) {
+        db.write(() => db.prepare("INSERT INTO t VALUES (?)").run(a));
+      }
+      body({ db, other, folder });
+    } finally {
+      db.close();
+      other.close();
+    }
+  });
+}
+
+/** Milliseconds until `statement` gives up on a lock that stays held. */
+function untilBusy(holder: Database, statement: () => void): number {
+  holder.exec("BEGIN IMMEDIATE");
+  const start = performance.now();
+  try {
+    assert.throws(statement, /database is locked|Cannot write to/);
+    return performance.now() - start;
+  } finally {
+    holder.exec("ROLLBACK");
+  }
+}
+
+test(
+  "a plain statement after writes waits as long as before",
+  staged(({ db, other }) => {
+    const insert = db.prepare("INSERT INTO t VALUES (9)");
+    const ways = [
+      () => void insert.run(),
+      () => void insert.all(),
+      () => db.exec("INSERT INTO t VALUES (9)"),
+    ];
+    for (const way of ways) {
+      db.write(() => insert.run());
+      assert.ok(untilBusy(other, way) >= WAITED, String(way));
+    }
+  }),
+);
+
+test(
+  "the native handle waits as long as before, whenever it was taken",
+  staged(({ db, other }) => {
+    const native = db.native as { exec(sql: string): void };
+    const insert = () => native.exec("INSERT INTO t VALUES (9)");
+    assert.ok(untilBusy(other, insert) >= WAITED);
+    const prepared = db.prepare("INSERT INTO t VALUES (9)");
+    db.write(() => prepared.run());
+    assert.ok(untilBusy(other, insert) >= WAITED);
+  }),
+);
+
+test(
+  "a write waits for an attached database as long as a plain statement",
+  staged(({ db, folder }) => {
+    const path = join(folder, "second.db");
+    const second = open(path, { onWarning: () => {} });
+    try {
+      second.exec("CREATE TABLE u (a)");
+      db.prepare("ATTACH ? AS second").run(path);
+      db.write(() => db.prepare("INSERT INTO t VALUES (9)").run());
+      const write = () =>
+        db.write(() => db.exec("INSERT INTO second.u VALUES (1)"));
+      assert.ok(untilBusy(second, write) >= WAITED);
+      const prepared = db.prepare("INSERT INTO second.u VALUES (2)");
+      const again = () => db.write(() => prepared.run());
+      assert.ok(untilBusy(second, again) >= WAITED);
+    } finally {
+      second.close();
+    }
+  }),
+);
+
+test(
+  "a write after writes gives up at its deadline, and the next one succeeds",
+  staged(({ db, other }) => {
+    const write = () =>
+      db.write(() => db.prepare("INSERT INTO t VALUES (9)").run());
+    const waited = untilBusy(other, () => {
+      assert.throws(write, BusyError);
+      throw new Error("database is locked");
+    });
+    assert.ok(waited >= WAITED);
+    assert.equal(write().changes, 1);
+  }),
+);

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { BusyError, open } from "../../mod.ts";
+import { found, insert, withTable } from "./fixtures/table.ts";
+
+test(
+  "a write inside another handle's write fails at once",
+  withTable((db, path) => {
+    const other = open(path, { busyTimeout: 20_000 });
+    db.write(() => {
+      insert(db, 1);
+      assert.throws(() => other.write(() => insert(other, 2)), (error) => {
+        assert.ok(error instanceof BusyError);
+        assert.match(error.message, /another handle of this thread/);
+        assert.deepEqual(error.writers, [process.pid]);
+        assert.ok(error.waitedMs < 20_000);
+        return true;
+      });
+      const now = other.prepare("PRAGMA busy_timeout").get();
+      assert.equal(now?.["timeout"], 20_000);
+    });
+    other.write(() => insert(other, 3));
+    other.close();
+    assert.equal(found(path), "1,3");
+  }),
+);
+
+test(
+  "an async write waits for another handle's write",
+  withTable(async (db, path) => {
+    const other = open(path);
+    let writing: Promise<void> | undefined;
+    db.write(() => {
+      writing = other.writeAsync(() => insert(other, 2));
+      insert(db, 1);
+    });
+    await writing;
+    other.close();
+    assert.equal(found(path), "1,2");
+  }),
+);
+
+for (const end of ["COMMIT", "ROLLBACK", "END TRANSACTION"]) {
+  test(
+    `a ${end} of the body's own is refused, and nothing runs after it`,
+    withTable((db, path) => {
+      const own = {
+        code: "LITELATCH_CLOSED",
+        message: /the body has ended it with a COMMIT or ROLLBACK of its own/,
+      };
+      const statement = db.prepare(end);
+      const commented = db.prepare(`/* done */ -- so\n${end}`);
+      const ends = [
+        () => db.exec(end),
+        () => statement.run(),
+        () => statement.get(),
+        () => statement.all(),
+        () => commented.run(),
+      ];
+      for (const [i, run] of ends.entries()) {
+        assert.throws(() =>
+          db.write(() => {
+            insert(db, i);
+            assert.throws(run, own);
+            insert(db, 9); // would be committed by itself
+          }), own);
+        assert.throws(() => db.write(() => db.write(run)), own);
+        assert.throws(() => db.read(run), own);
+      }
+      assert.equal(found(path), end === "ROLLBACK" ? "" : "0,1,2,3,4");
+      db.write(() => insert(db, 5));
+      assert.match(found(path), /5$/);
+    }),
+  );
+}

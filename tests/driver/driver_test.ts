@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Database, open } from "../../mod.ts";
+import { isBusy, resultCode } from "../../src/driver/result_codes.ts";
+import { openConnection } from "../../src/driver/runtime.ts";
+import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
+import { withDatabase } from "../fixtures/folder.ts";
+import { load, withoutPackages } from "../fixtures/packages.ts";
+
+function inMemory(body: (db: Database) => void): () => void {
+  return () => {
+    const db = open(":memory:", { onWarning: () => {} });
+    try {
+      db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, a)");
+      body(db);
+    } finally {
+      db.close();
+    }
+  };
+}
+
+test(
+  "changes counts the rows of this statement, and rowid is the latest",
+  inMemory((db) => {
+    const run = (sql: string) => {
+      const { changes, lastInsertRowid } = db.prepare(sql).run();
+      return [changes, lastInsertRowid];
+    };
+    assert.deepEqual(run("INSERT INTO t (a) VALUES (1)"), [1, 1]);
+    assert.deepEqual(run("INSERT INTO t (a) VALUES (1), (2), (3)"), [3, 4]);
+    assert.deepEqual(run("UPDATE t SET a = 5 WHERE id > 2"), [2, 4]);
+    assert.deepEqual(run("UPDATE t SET a = 5 WHERE id > 99"), [0, 4]);
+    assert.deepEqual(run("DELETE FROM t WHERE id = 1"), [1, 4]);
+    assert.deepEqual(run("SELECT * FROM t"), [0, 4]);
+    assert.deepEqual(run("DELETE FROM t"), [3, 4]);
+    assert.deepEqual(run("PRAGMA user_version"), [0, 4]);
+    assert.deepEqual(run("INSERT INTO t (a) VALUES (1), (2)"), [2, 2]);
+    assert.deepEqual(run("CREATE TABLE u (a)"), [0, 2]);
+    assert.deepEqual(run("INSERT INTO u SELECT a FROM t"), [2, 2]);
+    assert.deepEqual(run("CREATE TABLE v AS SELECT a FROM t"), [0, 2]);
+    assert.deepEqual(run("REPLACE INTO t (id, a) VALUES (2, 7)"), [1, 2]);
+    assert.deepEqual(run("DROP TABLE u"), [0, 2]);
+    assert.deepEqual(run("PRAGMA user_version = 3"), [0, 2]);
+    assert.deepEqual(run("VACUUM"), [0, 2]);
+  }),
+);
+
+test(
+  "changes counts what WITH, RETURNING and comments stand around",
+  inMemory((db) => {
+    const changes = (sql: string) => db.prepare(sql).run().changes;
+    const rows = "WITH n(i) AS (VALUES (1), (2), (3)) ";
+    assert.equal(changes(`${rows}INSERT INTO t (a) SELECT i FROM n`), 3);
+    assert.equal(changes(`${rows}SELECT * FROM n`), 0);
+    assert.equal(changes("INSERT INTO t (a) VALUES (1), (2) RETURNING id"), 2);
+    assert.equal(changes("UPDATE t SET a = 0 RETURNING a"), 5);
+    assert.equal(changes("UPDATE t SET a = 0 WHERE id = 99 RETURNING a"), 0);
+    assert.equal(changes("-- all\n/* of */ DELETE FROM t"), 5);
+    assert.equal(changes("INSERT OR IGNORE INTO t (id) VALUES (1)"), 1);
+    assert.equal(changes("INSERT OR IGNORE INTO t (id) VALUES (1)"), 0);
+    assert.equal(changes("SELECT 'insert', 'returning' FROM t"), 0);
+    assert.equal(changes("EXPLAIN DELETE FROM t"), 0);
+  }),
+);
+
+test(
+  "changes leaves out what triggers do",
+  inMemory((db) => {
+    db.exec(`CREATE TABLE log (a);
+      CREATE TRIGGER noted AFTER INSERT ON t BEGIN
+        INSERT INTO log VALUES (new.a), (new.a);
+      END`);
+    const insert = db.prepare("INSERT INTO t (id, a) VALUES (7, 1)");
+    assert.deepEqual(insert.run(), { changes: 1, lastInsertRowid: 7 });
+    assert.deepEqual(db.prepare("SELECT count(*) AS n FROM log").get(), {
+      n: 2,
+    });
+  }),
+);
+
+test(
+  "a huge rowid is exact",
+  inMemory((db) => {
+    const insert = db.prepare("INSERT INTO t (id) VALUES (?)");
+    for (const id of [2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n), -5n]) {
+      const { lastInsertRowid } = insert.run(id);
+      assert.equal(BigInt(lastInsertRowid), id);
+      assert.equal(typeof lastInsertRowid === "bigint", id !== -5n);
+    }
+  }),
+);
+
+/** The error of a body that must fail. */
+function errorOf(body: () => unknown): unknown {
+  try {
+    body();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail("it must fail");
+}
+
+test(
+  "busy is known in every shape of error",
+  withDatabase((path) => {
+    const how = { readOnly: false, create: true };
+    const holder = openConnection(path, how);
+    holder.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
+    const waiter = openConnection(path, how);
+    waiter.exec("PRAGMA busy_timeout=0");
+    const insert = waiter.prepare("INSERT INTO t VALUES (1)");
+    holder.exec("BEGIN IMMEDIATE");
+    const shapes = [
+      errorOf(() => waiter.exec("BEGIN IMMEDIATE")),
+      errorOf(() => insert.run([])),
+      errorOf(() => insert.get([])),
+      errorOf(() => insert.all([])),
+      errorOf(() => [...insert.iterate([])]),
+    ];
+    for (const error of shapes) {
+      assert.equal(resultCode(error), 5);
+      assert.ok(isBusy(error));
+    }
+    holder.exec("COMMIT");
+    for (const connection of [holder, waiter]) connection.close();
+  }),
+);
+
+test(
+  "a stale snapshot is busy of another kind, at once",
+  withDatabase((path) => {
+    const connection = openConnection(path, { readOnly: false, create: true });
+    connection.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
+    connection.exec("PRAGMA busy_timeout=20000; BEGIN");
+    connection.prepare("SELECT * FROM t").all([]);
+    elsewhere(path, "INSERT INTO t VALUES (1)");
+    const insert = connection.prepare("INSERT INTO t VALUES (2)");
+    const error = errorOf(() => insert.run([]));
+    assert.equal(resultCode(error), 517);
+    assert.ok(isBusy(error));
+    assert.ok(isBusy(errorOf(() => connection.exec("DELETE FROM t"))));
+    connection.close();
+  }),
+);
+
+test(
+  "what is not busy is not taken for it",
+  withDatabase((path) => {
+    const connection = openConnection(path, { readOnly: false, create: true });
+    connection.exec("CREATE TABLE t (a UNIQUE); INSERT INTO t VALUES (1)");
+    const failures = [
+      errorOf(() => connection.exec("INSERT INTO t VALUES (1)")),
+      errorOf(() => connection.exec("SELECT nonsense")),
+      errorOf(() => connection.prepare("INSERT INTO t VALUES (1)").run([])),
+      // SQLITE_LOCKED: a bug of our own process, not contention.
+      Object.assign(new Error("database table is locked"), {
+        code: "ERR_SQLITE_ERROR",
+      }),
+      new Error("database is locked"),
+      "database is locked",
+      null,
+    ];
+    assert.equal(resultCode(failures[3]), 6);
+    for (const error of failures) {
+      assert.ok(!isBusy(error), String(error));
+    }
+    connection.close();
+  }),
+);
+
+test(
+  "an error ends iterate() as an error, not as the last row",
+  inMemory((db) => {
+    const sql = "SELECT json(value) AS v FROM json_each('[1, \"{\"]')";
+    assert.throws(() => [...db.prepare(sql).iterate()], /malformed JSON/);
+    db.exec("INSERT INTO t (id) VALUES (1)");
+    const insert = db.prepare("INSERT INTO t (id) VALUES (1)");
+    assert.throws(() => [...insert.iterate()], /UNIQUE/);
+  }),
+);
+
+test(
+  "busy of better-sqlite3 is known by its name",
+  { skip: withoutPackages },
+  withDatabase(async (path) => {
+    // Two SQLite libraries in one process do not see each other's locks.
+    const other = start(otherRuntime(), "database_child.ts");
+    await other.ask({ do: "open", path });
+    await other.ask({ do: "exec", sql: "CREATE TABLE t (a)" });
+    const Better = load("better-sqlite3");
+    const better = new Better(path);
+    better.exec("PRAGMA busy_timeout=0; BEGIN");
+    better.prepare("SELECT count(*) FROM t").get();
+    await other.ask({ do: "exec", sql: "INSERT INTO t VALUES (1)" });
+    const stale = errorOf(() => better.exec("INSERT INTO t VALUES (1)"));
+    assert.equal(resultCode(stale), 517);
+    better.exec("ROLLBACK");
+    await other.ask({ do: "hold" });
+    const busy = errorOf(() => better.exec("BEGIN IMMEDIATE"));
+    assert.equal(resultCode(busy), 5);
+    better.close();
+  }),
+);
+
+test(
+  "a closed connection lets the file go, whatever was prepared",
+  withDatabase((path) => {
+    const connection = openConnection(path, { readOnly: false, create: true });
+    connection.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
+    connection.exec("INSERT INTO t VALUES (1), (2)");
+    const statement = connection.prepare("SELECT a FROM t");
+    const rows = statement.iterate([]);
+    rows.next(); // a read that has not come to its end
+    connection.close();
+    connection.close();
+    elsewhere(path, "PRAGMA journal_mode=DELETE"); // needs the file alone
+  }),
+);

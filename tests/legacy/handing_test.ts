@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { acquireLock } from "../../mod.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { LockProcess } from "../fixtures/lock_processes.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
+
+type Verb = "renameSync" | "unlinkSync" | "readdirSync" | "writeFileSync";
+
+/** Calls `meanwhile` with the paths, before each call of `verb` in `run`. */
+function interposed<T>(
+  verb: Verb,
+  meanwhile: (...paths: string[]) => void,
+  run: () => T,
+): T {
+  const real = fs[verb];
+  const set = (value: unknown) => Object.assign(fs, { [verb]: value });
+  set((...words: never[]) => {
+    set(real);
+    meanwhile(...words);
+    set(between);
+    return (real as (...words: never[]) => unknown)(...words);
+  });
+  const between = fs[verb];
+  try {
+    return run();
+  } finally {
+    set(real);
+  }
+}
+
+/** A scene with a process that lives, and may have a record or none. */
+function withAnother(
+  play: (scene: {
+    target: string;
+    old: string;
+    pid: number;
+    enter(): void;
+    leave(): void;
+  }) => void,
+): () => Promise<void> {
+  return inFolder(async (folder) => {
+    const another = await LockProcess.start(thisRuntime());
+    const record = join(folder, "content.pid-0123456789abcdef");
+    try {
+      play({
+        target: join(folder, "content"),
+        old: join(folder, "old.pid"),
+        pid: another.pid,
+        enter: () => fs.writeFileSync(record, `${another.pid}\n`),
+        leave: () => fs.rmSync(record, { force: true }),
+      });
+    } finally {
+      await another.kill();
+    }
+  });
+}
+
+test(
+  "an heir that left before it was named is not left in the old lock",
+  withAnother(({ target, old, pid, enter, leave }) => {
+    const lock = acquireLock(target, { mode: "shared", legacy: [old] });
+    enter();
+    const named: string[] = [];
+    interposed("renameSync", (draft, path) => {
+      if (path !== old) return;
+      named.push(fs.readFileSync(draft!, "utf8"));
+      leave();
+    }, () => lock.release());
+    assert.deepEqual(named, [`${pid}\n`]);
+    assert.equal(fs.existsSync(old), false);
+  }),
+);
+
+test(
+  "whoever is refused hands on what it was handed meanwhile",
+  withAnother(({ target, old, pid, enter }) => {
+    enter();
+    fs.writeFileSync(old, `${pid}\n`);
+    const second = `${old}-2`;
+    fs.writeFileSync(second, `${process.ppid}\n`);
+    let handed = 0;
+    const take = () =>
+      acquireLock(target, { mode: "shared", legacy: [old, second] });
+    interposed("unlinkSync", (path) => {
+      // Our record, which goes when we are refused.
+      if (!/content\.pid-[0-9a-f]{16}$/.test(path!)) return;
+      fs.writeFileSync(old, `${process.pid}\n`);
+      handed++;
+    }, () => assert.throws(take, /older version/));
+    assert.ok(handed > 0);
+    assert.equal(fs.readFileSync(old, "utf8"), `${pid}\n`);
+  }),
+);
+
+// The first look into the folder is for litter, the second for whose PID it is.
+for (const [when, looks] of [["just now", 2], ["a moment later", 8]] as const) {
+  test(
+    `a lock of ours whose holder leaves ${when} is not an old version's`,
+    withAnother(({ target, old, pid }) => {
+      fs.writeFileSync(old, `${pid}\n`);
+      let seen = 0;
+      const lock = interposed("readdirSync", () => {
+        if (++seen === looks) fs.rmSync(old);
+      }, () => acquireLock(target, { mode: "shared", legacy: [old] }));
+      assert.ok(seen >= looks);
+      assert.equal(fs.readFileSync(old, "utf8"), `${process.pid}\n`);
+      lock.release();
+      assert.equal(fs.existsSync(old), false);
+    }),
+  );
+}
+
+test(
+  "an old lock that cannot be written leaves no record of us",
+  inFolder((folder) => {
+    const names = ["first.pid", "second.pid"];
+    const legacy = names.map((name) => join(folder, name));
+    for (const mode of ["shared", "exclusive"] as const) {
+      const take = () => acquireLock(join(folder, "content"), { mode, legacy });
+      interposed("writeFileSync", (path) => {
+        if (path!.startsWith(legacy[1]!)) throw new Error("read-only");
+      }, () => assert.throws(take, /read-only/));
+      assert.deepEqual(fs.readdirSync(folder), ["content.lock"]);
+    }
+  }),
+);

@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { assertWon, scene } from "../fixtures/lock_processes.ts";
+import { missing } from "../fixtures/machine.ts";
+import {
+  runtimes,
+  type TestRuntime,
+  thisRuntime,
+} from "../fixtures/runtimes.ts";
+import { Company } from "./fixtures/company.ts";
+
+const LEAVE = fileURLToPath(new URL("fixtures/leave.ts", import.meta.url));
+const company = new Company();
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+// A suite that runs behind a shell's & has children that ignore SIGINT.
+const DEFAULTS = ["env", "--default-signal=INT,TERM,HUP"];
+const UNSET = missing([...DEFAULTS, "true"]) ? [] : DEFAULTS;
+
+/** How it left, and what it said. */
+interface Left {
+  code: number | null;
+  signal: string | null;
+  lines: string[];
+}
+
+/** Runs the program; a signal is sent once it is ready for one. */
+function leave(
+  kind: TestRuntime,
+  path: string,
+  way: string,
+  signal?: NodeJS.Signals,
+): Promise<Left> {
+  const [program = "", ...words] = [...UNSET, ...kind.command];
+  const child = spawn(program, [...words, LEAVE, path, way]);
+  let text = "";
+  let sent = false;
+  child.stdin.on("error", () => {});
+  child.stdout.on("data", (data) => {
+    text += data;
+    if (sent || signal === undefined || !text.includes("ready\n")) return;
+    sent = true;
+    // Deno's own child.kill() has the child end by that signal in any case.
+    process.kill(child.pid!, signal);
+    child.stdin.end();
+  });
+  return new Promise((resolve) => {
+    child.on("close", (code, signal) => {
+      resolve({ code, signal, lines: text.trim().split("\n") });
+    });
+  });
+}
+
+/**
+ * On every runtime; afterwards the lock must be free. `turn` is another number
+ * for every pair of runtimes, so that all runs together try every combination.
+ */
+async function each(
+  play: (kind: TestRuntime, path: string, turn: number) => Promise<void>,
+): Promise<void> {
+  const own = runtimes().findIndex(({ id }) => id === thisRuntime().id);
+  await Promise.all(
+    runtimes().map(async (kind, i) => {
+      const path = company.newPath();
+      await play(kind, path, own + i);
+      const { child } = company.members[i]!;
+      assertWon(await child.ask({ do: "acquire", as: path, path }));
+    }),
+  );
+}
+
+test("a held lock does not keep a program alive", () =>
+  each(async (kind, path) => {
+    for (const way of ["fall off", "release"]) {
+      const left = await leave(kind, path, way);
+      assert.deepEqual(left, { code: 0, signal: null, lines: [""] });
+      assert.equal(existsSync(`${path}.pid`), false, kind.label);
+    }
+  }));
+
+test("process.exit takes the pidfile away, and keeps its code", () =>
+  each(async (kind, path) => {
+    const left = await leave(kind, path, "exit");
+    assert.deepEqual(left, { code: 3, signal: null, lines: [""] });
+    assert.equal(existsSync(`${path}.pid`), false, kind.label);
+  }));
+
+test("an error that nobody catches ends the lock with the process", () =>
+  each(async (kind, path) => {
+    const left = await leave(kind, path, "throw");
+    assert.equal(left.code, 1, kind.label);
+  }));
+
+test("a signal takes the pidfile away, and kills as it would have", () =>
+  each(async (kind, path, turn) => {
+    const signal = signals[turn % signals.length]!;
+    const left = await leave(kind, path, "wait", signal);
+    const lines = ["ready"];
+    assert.deepEqual(left, { code: null, signal, lines }, kind.label);
+    assert.equal(existsSync(`${path}.pid`), false, kind.label);
+  }));
+
+test("a program with a listener of its own keeps the lock", () =>
+  each(async (kind, path, turn) => {
+    let way = ["on before", "on after", "once before", "once after"][turn % 4]!;
+    // Deno hands a signal to its listeners in the order in which they came,
+    // and one of once() is not counted any more when ours has its turn.
+    if (kind.id === "deno" && way === "once before") way = "once after";
+    const signal = signals[turn % signals.length]!;
+    const left = await leave(kind, path, way, signal);
+    const said = [`own listener, pidfile there`, "later, pidfile there"];
+    const lines = ["ready", ...said];
+    assert.deepEqual(left, { code: 7, signal: null, lines }, kind.label + way);
+    assert.equal(existsSync(`${path}.pid`), false, kind.label);
+  }));
+
+test("a signal that was ignored before is still ignored", {
+  skip: process.platform !== "linux" && "only Linux tells what is ignored",
+}, () =>
+  each(async (kind, path) => {
+    // Node takes every signal's default back at its start.
+    if (kind.id.startsWith("node")) return;
+    // As nohup does it.
+    const prefix = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"];
+    const ignoring = { ...kind, command: [...prefix, ...kind.command] };
+    const left = await leave(ignoring, path, "wait for stdin", "SIGHUP");
+    const lines = ["ready", "survived"];
+    assert.deepEqual(left, { code: 0, signal: null, lines }, kind.label);
+  }));
+
+test("only the first lock of a process asks for its ignored signals", {
+  skip: missing(["strace", "-V"], ["strace", "-o", "/dev/null", "true"]),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    const log = join(folder, "trace");
+    const status = "/proc/self/status";
+    const prefix = ["strace", "-f", "-o", log, "-P", status, "-e", "openat"];
+    const child = await start(thisRuntime(), { prefix });
+    const looks = async () => {
+      assertWon(await child.acquire(target));
+      assertWon(await child.ask({ do: "release" }));
+      return readFileSync(log, "utf8").split("\n")
+        .filter((line) => line.includes(status)).length;
+    };
+    const first = await looks();
+    assert.ok(first > 0, "the trace shows nothing");
+    assert.equal(await looks(), first);
+  }));

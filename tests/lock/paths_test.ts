@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import {
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import {
+  assertRefused,
+  assertWon,
+  type LockProcess,
+} from "../fixtures/lock_processes.ts";
+import { Company } from "./fixtures/company.ts";
+
+const company = new Company();
+
+/** Every spelling is the one lock of `path`, which `other` asks for. */
+async function assertSameLock(
+  spellings: string[],
+  path: string,
+  { child, other }: { child: LockProcess; other: LockProcess },
+): Promise<void> {
+  for (const spelling of spellings) {
+    const url = spelling.startsWith("file:");
+    const answer = await child.ask({ do: "acquire", path: spelling, url });
+    assertWon(answer);
+    assert.equal(answer.path, path);
+    assertRefused(await other.acquire(path), [child.pid]);
+    await child.ask({ do: "release" });
+  }
+}
+
+test("a path through links is the same lock", async () => {
+  for (const pair of company.pairs()) {
+    const folder = company.newPath();
+    mkdirSync(`${folder}/real`, { recursive: true });
+    const path = `${folder}/real/app.db`;
+    writeFileSync(path, "");
+    symlinkSync("real", `${folder}/folder-link`);
+    symlinkSync("folder-link/app.db", `${folder}/file-link`);
+    symlinkSync("file-link", `${folder}/link-link`);
+    await assertSameLock(
+      [
+        `${folder}/folder-link/app.db`,
+        `${folder}/file-link`,
+        `${folder}/link-link`,
+        `${folder}/real/../real/./app.db`,
+        pathToFileURL(`${folder}/file-link`).href,
+      ],
+      path,
+      pair,
+    );
+    assert.deepEqual(
+      readdirSync(`${folder}/real`).sort(),
+      ["app.db", "app.db.lock"],
+    );
+  }
+});
+
+test("a link to a file that is yet to come is the lock of that file", async () => {
+  for (const pair of company.pairs()) {
+    const folder = company.newPath();
+    mkdirSync(folder);
+    symlinkSync("to-come", `${folder}/link`);
+    await assertSameLock([`${folder}/link`], `${folder}/to-come`, pair);
+    symlinkSync("circle", `${folder}/circle`);
+    const answer = await pair.child.acquire(`${folder}/circle`);
+    assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+  }
+});
+
+test("a folder is locked beside it, with or without a slash, by path or URL", async () => {
+  for (const pair of company.pairs()) {
+    const folder = company.newPath();
+    mkdirSync(folder);
+    const url = pathToFileURL(folder).href;
+    const spellings = [folder, `${folder}/`, url, `${url}/`];
+    await assertSameLock(spellings, folder, pair);
+    assert.deepEqual(readdirSync(folder), []);
+    assertWon(await pair.child.acquire(folder));
+    const answer = await pair.other.acquire(folder);
+    assert.match(answer.message!, /^Folder "/);
+    await pair.child.ask({ do: "release" });
+  }
+});
+
+test("a file with several names is locked shared, never exclusively", async () => {
+  for (const { child } of company.pairs()) {
+    const path = company.newPath();
+    writeFileSync(path, "");
+    linkSync(path, `${path}-too`);
+    for (const name of [path, `${path}-too`]) {
+      const answer = await child.acquire(name);
+      assert.equal(answer.code, "LITELATCH_UNSUPPORTED", answer.message);
+      assert.match(
+        answer.message!,
+        /exclusively: it must have one name.* 2 hard/,
+      );
+      assertWon(await child.acquire(name, { mode: "shared" }));
+      await child.ask({ do: "release" });
+    }
+  }
+});
+
+test("a missing folder, an empty path and another protocol are refused", async () => {
+  for (const { child } of company.pairs()) {
+    const path = `${company.newPath()}/app`;
+    const answer = await child.acquire(path);
+    assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+    assert.match(answer.message!, /^Cannot lock ".*its folder must exist/);
+    for (const wrong of ["", "a\0b"]) {
+      assert.equal((await child.acquire(wrong)).name, "TypeError");
+    }
+    for (const wrong of ["https://example.org/a", "file:///tmp/a?mode=ro"]) {
+      const answer = await child.ask({ do: "acquire", path: wrong, url: true });
+      assert.equal(answer.name, "TypeError");
+      assert.match(answer.message!, /must be a file: URL without a query/);
+    }
+  }
+});
+
+test("a lock file of something else is refused, and kept", async () => {
+  for (const { child } of company.pairs()) {
+    const path = company.newPath();
+    writeFileSync(`${path}.lock`, "somebody's own notes\n".repeat(100));
+    const answer = await child.acquire(path);
+    assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+    assert.match(answer.message!, /\.lock" must be empty, but it is a file of/);
+    mkdirSync(`${path}-2.lock`);
+    const folder = await child.acquire(`${path}-2`);
+    assert.equal(folder.code, "LITELATCH_OPEN", folder.message);
+  }
+});

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertRefused, assertWon } from "../fixtures/lock_processes.ts";
+import { Company } from "./fixtures/company.ts";
+
+const company = new Company();
+
+test("an abort ends the wait with its reason, and leaves nothing open", async () => {
+  for (const { child: waiter, other: holder } of company.pairs()) {
+    const path = company.newPath();
+    assertWon(await holder.acquire(path));
+    const options = { wait: 600_000 };
+    const waiting = waiter.ask({ do: "acquire async", path, options });
+    // Its answer says that the order before it has begun.
+    const { files } = await waiter.ask({ do: "open files" });
+    assert.ok(files?.includes(`${path}.lock`));
+    await waiter.ask({ do: "abort" });
+    const answer = await waiting;
+    assert.equal(answer.ok, false);
+    assert.equal(answer.message, "enough waited");
+    const later = (await waiter.ask({ do: "open files" })).files;
+    assert.deepEqual(later?.filter((name) => name.startsWith(path)), []);
+    assertRefused(await waiter.acquire(path), [holder.pid]);
+  }
+});
+
+test("a wait that was in vain says how long it was", async () => {
+  for (const { child: waiter, other: holder } of company.pairs()) {
+    const path = company.newPath();
+    assertWon(await holder.acquire(path));
+    for (const order of ["acquire", "acquire async"] as const) {
+      const answer = await waiter.ask({
+        do: order,
+        path,
+        options: { wait: 40 },
+      });
+      assertRefused(answer, [holder.pid]);
+      const waited = /waited (\d+) ms/.exec(answer.message ?? "")?.[1];
+      assert.ok(Number(waited) >= 40, answer.message);
+    }
+  }
+});
+
+for (const mode of ["shared", "exclusive"]) {
+  test(`two waits of one process are one ${mode} lock`, async () => {
+    for (const { child: twice, other } of company.pairs()) {
+      const path = company.newPath();
+      assertWon(await other.acquire(path));
+      const options = { mode, wait: 60_000 };
+      const both = ["one", "two"].map((as) =>
+        twice.ask({ do: "acquire async", path, as, options })
+      );
+      await twice.ask({ do: "open files" });
+      await other.ask({ do: "release" });
+      for (const answer of await Promise.all(both)) assertWon(answer);
+      await twice.ask({ do: "release", as: "one" });
+      assertRefused(await other.acquire(path), [twice.pid]);
+      await twice.ask({ do: "release", as: "two" });
+      assertWon(await other.acquire(path));
+    }
+  });
+}
+
+test("a wrong option is refused with what was probably meant", async () => {
+  const wrong: [object, RegExp][] = [
+    [{ wiat: 5 }, /there is no option "wiat", did you mean "wait"\?/],
+    [
+      { mode: "exklusive" },
+      /"mode" must be "shared" or "exclusive", got "ex/,
+    ],
+    [{ wait: -1 }, /"wait" must be a number of milliseconds, 0 or more, got/],
+    [{ wait: "5" }, /"wait" must be a number of milliseconds.* got "5"/],
+    [{ app: 7 }, /"app" must be a string, got 7/],
+    [{ lock: "shared" }, /there is no option "lock"/],
+  ];
+  for (const { child } of company.members) {
+    const path = company.newPath();
+    for (const [options, words] of wrong) {
+      for (const order of ["acquire", "acquire async"] as const) {
+        const answer = await child.ask({ do: order, path, options });
+        assert.equal(answer.name, "TypeError");
+        assert.match(answer.message ?? "", words);
+      }
+    }
+    assertWon(await child.acquire(path));
+    await child.ask({ do: "release" });
+  }
+});

@@ -1,0 +1,385 @@
+import assert from "node:assert/strict";
+import {
+  copyFileSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import {
+  adopt,
+  type Database,
+  LockLostError,
+  open,
+  type OpenOptions,
+} from "../../mod.ts";
+import { start } from "../fixtures/children.ts";
+import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
+import { Neighbour, raw } from "../fixtures/losing.ts";
+import { load, withoutPackages } from "../fixtures/packages.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
+import { pause } from "../fixtures/until.ts";
+
+const CHILD = new URL("fixtures/lost_child.ts", import.meta.url);
+const QUIET: OpenOptions = { heartbeat: false, onWarning: () => {} };
+
+function make(path: string): Database {
+  const db = open(path, QUIET);
+  db.exec("CREATE TABLE IF NOT EXISTS t (n INTEGER, filler BLOB)");
+  return db;
+}
+
+function insert(db: Database, n: number): void {
+  db.write(() => db.prepare("INSERT INTO t (n) VALUES (?)").run(n));
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof LockLostError &&
+    error.code === "LITELATCH_LOCK_LOST";
+}
+
+/** The file is read in here while a neighbour closes: the WAL is deleted. */
+async function lose(path: string, neighbour: Neighbour): Promise<void> {
+  await neighbour.open(path);
+  neighbour.dropLocks(path);
+  await neighbour.close();
+  assert.ok(!existsSync(`${path}-wal`), "the neighbour deleted the WAL");
+}
+
+test(
+  "reading the file while another closes is noticed before the next write, 100 times",
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    for (let round = 0; round < 100; round++) {
+      const db = make(path);
+      insert(db, round);
+      await lose(path, neighbour);
+      assert.throws(() => insert(db, -1), isLost);
+      assert.ok(!existsSync(`${path}-wal`), "nothing was written anywhere");
+      db.close();
+    }
+    assert.equal(
+      query(path, "SELECT count(*), min(n), max(n) FROM t"),
+      "100|0|99",
+    );
+  }),
+);
+
+test(
+  "a bare connection loses rows in the same rounds, and says nothing",
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    make(path).close();
+    let silent = 0;
+    for (let round = 0; round < 20; round++) {
+      const bare = raw(path);
+      bare.exec(`INSERT INTO t (n) VALUES (${round})`);
+      await lose(path, neighbour);
+      bare.exec(`INSERT INTO t (n) VALUES (${1000 + round})`);
+      // Another process, while the row is said to be committed.
+      await neighbour.open(path);
+      const found = query(
+        path,
+        `SELECT count(*) FROM t WHERE n = ${1000 + round}`,
+      );
+      if (found === "0") silent++;
+      await neighbour.close();
+      bare.close();
+    }
+    assert.ok(silent > 10, `lost in ${silent} of 20`);
+  }),
+);
+
+test(
+  "what is committed while the WAL is taken away is there, or is said to be in doubt",
+  withDatabase(async (first, folder) => {
+    const neighbour = new Neighbour();
+    make(first).close();
+    for (let round = 0; round < 15; round++) {
+      const path = `${folder}/${round}.db`;
+      const db = make(path);
+      await neighbour.open(path);
+      neighbour.dropLocks(path);
+      neighbour.child.say(JSON.stringify({ do: "close" }));
+      let acknowledged = 0;
+      let said = "";
+      const deadline = Date.now() + 30_000;
+      while (said === "" && Date.now() < deadline) {
+        try {
+          insert(db, acknowledged);
+          acknowledged++;
+          // The neighbour hears of it only while this process rests.
+          if (acknowledged < 20) await pause(0);
+        } catch (error) {
+          assert.ok(isLost(error), String(error));
+          said = (error as Error).message;
+        }
+      }
+      await neighbour.child.line();
+      const found = Number(query(path, "SELECT count(*) FROM t"));
+      if (said.includes("Nothing that was acknowledged is lost")) {
+        assert.equal(found, acknowledged);
+      } else {
+        assert.match(said, /moments before this one may be lost/);
+        assert.ok(found <= acknowledged, `${found} of ${acknowledged}`);
+      }
+      db.close();
+    }
+  }),
+);
+
+const WRITES: Record<string, (db: Database) => unknown> = {
+  "write": (db) =>
+    db.write(() => db.prepare("INSERT INTO t (n) VALUES (2)").run()),
+  "writeAsync": (db) =>
+    db.writeAsync(() => db.prepare("INSERT INTO t (n) VALUES (2)").run()),
+  "exec": (db) => db.exec("INSERT INTO t (n) VALUES (2)"),
+  "run": (db) => db.prepare("INSERT INTO t (n) VALUES (2)").run(),
+  "get with RETURNING": (db) =>
+    db.prepare("INSERT INTO t (n) VALUES (2) RETURNING n").get(),
+  "all with RETURNING": (db) =>
+    db.prepare("INSERT INTO t (n) VALUES (2) RETURNING n").all(),
+  "iterate with RETURNING": (db) => [
+    ...db.prepare("INSERT INTO t (n) VALUES (2) RETURNING n").iterate(),
+  ],
+};
+
+for (const [name, write] of Object.entries(WRITES)) {
+  test(
+    `${name} is refused when the WAL was deleted by hand`,
+    withDatabase(async (path) => {
+      const db = make(path);
+      insert(db, 1);
+      rmSync(`${path}-wal`);
+      await waitOutFreshness();
+      const before = contentOf(db);
+      await assert.rejects(async () => await write(db), isLost);
+      await assert.rejects(async () => await write(db), isLost);
+      assert.deepEqual(contentOf(db), before, "no row in the unlinked WAL");
+      assert.ok(!existsSync(`${path}-wal`));
+      db.close();
+    }),
+  );
+
+  test(
+    `${name} is refused when the lock file was replaced`,
+    withDatabase(async (path) => {
+      const db = make(path);
+      insert(db, 1);
+      writeFileSync(`${path}.lock-new`, "");
+      renameSync(`${path}.lock-new`, `${path}.lock`);
+      const before = contentOf(db);
+      await waitOutFreshness();
+      await assert.rejects(async () => await write(db), (error) => {
+        assert.ok(isLost(error), String(error));
+        assert.match(String(error), /app\.db\.lock was deleted or replaced/);
+        assert.match(String(error), new RegExp(`PID ${process.pid}`));
+        return true;
+      });
+      assert.deepEqual(contentOf(db), before);
+      db.close();
+      assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1");
+    }),
+  );
+}
+
+/** By the driver itself, which nobody refuses anything. */
+function contentOf(db: Database): unknown {
+  const native = db.native as {
+    prepare(sql: string): { get(): { n: number } };
+  };
+  return { ...native.prepare("SELECT count(*) AS n FROM t").get() };
+}
+
+/** The lock file is looked at once per 100 ms. */
+function waitOutFreshness(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 150));
+}
+
+test(
+  "a deleted lock file is noticed, and a new handle puts things right",
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    rmSync(`${path}.lock`);
+    await waitOutFreshness();
+    assert.throws(() => insert(db, 2), isLost);
+    assert.throws(() => db.reopen(), isLost);
+    assert.throws(() => open(path, QUIET), isLost);
+    db.close();
+    const anew = make(path);
+    insert(anew, 3);
+    anew.close();
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,3");
+  }),
+);
+
+test(
+  "a second SQLite library in the process is noticed as well",
+  {
+    skip: withoutPackages ||
+      notOn("deno", "better-sqlite3 is an addon of Node"),
+  },
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    const db = make(path);
+    insert(db, 1);
+    await neighbour.open(path);
+    const other = new (load("better-sqlite3"))(path);
+    other.prepare("SELECT count(*) FROM t").get();
+    other.close();
+    await neighbour.close();
+    if (existsSync(`${path}-wal`)) neighbour.dropLocks(path);
+    else assert.throws(() => insert(db, 2), isLost);
+    db.close();
+  }),
+);
+
+function notOn(id: string, why: string): string | false {
+  return thisRuntime().id === id || thisRuntime().id === "bun" ? why : false;
+}
+
+test(
+  "copying the file does the same; the refusal says what happened and what to do",
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    const db = make(path);
+    const count = db.prepare("SELECT count(*) AS n FROM t");
+    insert(db, 1);
+    await neighbour.open(path);
+    copyFileSync(path, `${path}.copy`);
+    neighbour.dropLocks(path, `${path}.copy`);
+    await neighbour.close();
+    // Others have gone on, and a lost connection does not see it.
+    assert.throws(() => db.checkpoint(), isLost);
+    assert.throws(() => db.poll(), isLost);
+    assert.throws(() => count.get(), isLost);
+    assert.throws(() => db.read(() => 1), isLost);
+    assert.throws(() => insert(db, 2), ({ message }: Error) => {
+      assert.ok(message.startsWith(`Cannot write to "${path}"`), message);
+      assert.match(message, new RegExp(`PID ${process.pid}`));
+      assert.match(message, /fs\.readFile, fs\.copyFile, a second SQLite/);
+      assert.match(message, /Nothing that was acknowledged is lost/);
+      assert.match(message, /reopen\(\)/);
+      assert.match(message, /backup\(\)/);
+      return true;
+    });
+    db.close();
+  }),
+);
+
+for (const how of ["write", "run"]) {
+  test(
+    `a commit that went into the deleted WAL is not called safe by ${how}`,
+    withDatabase(async (path) => {
+      const db = make(path);
+      insert(db, 1);
+      // As when the last one closes, but for the checkpoint before that.
+      rmSync(`${path}-wal`);
+      rmSync(`${path}-shm`);
+      await pause(2);
+      assert.throws(
+        () => WRITES[how]?.(db),
+        /moments before this one may be lost/,
+      );
+      db.close();
+    }),
+  );
+}
+
+test(
+  "what is in a WAL that was deleted alone is rescued",
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    rmSync(`${path}-wal`);
+    await pause(2);
+    assert.throws(() => insert(db, 2), /Nothing that was acknowledged is lost/);
+    db.reopen();
+    insert(db, 3);
+    db.close();
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,3");
+  }),
+);
+
+test(
+  "a lost connection does not write over what others have written since",
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    const db = make(path);
+    insert(db, 1);
+    await lose(path, neighbour);
+    // Into the unlinked WAL, as within the moment before the next look.
+    (db.native as { exec(sql: string): void })
+      .exec("INSERT INTO t SELECT 5, zeroblob(3000)");
+    assert.ok(statSync(path).size > 0);
+    await neighbour.open(path);
+    await neighbour.write(
+      "CREATE TABLE later (x); INSERT INTO later SELECT zeroblob(9000);" +
+        "INSERT INTO t SELECT 7, zeroblob(5000)",
+    );
+    await neighbour.close();
+    assert.throws(() => insert(db, 2), isLost);
+    db.close();
+    if (existsSync("/proc/self/fd")) {
+      const anew = open(path, QUIET);
+      assert.deepEqual(anew.prepare("SELECT n FROM t").all(), [
+        { n: 1 },
+        { n: 7 },
+      ]);
+      anew.close();
+    } else {
+      assert.throws(() => open(path, QUIET), /Start the process again/);
+    }
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,7");
+    assert.equal(query(path, "SELECT count(*) FROM later"), "1");
+  }),
+);
+
+test(
+  "nor does it when the process exits",
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    const child = start(thisRuntime(), CHILD, path);
+    assert.equal(await child.line(), "open");
+    const step = async (): Promise<void> => {
+      child.say("next");
+      assert.equal(await child.line(), "done");
+    };
+    await neighbour.open(path);
+    await step();
+    await neighbour.close();
+    assert.ok(!existsSync(`${path}-wal`), "the neighbour deleted the WAL");
+    await step();
+    await neighbour.open(path);
+    await neighbour.write(
+      "CREATE TABLE later (x); INSERT INTO later SELECT zeroblob(9000);" +
+        "INSERT INTO t SELECT 7, zeroblob(5000)",
+    );
+    await neighbour.close();
+    await step();
+    child.say("exit");
+    assert.equal((await child.ended).code, 0);
+    checkIntegrity(path);
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,7");
+    assert.equal(query(path, "SELECT count(*) FROM later"), "1");
+  }),
+);
+
+test(
+  "an adopted connection that lost its WAL is refused too",
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    const bare = raw(path);
+    const db = adopt(bare.native, QUIET);
+    db.exec("CREATE TABLE t (n INTEGER)");
+    await lose(path, neighbour);
+    assert.throws(() => insert(db, 1), isLost);
+    assert.throws(() => db.reopen(), { code: "LITELATCH_UNSUPPORTED" });
+    db.close();
+    bare.close();
+  }),
+);

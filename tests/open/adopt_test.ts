@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { adopt, LockedError, open, PragmaError } from "../../mod.ts";
+import { otherRuntime, start } from "../fixtures/children.ts";
+import { query, withDatabase } from "../fixtures/folder.ts";
+import { load, withoutPackages } from "../fixtures/packages.ts";
+
+/** What all three have in common. */
+interface Native {
+  exec(sql: string): unknown;
+  prepare(sql: string): { get(): unknown };
+  close(): void;
+}
+
+type Driver = new (path: string) => Native;
+
+function builtin(): Driver {
+  const bun = process.getBuiltinModule("bun:sqlite") as
+    | { Database: Driver }
+    | undefined;
+  if (bun !== undefined) return bun.Database;
+  return process.getBuiltinModule("node:sqlite").DatabaseSync as Driver;
+}
+
+const DRIVERS: [name: string, skip: string | false, driver: () => Driver][] = [
+  ["the runtime's own database", false, builtin],
+  [
+    "better-sqlite3",
+    withoutPackages,
+    () => load("better-sqlite3") as unknown as Driver,
+  ],
+];
+const QUIET = { onWarning: () => {} };
+
+for (const [name, skip, driver] of DRIVERS) {
+  test(
+    `${name} is adopted with the settings of open`,
+    { skip },
+    withDatabase((path) => {
+      const native = new (driver())(path);
+      native.exec("PRAGMA busy_timeout=0; PRAGMA foreign_keys=OFF");
+      const db = adopt(native, { ...QUIET, synchronous: "full" });
+      assert.equal(db.native, native);
+      assert.equal(db.path, path);
+      assert.equal(db.lock?.mode, "shared");
+      assert.ok(existsSync(`${path}.lock`));
+      const pragma = (what: string) =>
+        Object.values(db.prepare(`PRAGMA ${what}`).get() ?? {})[0];
+      assert.equal(pragma("journal_mode"), "wal");
+      assert.equal(pragma("busy_timeout"), 5000);
+      assert.equal(pragma("synchronous"), 2);
+      assert.equal(pragma("foreign_keys"), 1);
+      assert.equal(pragma("journal_size_limit"), 16 * 1024 * 1024);
+      db.close();
+      native.close();
+    }),
+  );
+
+  test(
+    `closing the handle of ${name} leaves it open and usable`,
+    { skip },
+    withDatabase((path) => {
+      const native = new (driver())(path);
+      const db = adopt(native, QUIET);
+      db.exec("CREATE TABLE t (a)");
+      const statement = db.prepare("SELECT count(*) AS n FROM t");
+      statement.get();
+      db.close();
+      db.close();
+      assert.equal(db.lock?.held, false);
+      assert.throws(() => statement.get(), { code: "LITELATCH_CLOSED" });
+      native.exec("INSERT INTO t VALUES (1)");
+      assert.deepEqual(
+        { ...native.prepare("SELECT a FROM t").get() as object },
+        { a: 1 },
+      );
+      native.close();
+      assert.equal(query(path, "SELECT a FROM t"), "1");
+    }),
+  );
+
+  test(
+    `values, writes and reads of ${name} are those of open`,
+    { skip },
+    withDatabase((path) => {
+      const native = new (driver())(path);
+      const db = adopt(native, QUIET);
+      db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, a, b)");
+      const insert = db.prepare("INSERT INTO t (a, b) VALUES (:a, ?2)");
+      assert.deepEqual(
+        db.write(() => insert.run({ a: 5, 2: 2n ** 62n + 1n })),
+        {
+          changes: 1,
+          lastInsertRowid: 1,
+        },
+      );
+      assert.throws(() => db.write(() => insert.run({ aa: 5 })), TypeError);
+      assert.throws(() =>
+        db.write(() => {
+          insert.run("x", new Uint8Array([1]));
+          throw new Error("on purpose");
+        }), /on purpose/);
+      const select = db.prepare("SELECT a, b, typeof(a) AS t FROM t");
+      const row = { a: 5, b: 2n ** 62n + 1n, t: "integer" };
+      for (
+        const found of [select.get(), ...select.all(), ...select.iterate()]
+      ) {
+        assert.deepEqual(found, row);
+        assert.equal(Object.getPrototypeOf(found), Object.prototype);
+      }
+      assert.equal(db.prepare("SELECT 1 WHERE 0").get(), undefined);
+      assert.equal(db.prepare("CREATE TABLE u (a)").get(), undefined);
+      const returning = db.prepare("INSERT INTO t (a) VALUES (1) RETURNING id");
+      assert.deepEqual(returning.run(), { changes: 1, lastInsertRowid: 2 });
+      assert.deepEqual(returning.get(), { id: 3 });
+      assert.equal(db.read(() => select.all().length), 3);
+      db.close();
+      native.close();
+    }),
+  );
+
+  test(
+    `${name} waits for its turn as open does, and says who was in the way`,
+    { skip },
+    withDatabase(async (path) => {
+      const native = new (driver())(path);
+      const db = adopt(native, { ...QUIET, busyTimeout: 50 });
+      db.exec("CREATE TABLE t (a)");
+      const other = start(otherRuntime(), "database_child.ts");
+      await other.ask({ do: "open", path });
+      await other.ask({ do: "hold" });
+      const busy = { code: "LITELATCH_BUSY", writers: [other.pid] };
+      assert.throws(() => db.write(() => {}), busy);
+      assert.throws(() => db.exec("DELETE FROM t"), busy);
+      assert.throws(() => db.prepare("DELETE FROM t").run(), busy);
+      await other.ask({ do: "exec", sql: "COMMIT" });
+      db.write(() => db.exec("INSERT INTO t VALUES (1)"));
+      db.close();
+      native.close();
+      assert.equal(query(path, "SELECT a FROM t"), "1");
+    }),
+  );
+
+  test(`${name} in memory is adopted without a lock`, { skip }, () => {
+    const native = new (driver())(":memory:");
+    const db = adopt(native, QUIET);
+    assert.equal(db.path, ":memory:");
+    assert.equal(db.lock, null);
+    db.write(() => db.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)"));
+    db.close();
+    const [count] = Object.values(
+      native.prepare("SELECT count(*) FROM t").get() as object,
+    );
+    assert.equal(count, 1);
+    native.close();
+  });
+
+  test(
+    `${name} is refused while another process holds the lock exclusively`,
+    { skip },
+    withDatabase(async (path) => {
+      const other = start(otherRuntime(), "database_child.ts");
+      const options = { lock: "exclusive" };
+      await other.ask({ do: "open", path, options });
+      const native = new (driver())(path);
+      assert.throws(() => adopt(native, QUIET), (error: unknown) => {
+        assert.ok(error instanceof LockedError, String(error));
+        assert.deepEqual(error.holders.map(({ pid }) => pid), [other.pid]);
+        return true;
+      });
+      native.exec("SELECT 1"); // it is its owner's as before
+      await other.ask({ do: "close" });
+      const db = adopt(native, QUIET);
+      assert.equal(db.lock?.held, true);
+      db.close();
+      native.close();
+    }),
+  );
+}
+
+test("what is no database is not adopted", () => {
+  const things = [null, undefined, 5, "app.db", {}, [], new Map(), () => {}];
+  for (const thing of things) {
+    assert.throws(
+      () => adopt(thing, QUIET),
+      { name: "TypeError", message: /^Cannot adopt the database: it must be/ },
+    );
+  }
+});
+
+test("a handle of ours is not adopted", () => {
+  const db = open(":memory:", QUIET);
+  assert.throws(() => adopt(db, QUIET), TypeError);
+  db.close();
+});
+
+test(
+  "where SQLite keeps another journal mode, adopt says so",
+  {
+    skip: "Bun" in globalThis ? "bun:sqlite takes no URI with a VFS" : false,
+  },
+  withDatabase((path) => {
+    // Without shared memory, as on a network filesystem.
+    const native = new (builtin())(`file:${path}?vfs=unix-none`);
+    assert.throws(() => adopt(native, QUIET), (error: unknown) => {
+      assert.ok(error instanceof PragmaError, String(error));
+      assert.equal(error.pragma, "journal_mode");
+      assert.equal(error.wanted, "wal");
+      assert.equal(error.got, "delete");
+      assert.match(error.message, /^Cannot switch ".*app\.db" to WAL/);
+      return true;
+    });
+    native.close();
+    assert.ok(!existsSync(`${path}.pid`));
+  }),
+);

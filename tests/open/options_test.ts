@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { test } from "node:test";
+import {
+  acquireLock,
+  adopt,
+  open,
+  openAsync,
+  type OpenOptions,
+} from "../../mod.ts";
+import {
+  adoptSettings,
+  lockSettings,
+  openSettings,
+} from "../../src/settings.ts";
+import { inFolder } from "../fixtures/folder.ts";
+
+test("every option has the default that is documented", () => {
+  const defaults = {
+    app: null,
+    purpose: null,
+    lock: "shared",
+    wait: 0,
+    legacy: [],
+    lease: null,
+    fencing: false,
+    onLocked: "throw",
+    busyTimeout: 5000,
+    synchronous: "normal",
+    journalSizeLimit: 16 * 1024 * 1024,
+    walAutocheckpoint: 1000,
+    foreignKeys: true,
+    heartbeat: 30_000,
+    onWarning: null,
+    readOnly: false,
+    create: true,
+    exitWithParent: false,
+  };
+  for (const options of [undefined, {}, { wait: undefined }]) {
+    assert.deepEqual(openSettings(options as OpenOptions), defaults);
+    assert.deepEqual(adoptSettings(options as OpenOptions), defaults);
+  }
+  assert.deepEqual(lockSettings(undefined), {
+    mode: "exclusive",
+    app: null,
+    purpose: null,
+    wait: 0,
+    legacy: [],
+  });
+});
+
+const MISSPELT: [given: string, meant: string][] = [
+  ["busytimeout", "busyTimeout"],
+  ["busy_timeout", "busyTimeout"],
+  ["timeout", "busyTimeout"],
+  ["readonly", "readOnly"],
+  ["read_only", "readOnly"],
+  ["sychronous", "synchronous"],
+  ["journalSizelimit", "journalSizeLimit"],
+  ["foreignkeys", "foreignKeys"],
+  ["foreign_keys", "foreignKeys"],
+  ["walAutoCheckpoint", "walAutocheckpoint"],
+  ["onlocked", "onLocked"],
+  ["waits", "wait"],
+  ["locks", "lock"],
+  ["App", "app"],
+];
+
+for (const [given, meant] of MISSPELT) {
+  test(
+    `the option ${given} is refused, and ${meant} suggested`,
+    inFolder(async (folder) => {
+      const expected = {
+        name: "TypeError",
+        message: `Cannot open a database: there is no option "${given}", ` +
+          `did you mean "${meant}"?`,
+      };
+      const options = { [given]: 1 } as OpenOptions;
+      assert.throws(() => open(`${folder}/app.db`, options), expected);
+      await assert.rejects(openAsync(`${folder}/app.db`, options), expected);
+      assert.deepEqual(readdirSync(folder), []);
+    }),
+  );
+}
+
+test("an option that resembles none is answered with all of them", () => {
+  assert.throws(
+    () => open(":memory:", { zzzzzzzz: 1 } as OpenOptions),
+    /there is no option "zzzzzzzz", known are app, purpose, lock, wait, /,
+  );
+  for (const name of ["__proto__", "constructor", "toString"]) {
+    const options = JSON.parse(`{"${name}": 1}`) as OpenOptions;
+    assert.throws(() => open(":memory:", options), TypeError, name);
+  }
+});
+
+const WRONG: [name: keyof OpenOptions, value: unknown, said: RegExp][] = [
+  [
+    "lock",
+    "shred",
+    /"lock" must be "shared" or "exclusive" or "none", got "shred"/,
+  ],
+  ["wait", -1, /"wait" must be a number of milliseconds, 0 or more, got -1/],
+  ["wait", "5", /"wait" must be .*, got "5"/],
+  ["wait", NaN, /"wait" must be .*, got NaN/],
+  ["busyTimeout", 1.5, /"busyTimeout" must be .*, got 1.5/],
+  ["busyTimeout", 2 ** 31, /from 0 to 2147483647, got 2147483648/],
+  ["busyTimeout", Infinity, /got Infinity/],
+  ["synchronous", "off", /"synchronous" must be "normal" or "full", got "off"/],
+  ["journalSizeLimit", -1, /a whole number of bytes, 0 or more, got -1/],
+  ["walAutocheckpoint", "1", /a whole number of pages, 0 or more, got "1"/],
+  ["foreignKeys", 1, /"foreignKeys" must be true or false, got 1/],
+  ["readOnly", "yes", /"readOnly" must be true or false, got "yes"/],
+  ["create", null, /"create" must be true or false, got null/],
+  ["app", 5, /"app" must be a string, got 5/],
+  ["purpose", {}, /"purpose" must be a string, got \[object Object\]/],
+  ["onLocked", "warm", /"onLocked" must be "throw" or "warn", got "warm"/],
+  ["onWarning", true, /"onWarning" must be a function, got true/],
+];
+
+for (const [name, value, said] of WRONG) {
+  test(`${name}: ${String(value)} is refused with what it must be`, () => {
+    const options = { [name]: value } as OpenOptions;
+    const expected = { name: "TypeError", message: said };
+    assert.throws(() => open(":memory:", options), expected);
+  });
+}
+
+test("options that are no object are refused", () => {
+  for (const options of [5, "wait", null, true]) {
+    const expected = { name: "TypeError", message: /must be an object/ };
+    assert.throws(() => open(":memory:", options as OpenOptions), expected);
+  }
+});
+
+test("adopt and acquireLock take only their own options", () => {
+  const readOnly = { readOnly: true } as object;
+  assert.throws(() => adopt({}, readOnly), /no option "readOnly"/);
+  const busyTimeout = { busyTimeout: 5 } as object;
+  assert.throws(
+    () => acquireLock("x", busyTimeout),
+    /Cannot acquire a lock: there is no option "busyTimeout"/,
+  );
+});

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+} from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { inspect, open } from "../../mod.ts";
+import { openConnection } from "../../src/driver/runtime.ts";
+import { locksOfDescriptor } from "../../src/os/kernel_locks.ts";
+import { facts } from "../../src/os/look.ts";
+import { hasOwnLock, locksOfProcess } from "../../src/os/process_locks.ts";
+import { withDatabase } from "../fixtures/folder.ts";
+
+const skip = !existsSync("/proc/locks") && "needs /proc/locks";
+
+const SHARED_BYTE = 0x40000002;
+// Of the range that a shared lock takes one byte, or all of them.
+const FREE_BYTE = 0x40000000;
+
+/** Runs `body` while lists of what a descriptor locks cannot be opened. */
+function withoutLists(which: RegExp, body: () => void): void {
+  const fs = process.getBuiltinModule("node:fs");
+  const real = fs.readFileSync;
+  const failing = (path: unknown, ...rest: unknown[]) => {
+    if (which.test(String(path))) {
+      throw Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+    }
+    return Reflect.apply(real, fs, [path, ...rest]);
+  };
+  fs.readFileSync = failing as typeof real;
+  try {
+    body();
+  } finally {
+    fs.readFileSync = real;
+  }
+}
+
+test(
+  "a lock is found at any descriptor of the file, whatever its name is now",
+  { skip },
+  withDatabase((path) => {
+    const one = openConnection(path, { readOnly: false, create: true });
+    one.exec("CREATE TABLE t (x); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
+    const more = openConnection(path, { readOnly: true, create: false });
+    more.exec("BEGIN; SELECT * FROM t");
+    const before = facts(path)!;
+    for (const name of [`${path}.moved`, path]) {
+      renameSync(name === path ? `${path}.moved` : path, name);
+      assert.equal(hasOwnLock(before, SHARED_BYTE), true);
+      assert.equal(hasOwnLock(before, FREE_BYTE), false);
+      const pids = locksOfProcess(process.pid, before)!.map(({ pid }) => pid);
+      assert.ok(pids.length >= 2);
+      assert.deepEqual([...new Set(pids)], [process.pid]);
+    }
+    more.exec("COMMIT");
+    more.close();
+    one.exec("ROLLBACK");
+    one.close();
+    assert.equal(hasOwnLock(before, SHARED_BYTE), false);
+    assert.deepEqual(locksOfProcess(process.pid, before), []);
+  }),
+);
+
+test(
+  "locks that cannot be read are unknown, and those of a closed file are none",
+  { skip },
+  withDatabase((path) => {
+    const db = open(path, { heartbeat: false });
+    db.exec("CREATE TABLE t (x)");
+    const file = facts(path)!;
+    withoutLists(/\/fdinfo\//, () => {
+      assert.equal(hasOwnLock(file, SHARED_BYTE), null);
+      assert.equal(locksOfProcess(process.pid, file), null);
+      // The list of all processes still tells.
+      const report = inspect(path);
+      assert.equal(report.lock.state, "shared");
+      assert.equal(report.processes?.[0]?.database, "shared");
+    });
+    assert.equal(hasOwnLock(file, SHARED_BYTE), true);
+    db.close();
+    const closed = openSync("/dev/null", "r");
+    closeSync(closed);
+    assert.deepEqual(locksOfDescriptor(process.pid, String(closed)), []);
+  }),
+);
+
+test(
+  "where one descriptor's locks cannot be read, the list of all tells",
+  { skip },
+  withDatabase((path) => {
+    const db = open(path, { heartbeat: false });
+    const sidecar = `${path}.lock`;
+    const more = openConnection(sidecar, { readOnly: true, create: false });
+    more.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
+    const taker = readdirSync("/proc/self/fd").find((name) => {
+      const list = locksOfDescriptor(process.pid, name);
+      return list?.length && linkOf(name) === sidecar;
+    });
+    assert.ok(taker);
+    withoutLists(new RegExp(`/fdinfo/${taker}$`), () => {
+      assert.equal(hasOwnLock(facts(sidecar)!, SHARED_BYTE), null);
+      assert.equal(locksOfProcess(process.pid, facts(sidecar)!), null);
+      const { lock, holders } = inspect(path);
+      assert.equal(lock.state, "shared");
+      assert.equal(holders[0]?.holdsLock, true);
+    });
+    more.exec("COMMIT");
+    more.close();
+    db.close();
+  }),
+);
+
+function linkOf(descriptor: string): string | null {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return null;
+  }
+}

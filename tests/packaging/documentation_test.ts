@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { entryPoints } from "../../scripts/release/ship/manifest.ts";
+import { runtimes } from "../fixtures/runtimes.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const deno = runtimes().find(({ id }) => id === "deno");
+
+/** The part of `deno doc --json` that is read here. */
+interface Documented {
+  name: string;
+  declarations: {
+    kind: string;
+    declarationKind: string;
+    jsDoc?: { doc?: string; tags?: { kind: string }[] };
+  }[];
+}
+
+/** Everything that an entry point exports. */
+function documented(entry: string): Documented[] {
+  const path = deno?.command[0] ?? "";
+  const { stdout, stderr, status } = spawnSync(path, ["doc", "--json", entry], {
+    encoding: "utf8",
+    cwd: ROOT,
+    env: { ...process.env, NO_COLOR: "1" },
+    maxBuffer: 2 ** 26,
+  });
+  assert.equal(status, 0, stderr);
+  const { nodes } = JSON.parse(stdout) as {
+    nodes: Record<string, { symbols: Documented[] }>;
+  };
+  return Object.values(nodes).flatMap(({ symbols }) => symbols);
+}
+
+test(
+  "every function and class on the face has an example",
+  { skip: deno === undefined && "Deno is not here" },
+  () => {
+    const symbols = entryPoints().flatMap(documented);
+    assert.ok(symbols.length > 20, `${symbols.length} symbols`);
+    const bare = symbols.filter(({ declarations }) =>
+      declarations.some(({ kind, jsDoc }) =>
+        (kind === "function" || kind === "class") &&
+        !jsDoc?.tags?.some((tag) => tag.kind === "example")
+      )
+    );
+    assert.deepEqual(bare.map(({ name }) => name), []);
+  },
+);
+
+const PAGES = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "SECURITY.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(ROOT, "docs")).map((name) => `docs/${name}`),
+];
+
+/** What a page links to inside the repository: a path, and a heading of it. */
+function links(page: string): { path: string; heading: string }[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/\]\((?!\w+:)([^)\s#]*)#?([^)\s]*)\)/g)]
+    .map(([, path = "", heading = ""]) => ({
+      path: path === "" ? page : normalize(join(dirname(page), path))
+        .replaceAll("\\", "/"),
+      heading,
+    }));
+}
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchors(page: string): string[] {
+  const text = readFileSync(join(ROOT, page), "utf8");
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
+  );
+}
+
+test("every file and heading that a page links to is there", () => {
+  const broken = PAGES.flatMap((page) =>
+    links(page).filter(({ path, heading }) =>
+      !existsSync(join(ROOT, path)) ||
+      heading !== "" && !anchors(path).includes(heading)
+    ).map(({ path, heading }) => `${page}: ${path}#${heading}`)
+  );
+  assert.deepEqual(broken, []);
+});
+
+test("README.md has at most 350 lines, and links to every page", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  assert.ok(readme.split("\n").length <= 351);
+  const linked = links("README.md").map(({ path }) => path);
+  assert.deepEqual(
+    PAGES.filter((page) => page !== "README.md" && !linked.includes(page)),
+    [],
+  );
+});

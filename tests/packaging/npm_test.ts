@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { manifest } from "../../scripts/release/ship/manifest.ts";
+import { npmOptions } from "../../scripts/release/ship/npm.ts";
+import { PINS } from "../../scripts/runtimes/runtimes.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+const { package: json, ...options } = npmOptions();
+
+test("the npm package has the version and licence of deno.json", () => {
+  const { version, license } = manifest();
+  assert.equal(json.name, "litelatch");
+  assert.equal(json.version, version);
+  assert.equal(json.license, license);
+});
+
+test("the npm package needs nothing and runs nothing when installed", () => {
+  assert.deepEqual(json.dependencies, {});
+  for (const key of ["scripts", "gypfile", "optionalDependencies"]) {
+    assert.equal(Object.hasOwn(json, key), false, key);
+  }
+});
+
+test("the npm package is ESM only, without shims", () => {
+  assert.equal(json.type, "module");
+  assert.equal(options.scriptModule, false);
+  assert.deepEqual(options.shims, {});
+});
+
+test("engines are the oldest releases that are tested or refused", () => {
+  for (const { program, oldest } of PINS.filter(({ id }) => id !== "node22")) {
+    assert.equal(json.engines[program], `>=${oldest}`);
+  }
+});
+
+test("./cli becomes the litelatch command, and every other entry stays", () => {
+  const { entryPoints } = npmOptions({
+    ...manifest(),
+    exports: { ".": "./mod.ts", "./cli": "./cli.ts", "./other": "./o.ts" },
+  });
+  assert.deepEqual(entryPoints, [
+    { kind: "export", name: ".", path: "./mod.ts" },
+    { kind: "bin", name: "litelatch", path: "./cli.ts" },
+    { kind: "export", name: "./other", path: "./o.ts" },
+  ]);
+});
+
+test("every entry point exists", () => {
+  for (const { path } of options.entryPoints) {
+    assert.ok(existsSync(new URL(path, ROOT)), path);
+  }
+});
+
+test("the sources use nothing that dnt would fill in", () => {
+  // Of PolyfillName in dnt's lib/types.ts, what ES2022 lacks.
+  const lacking =
+    /\.findLast(Index)?\(|Array\.fromAsync|Promise\.withResolvers|import\.meta\.(main|dirname|filename|resolve)/;
+  assert.match("values.findLast(wanted)", lacking);
+  for (const path of sourcesFrom("mod.ts")) {
+    const code = readFileSync(new URL(path, ROOT), "utf8")
+      .replaceAll(/\/\*[^]*?\*\//g, "");
+    assert.doesNotMatch(code, lacking, path);
+  }
+});
+
+/** A file and all that it imports, as paths from the root. */
+function sourcesFrom(path: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  const code = readFileSync(new URL(path, ROOT), "utf8");
+  const root = fileURLToPath(ROOT);
+  for (const [, specifier] of code.matchAll(/from "(\.[^"]+)"/g)) {
+    const url = new URL(specifier ?? "", new URL(path, ROOT));
+    sourcesFrom(
+      fileURLToPath(url).slice(root.length).replaceAll("\\", "/"),
+      seen,
+    );
+  }
+  return seen;
+}
