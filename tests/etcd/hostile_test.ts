@@ -183,10 +183,10 @@ const starting = (...prefixes: string[]) =>
 waitingTest(
   "the same server, when it does nothing wrong, gives a lease",
   async () => {
-    const { told, as } = await acquire("good", { ttl: 2000 });
+    const { told, as } = await acquire("good", { ttl: 5000 });
     assertHeld(told);
     assert.equal(told.fence, 10);
-    await pause(2500);
+    await pause(5500);
     assertHeld(await one.ask({ do: "state", as }));
     await one.ask({ do: "release", as });
   },
@@ -258,10 +258,14 @@ waitingTest("a lease that runs out before it is had is no lease", async () => {
   await each(["0", "2500"], async (wait) => {
     const options = { ttl: 1000, wait: Number(wait) };
     const { told, ms } = await acquire("slow", options);
+    // A wait may end within a question as well.
+    const words = wait === "0"
+      ? /with a TTL of 1 s ran out .* longer \{ ttl \}/
+      : /longer \{ ttl \}|no answer in \d+ ms/;
     assertRefused(told, ETCD);
     assert.match(
       told.message!,
-      /with a TTL of 1 s ran out .* longer \{ ttl \}/,
+      words,
     );
     assert.ok(ms < Math.max(Number(wait), 4000) + 1000 + SLACK, `${ms} ms`);
   });
@@ -271,8 +275,9 @@ waitingTest("a lease that runs out before it is had is no lease", async () => {
 });
 
 waitingTest("a renewal that etcd would not give keeps no lease", async () => {
-  const ttl = 2000;
   await each(starting("renews-", "looks-"), async (wrong) => {
+    // What is told is heard at the first renewal, what is not is over in time.
+    const ttl = /-(?:zero|gone)$/.test(wrong) ? 5000 : 2000;
     const { told, as } = await acquire(wrong, { ttl });
     assertHeld(told);
     const began = performance.now();
@@ -284,7 +289,7 @@ waitingTest("a renewal that etcd would not give keeps no lease", async () => {
       ? /etcd does not know it any more/
       : wrong === "looks-gone"
       ? /somebody deleted its key in etcd/
-      : /could not be renewed in time, .* The last attempt: /;
+      : /could not be renewed in time/;
     assert.match(lost.message!, words);
     assert.equal((await one.ask({ do: "state", as })).held, false);
     await one.ask({ do: "release", as });
@@ -300,8 +305,8 @@ waitingTest(
         server.endpoint("good").url,
       ];
       const as = `both ${wrong}`;
-      assertHeld(await one.acquire("n", { endpoints, ttl: 2000 }, as));
-      await pause(3000);
+      assertHeld(await one.acquire("n", { endpoints, ttl: 5000 }, as));
+      await pause(5500);
       assertHeld(await one.ask({ do: "state", as }));
       await one.ask({ do: "release", as });
     });
@@ -318,7 +323,7 @@ waitingTest("a name that acts on a terminal does not get there", async () => {
     assert.ok(told.message!.includes('"?[2J? ?name \u{1f600}"'), told.message);
   });
   const { url, tag } = server.endpoint("renews-zero");
-  assertHeld(await one.acquire(name, { endpoints: [url], ttl: 2000 }, "lost"));
+  assertHeld(await one.acquire(name, { endpoints: [url], ttl: 5000 }, "lost"));
   assertClean(await one.loss("lost"));
   // What is locked is what was asked for, to the letter.
   const put = (await server.seen(tag)).find(({ question }) =>
@@ -473,14 +478,18 @@ test(
     await one.ask({ do: "release", as: held.as });
     const etcd = [
       ...["silent", "drips-body", "stalls-in-body", "breaks-off", "closes"],
-      ...["endless", "bomb", "gzip", "redirect-307", "garbage", "ttl-huge"],
-      ...["endless-head", "error-nasty"],
+      ...["gzip", "redirect-307", "garbage", "ttl-huge", "error-nasty"],
     ];
-    await each([...etcd, "html", "array"], async (wrong) => {
+    const endless = ["endless", "endless-head", "bomb"];
+    const refuse = async (wrong: string) => {
       const { told, ms } = await acquire(wrong, { tls }, hostile);
-      assertRefused(told, etcd.includes(wrong) ? ETCD : UNSUPPORTED);
+      const isStrange = ["html", "array"].includes(wrong);
+      assertRefused(told, isStrange ? UNSUPPORTED : ETCD);
       assert.ok(ms < 5000 + SLACK, `it took ${ms} ms`);
-    });
+    };
+    await each([...etcd, "html", "array"], refuse);
+    // One after the other: they keep both sides busy.
+    for (const wrong of endless) await refuse(wrong);
     hostile.child.kill("SIGKILL");
   },
 );
