@@ -17,7 +17,7 @@ import type {
   LeaseLike,
   LockMode,
 } from "../options.ts";
-import { printable } from "./printable_text.ts";
+import { printable } from "../printable.ts";
 
 const MOST_OF_A_NAME = 200;
 
