@@ -102,7 +102,7 @@ function isIndexInTheMaking(path: string): boolean {
   if (shm === null || locks === null || locks.length === 0) return false;
   if (shm.size < LEAST_INDEX_BYTES) return true;
   const isStopped = pidsAt(locks, WAL_WRITE, true)
-    .some((pid) => processStat(pid)?.state === "T");
+    .some((pid) => /^t/i.test(processStat(pid)?.state ?? ""));
   // To read it would drop locks of this process, if it has the file open.
   if (!isStopped || isOpenHere(`${path}-shm`) !== false) return false;
   return readSmall(`${path}-shm`)?.startsWith("\0".repeat(48)) ?? false;
