@@ -7,26 +7,21 @@
 import type { Connection, RunResult } from "./contract.ts";
 import {
   connected,
+  type Methods,
   type NativeDatabase,
   prepared,
   spread,
-  type SpreadStatement,
 } from "./statement.ts";
 
-interface BetterStatement extends SpreadStatement {
+interface BetterStatement extends Methods<unknown[]> {
   readonly reader: boolean;
   safeIntegers(on: boolean): BetterStatement;
 }
 
-interface BetterDatabase extends NativeDatabase {
-  prepare(sql: string): BetterStatement;
-}
-
-const RESULT =
-  "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid";
-
 /** Wraps a live Database of better-sqlite3; its owner closes it. */
-export function connectBetter(native: BetterDatabase): Connection {
+export function connectBetter(
+  native: NativeDatabase<BetterStatement>,
+): Connection {
   const exact = (sql: string) => native.prepare(sql).safeIntegers(true);
   return connected(native, false, (sql) => {
     const statement = exact(sql);
@@ -36,7 +31,9 @@ export function connectBetter(native: BetterDatabase): Connection {
     if (reader) {
       methods.run = (values) => {
         statement.all(...values);
-        return exact(RESULT).get() as RunResult;
+        return exact(
+          "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid",
+        ).get() as RunResult;
       };
     } else {
       methods.get = (values) => void statement.run(...values);
@@ -45,7 +42,6 @@ export function connectBetter(native: BetterDatabase): Connection {
     }
     return prepared(methods, sql, {
       call: (name) => name.slice(1),
-      numbersAreReal: true,
       hasRows: () => reader,
     });
   });

@@ -17,18 +17,12 @@ interface BunStatement extends NativeStatement {
   finalize(): void;
 }
 
-interface BunDatabase extends NativeDatabase {
-  prepare(sql: string): BunStatement;
-}
+type BunDatabase = NativeDatabase<BunStatement>;
 
 /** The class of `bun:sqlite`. */
 export interface BunModule {
   Database: new (path: string, options: object | number) => BunDatabase;
 }
-
-// https://sqlite.org/c3ref/c_open_autoproxy.html
-const OPEN_READONLY = 0x1;
-const OPEN_URI = 0x40;
 
 /** Opens a file, or the URI of one that nobody can change. */
 export function openBun(
@@ -37,8 +31,8 @@ export function openBun(
   { readOnly, create, immutable }: ConnectionOptions,
 ): Connection {
   const how = readOnly ? { readonly: true } : { readwrite: true, create };
-  const flags = OPEN_READONLY | OPEN_URI;
-  return connectBun(new Database(place, immutable ? flags : how), true);
+  // READONLY and URI of https://sqlite.org/c3ref/c_open_autoproxy.html.
+  return connectBun(new Database(place, immutable ? 0x41 : how), true);
 }
 
 /** Wraps a live Database of `bun:sqlite`. */
@@ -55,11 +49,12 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     }
     const reference = new WeakRef(statement);
     live.add(reference);
-    const finalize = () => {
-      live.delete(reference);
-      statement.finalize();
-    };
-    return prepared(statement, sql, { finalize });
+    return prepared(statement, sql, {
+      finalize() {
+        live.delete(reference);
+        statement.finalize();
+      },
+    });
   };
   return connected(native, owned, prepare, () => {
     for (const reference of live) reference.deref()?.finalize();

@@ -7,23 +7,21 @@
 import type { Connection, Row, Value } from "./contract.ts";
 import {
   connected,
+  type Methods,
   narrow,
   type NativeDatabase,
   prepared,
   spread,
-  type SpreadStatement,
 } from "./statement.ts";
 
-interface NodeStatement extends SpreadStatement {
+interface NodeStatement extends Methods<unknown[]> {
   columns(): { name: string }[];
   setAllowBareNamedParameters(on: boolean): void;
   setReadBigInts(on: boolean): void;
   setReturnArrays(on: boolean): void;
 }
 
-interface NodeDatabase extends NativeDatabase {
-  prepare(sql: string): NodeStatement;
-}
+type NodeDatabase = NativeDatabase<NodeStatement>;
 
 /** The class of `node:sqlite`. */
 export interface NodeModule {
@@ -47,16 +45,20 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
     const columns = () => statement.columns().map(({ name }) => name);
     let naming: ReturnType<typeof named> | undefined;
     const methods = spread(statement);
-    methods.iterate = (values) =>
-      fails(native, OVERFLOWS)
-        ? statement.iterate(...values)
-        : statement.all(...values);
+    // In Deno 2.9 an error only ends the rows of iterate(), so that a busy
+    // database would read as an empty one.
+    methods.iterate = (values) => {
+      losesErrors ??= !fails(native, "SELECT abs(-9223372036854775808)");
+      return statement[losesErrors ? "all" : "iterate"](...values);
+    };
     return prepared(methods, sql, {
+      // Node 22 wants `?1` by name, Node 24 and Deno by position.
       call: (name) =>
-        name[0] === "?" && !fails(native, NUMBERED, 1) ? null : name,
-      numbersAreReal: true,
+        name[0] !== "?" || (numberIsName ??= fails(native, "SELECT ?1", 1))
+          ? name
+          : null,
       rows: () => isFixed ? naming ??= named(columns()) : named(columns()),
-      hasRows: () => statement.columns().length > 0,
+      hasRows: () => columns().length > 0,
     });
   });
 }
@@ -77,28 +79,20 @@ function named(names: string[]): (given: unknown) => Row {
   };
 }
 
-// Node 22 wants `?1` by name, Node 24 and Deno by position.
-const NUMBERED = "SELECT ?1";
-// In Deno 2.9 an error only ends the rows of iterate().
-const OVERFLOWS = "SELECT abs(-9223372036854775807 - 1)";
+// Both are found out by trying, once.
+let losesErrors: boolean | undefined;
+let numberIsName: boolean | undefined;
 
-const tried = new Map<string, boolean>();
-
-/** Whether a query fails here: releases differ, and are found out once. */
 function fails(
   native: NodeDatabase,
   sql: string,
   ...values: number[]
 ): boolean {
-  const known = tried.get(sql);
-  if (known !== undefined) return known;
   const statement = native.prepare(sql);
-  let found = false;
   try {
     for (const _row of statement.iterate(...values));
+    return false;
   } catch {
-    found = true;
+    return true;
   }
-  tried.set(sql, found);
-  return found;
 }

@@ -7,15 +7,7 @@
  * @module
  */
 
-import type { Parameters, Value } from "./contract.ts";
-
-/** How a driver takes its values. */
-export interface Taking {
-  /** What it calls a parameter; `null` if it wants that one by position. */
-  call?(name: string): string | null;
-  /** Whether it binds every number as a REAL, so that 5 would read "5.0". */
-  numbersAreReal?: boolean;
-}
+import type { Parameters } from "./contract.ts";
 
 /** By index, from 0: `":name"` or `"?3"`; `null` for one without a name. */
 type Names = readonly (string | null)[];
@@ -23,19 +15,18 @@ type Names = readonly (string | null)[];
 // Strings, quoted names, comments and words hold no parameter. The marks of
 // one are those of sqlite3GetToken(), https://sqlite.org/src/file/src/tokenize.c.
 const TOKEN =
-  /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)|[A-Za-z_0-9\u0080-\uffff][\w$\u0080-\uffff]*|\?\d*|[:@$](?:[\w$\u0080-\uffff]|::)+(?:\([^)\s]*\))?|;/g;
+  /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)|[\w\u0080-\uffff][\w$\u0080-\uffff]*|\?\d*|[:@$](?:[\w$\u0080-\uffff]|::)+(?:\([^)\s]*\))?|;/g;
 
 function parametersOf(sql: string): Names {
   const names: (string | null)[] = [];
   if (!/[?:@$]/.test(sql)) return names;
   for (const [token] of sql.matchAll(TOKEN)) {
     if (token === ";") break;
-    if (token === "?") names.push(null);
-    else if (token[0] === "?") {
+    if (token[0] === "?") {
       // `?3` makes a parameter of each number below it.
-      const index = Number(token.slice(1)) - 1;
-      while (names.length <= index) names.push(null);
-      names[index] = token;
+      const number = Number(token.slice(1)) || names.length + 1;
+      while (names.length < number) names.push(null);
+      if (token !== "?") names[number - 1] = token;
     } else if (/^[:@$]/.test(token) && !names.includes(token)) {
       names.push(token);
     }
@@ -47,13 +38,18 @@ function parametersOf(sql: string): Names {
  * Makes the function that puts values where the first statement of `sql` has
  * its parameters, NULL where none is given. It throws a `TypeError` if one
  * belongs to no parameter, or is of a type that SQLite does not have.
+ *
+ * @param call What the driver calls a parameter, `null` if it wants that one by
+ * position. Those that want names bind every number as a REAL, so that 5 would
+ * read "5.0"; they get whole numbers as `bigint`.
  */
 export function binder(
   sql: string,
-  { call, numbersAreReal = false }: Taking,
+  call?: (name: string) => string | null,
 ): (parameters: Parameters) => unknown[] {
   const names = parametersOf(sql);
-  const byPosition = call === undefined || names.every((name) => name === null);
+  const called = names.map((name) => name && call ? call(name) : null);
+  const byPosition = called.every((name) => name === null);
   return (parameters) => {
     const [first] = parameters;
     const values: unknown[] = parameters.length === 1 && isPlain(first)
@@ -61,22 +57,24 @@ export function binder(
       : parameters;
     if (values.length > names.length) {
       throw new TypeError(
-        `Cannot bind the values: there must be at most ${names.length}, one ` +
-          `for each parameter of the statement, got ${values.length}`,
+        `Cannot bind the values: there must be at most ${names.length}, ` +
+          `got ${values.length}`,
       );
     }
     for (let i = 0; i < values.length; i++) {
-      values[i] = bindable(values[i], names[i] ?? i + 1, numbersAreReal);
+      const value = values[i];
+      check(value, names[i] ?? i + 1);
+      if (call && Number.isSafeInteger(value) && !Object.is(value, -0)) {
+        values[i] = BigInt(value as number);
+      }
     }
     while (values.length < names.length) values.push(null);
     if (byPosition) return values;
     const named: Record<string, unknown> = {};
-    const rest = values.filter((value, i) => {
-      const called = names[i] ? call(names[i]) : null;
-      if (called !== null) named[called] = value;
-      return called === null;
+    called.forEach((name, i) => {
+      if (name !== null) named[name] = values[i];
     });
-    return [named, ...rest];
+    return [named, ...values.filter((_, i) => called[i] === null)];
   };
 }
 
@@ -88,10 +86,9 @@ function placed(given: Record<string, unknown>, names: Names): unknown[] {
     );
     for (const place of places) values[place] = given[word];
     if (places.length > 0) continue;
-    const known = names.filter((name) => name !== null).join(", ") || "none";
+    const known = names.filter(Boolean).join(", ") || "none";
     throw new TypeError(
-      `Cannot bind "${word}": it must be the name of a parameter of the ` +
-        `statement (${known})`,
+      `Cannot bind "${word}": it must be the name of a parameter (${known})`,
     );
   }
   return values;
@@ -105,31 +102,21 @@ function isPlain(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * A value on its way in. `undefined`, booleans and dates are refused
- * everywhere, because the drivers disagree about what becomes of them.
+ * `undefined`, booleans and dates are refused everywhere, because the drivers
+ * disagree about what becomes of them.
  */
-function bindable(
-  value: unknown,
-  where: string | number,
-  integers: boolean,
-): Value {
-  if (value === null || typeof value === "string") return value;
-  if (typeof value === "number") {
-    return integers && Number.isSafeInteger(value) && !Object.is(value, -0)
-      ? BigInt(value)
-      : value;
-  }
+function check(value: unknown, where: string | number): void {
+  const type = typeof value;
+  if (value === null || type === "string" || type === "number") return;
   if (typeof value === "bigint") {
-    if (BigInt.asIntN(64, value) === value) return value;
+    if (BigInt.asIntN(64, value) === value) return;
     throw new RangeError(
       `Cannot bind parameter ${where}: ${value} does not fit in 64 bits`,
     );
   }
   const kind = Object.prototype.toString.call(value);
-  if (kind === "[object Uint8Array]" && ArrayBuffer.isView(value)) {
-    return value as Uint8Array;
-  }
-  const got = typeof value === "object" ? kind : String(value);
+  if (kind === "[object Uint8Array]" && ArrayBuffer.isView(value)) return;
+  const got = type === "object" ? kind : String(value);
   throw new TypeError(
     `Cannot bind parameter ${where}: it must be a string, number, bigint, ` +
       `Uint8Array or null, got ${got}`,

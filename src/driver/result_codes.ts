@@ -18,17 +18,17 @@ export const SQLITE = {
 } as const;
 
 // All that errors of Deno's exec() carry is sqlite3_errmsg's text.
-const MESSAGES: [words: string, code: number][] = [
-  ["database is locked", SQLITE.BUSY],
-  ["database table is locked", SQLITE.LOCKED],
-  ["database schema is locked", SQLITE.LOCKED],
-  ["attempt to write a readonly database", SQLITE.READONLY],
-  ["disk I/O error", SQLITE.IOERR],
-  ["database or disk is full", SQLITE.FULL],
-  ["unable to open database file", SQLITE.CANTOPEN],
-  ["locking protocol", SQLITE.PROTOCOL],
-  ["file is not a database", SQLITE.NOTADB],
-];
+const MESSAGES: Record<string, number> = {
+  "database is locked": SQLITE.BUSY,
+  "database table is locked": SQLITE.LOCKED,
+  "database schema is locked": SQLITE.LOCKED,
+  "attempt to write a readonly database": SQLITE.READONLY,
+  "disk I/O error": SQLITE.IOERR,
+  "database or disk is full": SQLITE.FULL,
+  "unable to open database file": SQLITE.CANTOPEN,
+  "locking protocol": SQLITE.PROTOCOL,
+  "file is not a database": SQLITE.NOTADB,
+};
 
 /**
  * The extended result code of an error; `null` if SQLite did not make it.
@@ -43,14 +43,17 @@ export function resultCode(error: unknown): number | null {
   if (code === "ERR_SQLITE_ERROR") {
     if (typeof errcode === "number") return errcode;
     const said = messageOf(error);
-    return MESSAGES.find(([words]) => said.startsWith(words))?.[1] ?? null;
+    for (const words in MESSAGES) {
+      if (said.startsWith(words)) return MESSAGES[words] ?? null;
+    }
+    return null;
   }
   if (!code.startsWith("SQLITE_")) return null;
   if (typeof errno === "number") return errno;
   // better-sqlite3 names codes and does not number them.
   const codes: Record<string, number | undefined> = SQLITE;
-  const name = code.slice("SQLITE_".length);
-  return codes[name] ?? codes[name.split("_", 1)[0] ?? ""] ?? null;
+  const [, primary = ""] = code.split("_");
+  return codes[code.slice(7)] ?? codes[primary] ?? null;
 }
 
 /** What an error says, whatever was thrown. */
@@ -72,5 +75,5 @@ export function isBusy(error: unknown): boolean {
 /** The primary result code of an error; `null` if SQLite did not make it. */
 export function primaryCode(error: unknown): number | null {
   const code = resultCode(error);
-  return code === null ? null : code & 0xff;
+  return code && code & 0xff;
 }

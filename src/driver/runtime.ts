@@ -34,24 +34,18 @@ export function openConnection(
 /** Wraps a database that the caller opened, and will close. */
 export function adoptConnection(native: unknown): Connection {
   requireRuntime();
-  // Only by name: a getter may throw once it is closed.
-  const has = (...names: string[]) =>
-    names.every((name) => name in Object(native));
-  const connect = !has("prepare", "exec")
-    ? null
-    : has("pragma", "inTransaction")
-    ? connectBetter
-    : has("query", "inTransaction")
-    ? connectBun
-    : has("isTransaction")
-    ? connectNode
-    : null;
+  // By what only that one has; not read, as a getter may throw once closed.
+  const [, connect] = [
+    ["pragma", connectBetter] as const,
+    ["query", connectBun] as const,
+    ["isTransaction", connectNode] as const,
+  ].find(([member]) => member in Object(native)) ?? [];
   let got = Object.prototype.toString.call(native);
   try {
     const connection = connect?.(native as never, false);
     if (connection?.value("SELECT 1") === 1) return connection;
   } catch (error) {
-    got = `one that is not (${messageOf(error)})`;
+    got += ` (${messageOf(error)})`;
   }
   throw new TypeError(
     "Cannot adopt the database: it must be an open Database of bun:sqlite or " +
@@ -67,7 +61,7 @@ export function requireRuntime(): void {
   };
   for (const [name, oldest] of Object.entries(OLDEST)) {
     const version = process?.versions?.[name.toLowerCase()];
-    if (version === undefined) continue;
+    if (!version) continue;
     if (rank(version) >= rank(oldest)) return;
     throw new UnsupportedError(
       `Cannot use litelatch on ${name} ${version}: it needs ${name} ` +
@@ -90,15 +84,14 @@ function pick(): Opener {
   // getBuiltinModule answers at run time, so that bundlers, JSR and the other
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;
-  if (bun !== undefined) return (place, how) => openBun(bun, place, how);
+  if (bun) return (place, how) => openBun(bun, place, how);
   const node = builtin("node:sqlite") as NodeModule | undefined;
-  if (node !== undefined) {
+  if (node) {
     return (place, { readOnly }) =>
       connectNode(new node.DatabaseSync(place, { readOnly }), true);
   }
   throw new UnsupportedError(
-    "Cannot find SQLite in this runtime: neither bun:sqlite nor node:sqlite " +
-      "is built in; use an official build of Bun, Deno or Node",
+    "Cannot find SQLite in this runtime: use an official build of it",
   );
 }
 

@@ -11,9 +11,10 @@ import type {
   RunResult,
   Value,
 } from "./contract.ts";
-import { binder, type Taking } from "./parameters.ts";
+import { binder } from "./parameters.ts";
 
-interface Methods<Values extends unknown[]> {
+/** What the statements of all drivers have. */
+export interface Methods<Values extends unknown[]> {
   run(...values: Values): RunResult;
   get(...values: Values): unknown;
   all(...values: Values): unknown[];
@@ -23,20 +24,20 @@ interface Methods<Values extends unknown[]> {
 /** A driver's statement, told to give every integer as a `bigint`. */
 export type NativeStatement = Methods<[values: unknown[]]>;
 
-/** The same where each value is an argument. */
-export type SpreadStatement = Methods<unknown[]>;
-
 /** A driver's connection. */
-export interface NativeDatabase {
+export interface NativeDatabase<Statement = unknown> {
   /** One of the two is there. */
   readonly inTransaction?: boolean;
   readonly isTransaction?: boolean;
   exec(sql: string): unknown;
+  prepare(sql: string): Statement;
   close(throwOnError: boolean): void;
 }
 
 /** What a driver does in a way of its own. */
-export interface Ways extends Taking {
+export interface Ways {
+  /** As {@linkcode binder} takes it. */
+  call?(name: string): string | null;
   /** Makes rows of what it gave; asked for once the first is there. */
   rows?(): (given: unknown) => Row;
   /** Given where a count may be of an earlier statement: has this one rows? */
@@ -67,10 +68,9 @@ export function connected(
     },
     inTransaction: () => native.inTransaction ?? native.isTransaction ?? false,
     close() {
-      if (closed) return;
+      if (!closed) beforeClose?.();
+      if (!closed && owned) native.close(true);
       closed = true;
-      beforeClose?.();
-      if (owned) native.close(true);
     },
   };
 }
@@ -79,10 +79,10 @@ export function connected(
 export function prepared(
   statement: NativeStatement,
   sql: string,
-  { rows = inPlace, hasRows, finalize, ...taking }: Ways,
+  { rows = () => narrowRow, hasRows, finalize = () => {}, call }: Ways,
 ): Prepared {
-  const bind = binder(sql, taking);
-  let counts = hasRows === undefined ? true : undefined;
+  const bind = binder(sql, call);
+  let counts = hasRows ? undefined : true;
   return {
     run(parameters) {
       const { changes, lastInsertRowid } = statement.run(bind(parameters));
@@ -104,7 +104,7 @@ export function prepared(
         yield (toRow ??= rows())(given);
       }
     },
-    finalize: () => finalize?.(),
+    finalize,
   };
 }
 
@@ -113,7 +113,7 @@ const WRITES =
 const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
 
 /** The methods of a driver that takes the values one by one. */
-export function spread(native: SpreadStatement): NativeStatement {
+export function spread(native: Methods<unknown[]>): NativeStatement {
   return {
     run: (values) => native.run(...values),
     get: (values) => native.get(...values),
@@ -127,10 +127,6 @@ export function narrow(value: Value): Value {
   if (typeof value !== "bigint") return value;
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
-}
-
-function inPlace(): (given: unknown) => Row {
-  return narrowRow;
 }
 
 function narrowRow(given: unknown): Row {
