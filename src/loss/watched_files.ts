@@ -18,15 +18,21 @@ import { identityOf, quickStat } from "../os/stat.ts";
 /** What was deleted, moved or replaced. */
 export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 
+const BESIDE = ["-wal", "-shm"] as const;
+type End = "" | (typeof BESIDE)[number];
+
 /** The three files of one database, as they were when they were opened. */
 export class WatchedFiles {
   readonly path: string;
   /** `dev:ino` of the open database. */
   identity: string | null = null;
   readonly #mayMake: boolean;
-  #database: number | null = null;
-  #wal: number | null = null;
-  #shm: number | null = null;
+  /** The inodes of the open files. */
+  readonly #open: Record<End, number | null> = {
+    "": null,
+    "-wal": null,
+    "-shm": null,
+  };
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
 
@@ -44,62 +50,58 @@ export class WatchedFiles {
   /** Takes what is there now for what is open. */
   renew(): void {
     this.identity = identityOf(this.path);
-    this.#database = inodeOf(this.path);
-    this.#wal = inodeOf(`${this.path}-wal`);
-    this.#shm = inodeOf(`${this.path}-shm`);
+    for (const end of ["", ...BESIDE] as const) {
+      this.#open[end] = this.#now(end);
+    }
   }
 
   /** Compares all three with the paths; costs a few microseconds each. */
   look(): Loss | null {
+    const open = this.#open;
     if (this.isAway()) return "database";
     const wal = quickStat(`${this.path}-wal`);
     this.walBytes = wal?.size ?? 0;
     // SQLite makes both when they are first needed.
-    if (this.#wal === null && !this.#mayMake) return null;
-    if (this.#wal === null && wal !== null) {
-      this.#wal = wal.ino;
-      this.#shm = null;
+    if (open["-wal"] === null && !this.#mayMake) return null;
+    if (open["-wal"] === null && wal !== null) {
+      open["-wal"] = wal.ino;
+      open["-shm"] = null;
     }
-    if (this.#wal !== (wal?.ino ?? null)) return "wal";
-    const shm = inodeOf(`${this.path}-shm`);
-    this.#shm ??= shm;
-    return this.#shm === shm ? null : "shm";
+    if (open["-wal"] !== (wal?.ino ?? null)) return "wal";
+    const shm = this.#now("-shm");
+    open["-shm"] ??= shm;
+    return open["-shm"] === shm ? null : "shm";
   }
 
   /** Whether the path leads to another database than the open one. */
   isAway(): boolean {
-    return inodeOf(this.path) !== this.#database;
+    return this.#now("") !== this.#open[""];
   }
 
   /** Whether only the `-wal` was deleted, and nobody can have a new one. */
   isOnlyWalMissing(): boolean {
-    return !this.isAway() && this.#shm !== null && this.#wal !== null &&
-      inodeOf(`${this.path}-wal`) === null &&
-      inodeOf(`${this.path}-shm`) === this.#shm;
+    return !this.isAway() && this.#open["-wal"] !== null &&
+      this.#now("-wal") === null && this.ownBeside().length === 1;
   }
 
   /** Whether others have begun a `-wal` or `-shm` of their own at the path. */
   isTakenOver(): boolean {
-    const [wal, shm] = [
-      inodeOf(`${this.path}-wal`),
-      inodeOf(`${this.path}-shm`),
-    ];
-    return (wal !== null && wal !== this.#wal) ||
-      (shm !== null && shm !== this.#shm);
+    return BESIDE.some((end) => {
+      const ino = this.#now(end);
+      return ino !== null && ino !== this.#open[end];
+    });
   }
 
   /** Those of `-wal` and `-shm` at the path that are the open ones. */
-  ownBeside(): { path: string; ino: number }[] {
-    const found: { path: string; ino: number }[] = [];
-    const known = [["-wal", this.#wal], ["-shm", this.#shm]] as const;
-    for (const [suffix, ino] of known) {
-      const path = this.path + suffix;
-      if (ino !== null && inodeOf(path) === ino) found.push({ path, ino });
-    }
-    return found;
+  ownBeside(): string[] {
+    return BESIDE
+      .filter((end) =>
+        this.#open[end] !== null && this.#open[end] === this.#now(end)
+      )
+      .map((end) => this.path + end);
   }
-}
 
-function inodeOf(path: string): number | null {
-  return quickStat(path)?.ino ?? null;
+  #now(end: End): number | null {
+    return quickStat(this.path + end)?.ino ?? null;
+  }
 }

@@ -1,8 +1,9 @@
-/**
- * Time that no one sets, and sleep.
- *
- * @module
- */
+/** Time that no one sets, and sleep. @module */
+
+interface BunClock {
+  nanoseconds?(): number;
+  sleepSync?(milliseconds: number): void;
+}
 
 /**
  * Milliseconds on a steady clock.
@@ -12,11 +13,11 @@
  * for the time: it took longer on Deno, and cost a write 0.2 µs on Bun.
  */
 export function now(): number {
-  const { Bun } = globalThis as { Bun?: { nanoseconds?(): number } };
+  const { Bun } = globalThis as { Bun?: BunClock };
   if (Bun?.nanoseconds !== undefined) return Bun.nanoseconds() / 1e6;
   if ("Deno" in globalThis) return performance.now();
-  const time = process.hrtime();
-  return time[0] * 1e3 + time[1] / 1e6;
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 /**
@@ -40,7 +41,7 @@ export class Stopwatch {
 
 /** Sleeps the thread; also the main one, in all three runtimes. */
 export function sleepSync(milliseconds: number): void {
-  const { Bun } = globalThis as { Bun?: { sleepSync?(ms: number): void } };
+  const { Bun } = globalThis as { Bun?: BunClock };
   // In Bun, Atomics.wait waits for a time of day: when the clock was set back
   // by twenty seconds, a wait of one millisecond took twenty seconds.
   if (Bun?.sleepSync === undefined) {

@@ -1,5 +1,5 @@
 /**
- * The file operations that the lock and the pidfiles need.
+ * The file operations that locks, pidfiles and backups need.
  *
  * Nothing here opens a database, its `-wal`, `-shm` or `.lock`: closing such a
  * descriptor would drop every lock that this process has on that file
@@ -8,8 +8,8 @@
  * @module
  */
 
-import { fileSystem } from "./builtin.ts";
-import { isGranted } from "./permissions.ts";
+import type fs from "node:fs";
+import { attempt, codeOf, fileSystem, isGranted } from "./builtin.ts";
 import { type FileStat, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
@@ -17,46 +17,33 @@ export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
 
 /**
  * Makes `content` appear at `path`, whole and at once, unless something is
- * there already (then `false`).
- *
- * Create-then-write would leave an empty file for a moment, and for ever on a
- * full disk; `link(2)` has the semantics of O_EXCL and shows a finished file.
- *
- * @param rights Whose rights it gets; by default those of any new file.
+ * there already (then `false`). Create-then-write would leave an empty file
+ * for a moment, and for ever on a full disk; link(2) shows a finished one.
  */
 export function publish(
   path: string,
   draft: string,
   content: string,
-  rights: Rights | null = null,
+  rights: Rights | null,
 ): boolean {
-  const fs = fileSystem();
   try {
     create(draft, content, rights);
-    fs.linkSync(draft, path);
+    fileSystem().linkSync(draft, path);
     return true;
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.includes(codeOf(error))) throw error;
+  } catch {
+    // exFAT, SMB, some FUSE mounts, and Node without the permission have no
+    // links. And the longer name of a draft may be too long.
   } finally {
     remove(draft);
   }
   return create(path, content, rights);
 }
 
-// What link(2) says on exFAT, FAT, some FUSE and SMB mounts, on Windows, and
-// in Node without the permission for links; and for the longer name of a draft.
-const NO_LINKS = [
-  "ENAMETOOLONG",
-  "EPERM",
-  "ENOTSUP",
-  "EOPNOTSUPP",
-  "ENOSYS",
-  "EISDIR",
-  "ERR_ACCESS_DENIED",
-];
-
-/** Creates a file; `false` if something is there. Leaves nothing half done. */
+/**
+ * Creates a file; `false` if something is there. Leaves nothing half done.
+ *
+ * @param rights By default those of any new file.
+ */
 export function create(
   path: string,
   content: string,
@@ -71,7 +58,8 @@ export function create(
     throw error;
   }
   try {
-    if (rights !== null) give(file, rights);
+    // Some filesystems have no owners or modes.
+    if (rights !== null) attempt(() => give(file, rights), null);
     if (content !== "") fs.writeSync(file, content);
   } catch (error) {
     remove(path);
@@ -82,63 +70,59 @@ export function create(
   return true;
 }
 
+/**
+ * As SQLite does it for `-wal` and `-shm` (os_unix.c, findCreateFileMode): the
+ * mode of the database, and as root its owner. Under umask 077, or after one
+ * run with sudo, everybody else was locked out. By the descriptor, as a path
+ * could have become a link meanwhile.
+ */
+function give(file: number, { mode, uid, gid }: Rights): void {
+  if (isRoot()) attempt(() => fileSystem().fchownSync(file, uid, gid), null);
+  fileSystem().fchmodSync(file, mode & 0o666);
+}
+
 /** Whether this user may give files away. */
 export function isRoot(): boolean {
   return isGranted({ name: "sys" }) && process.getuid?.() === 0;
 }
 
-/**
- * As SQLite does it for `-wal` and `-shm` (os_unix.c, findCreateFileMode): the
- * mode of the database, and as root its owner. Under umask 077, or after one
- * run with sudo, everybody else was locked out.
- */
-function give(file: number, { mode, uid, gid }: Rights): void {
+/** Uses an open file, and closes it. */
+export function withFile<T>(
+  path: string,
+  flags: string | number,
+  use: (file: number, by: typeof fs) => T,
+): T {
   const fs = fileSystem();
+  const file = fs.openSync(path, flags);
   try {
-    // By its descriptor: a path could have become a link meanwhile.
-    if (isRoot()) fs.fchownSync(file, uid, gid);
-    fs.fchmodSync(file, mode & 0o666);
-  } catch {
-    // Some filesystems have no owners or modes.
+    return use(file, fs);
+  } finally {
+    fs.closeSync(file);
   }
 }
 
+const MOST_BYTES = 65536;
+
 /**
  * The first 64 KiB of a regular file as text, or `null` for anything else: a
- * link is not followed and a FIFO does not hang.
+ * link is not followed and a FIFO does not hang, also if it came just now.
  */
 export function readSmall(path: string): string | null {
-  const fs = fileSystem();
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  try {
-    if (!fs.lstatSync(path, { throwIfNoEntry: false })?.isFile()) return null;
-    // Between the two calls it may have become something else.
-    const file = fs.openSync(
-      path,
-      O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0),
-    );
-    try {
-      // By the descriptor: another file may have been renamed to the path, and
-      // of a longer PID the first digits are another's.
-      const bytes = new Uint8Array(Math.min(fs.fstatSync(file).size, 65536));
-      const length = fs.readSync(file, bytes, 0, bytes.length, 0);
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
+  return attempt(() => {
+    if (lstat(path)?.kind !== "file") return null;
+    return withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (file, by) => {
+      const bytes = new Uint8Array(MOST_BYTES);
+      const length = by.readSync(file, bytes, 0, MOST_BYTES, 0);
       return new TextDecoder().decode(bytes.subarray(0, length));
-    } finally {
-      fs.closeSync(file);
-    }
-  } catch {
-    return null;
-  }
+    });
+  }, null);
 }
 
 /** Names in `folder` that begin with `prefix`; none if it cannot be listed. */
 export function namesIn(folder: string, prefix: string): string[] {
-  try {
-    return fileSystem().readdirSync(folder)
-      .filter((name) => name.startsWith(prefix));
-  } catch {
-    return [];
-  }
+  return attempt(() => fileSystem().readdirSync(folder), [])
+    .filter((name) => name.startsWith(prefix));
 }
 
 /** Removes a file, or a link and not what it leads to. Whether it is gone. */
@@ -153,41 +137,30 @@ export function remove(path: string): boolean {
 
 /** Asks the kernel to bring a finished file to the disk. */
 export function flush(path: string): void {
-  const fs = fileSystem();
-  const file = fs.openSync(path, "r+");
-  try {
-    fs.fsyncSync(file);
-  } finally {
-    fs.closeSync(file);
-  }
+  withFile(path, "r+", (file, by) => by.fsyncSync(file));
 }
 
 /** Moves `draft` to `path` unless something is there already. */
 export function moveTo(draft: string, path: string): boolean {
-  const fs = fileSystem();
   try {
-    fs.linkSync(draft, path);
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.includes(codeOf(error))) throw error;
+    fileSystem().linkSync(draft, path);
+    remove(draft);
+  } catch {
     if (lstat(path) !== null) return false;
-    fs.renameSync(draft, path);
-    return true;
+    fileSystem().renameSync(draft, path);
   }
-  remove(draft);
   return true;
 }
 
-/** Whether another file can be opened; the error's code if not. */
+/** Why no further file can be opened: the error's code, or `null`. */
 export function whyNoDescriptor(): string | null {
   try {
-    const fs = fileSystem();
-    fs.closeSync(fs.openSync(process.platform === "win32" ? "NUL" : "/", "r"));
-    return null;
+    withFile(process.platform === "win32" ? "NUL" : "/", "r", () => {});
   } catch (error) {
     const code = codeOf(error);
-    return code === "EMFILE" || code === "ENFILE" ? code : null;
+    if (code === "EMFILE" || code === "ENFILE") return code;
   }
+  return null;
 }
 
 /** Whether this user may write to a file or folder; `null` if unknown. */
@@ -203,13 +176,5 @@ export function canWrite(path: string): boolean | null {
 
 /** Sets when a file last changed, where this user may. Opens nothing. */
 export function setModified(path: string, seconds: number): void {
-  try {
-    fileSystem().utimesSync(path, seconds, seconds);
-  } catch {
-    // It belongs to somebody else.
-  }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code);
+  attempt(() => fileSystem().utimesSync(path, seconds, seconds), null);
 }

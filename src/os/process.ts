@@ -1,12 +1,8 @@
-/**
- * Who we are, and whether another process is alive.
- *
- * @module
- */
+/** Who we are, and whether another process is alive. @module */
 
 import { printable, programOf } from "../printable.ts";
+import { attempt, codeOf, mayReadProc } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
-import { mayReadProc } from "./permissions.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
 import { stat } from "./stat.ts";
 
@@ -61,9 +57,10 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   if (token === other.startToken) return true;
   // A time namespace shifts the start times that its processes read, so that
   // a living holder's record looked like one of an earlier process.
-  const here = readProcLink("self/ns/time");
   const there = readProcLink(`${other.pid}/ns/time`);
-  return here === there || there === null ? false : null;
+  return there === null || there === readProcLink("self/ns/time")
+    ? false
+    : null;
 }
 
 /**
@@ -87,7 +84,7 @@ export function answers(pid: number): boolean {
     return true;
   } catch (error) {
     // EPERM: it is alive and belongs to somebody else.
-    return (error as { code?: string }).code !== "ESRCH";
+    return codeOf(error) !== "ESRCH";
   }
 }
 
@@ -115,14 +112,9 @@ export function warn(
 function ownCommand(): string {
   const program = partsOf(process.execPath ?? "").name.replace(/\.exe$/i, "");
   const script = process.argv[1] ?? "";
-  let isFile = false;
-  try {
-    isFile = stat(script)?.kind === "file";
-  } catch {
-    // It is no path, or may not be looked at.
-  }
-  if (!isFile) return programOf([program]);
-  return `${program} ${printable(partsOf(script).name, 60)}`;
+  return attempt(() => stat(script)?.kind, null) === "file"
+    ? `${program} ${printable(partsOf(script).name, 60)}`
+    : programOf([program]);
 }
 
 function runtime(): string {

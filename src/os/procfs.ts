@@ -9,17 +9,12 @@
  */
 
 import { programOf } from "../printable.ts";
-import { fileSystem } from "./builtin.ts";
-import { mayReadProc } from "./permissions.ts";
+import { attempt, fileSystem, mayReadProc } from "./builtin.ts";
 import type { FileIdentity } from "./stat.ts";
 
 function ask<T>(path: string, read: (path: string) => T): T | null {
   if (process.platform !== "linux" || !mayReadProc()) return null;
-  try {
-    return read(`/proc/${path}`);
-  } catch {
-    return null;
-  }
+  return attempt(() => read(`/proc/${path}`), null);
 }
 
 /** The text of a file below `/proc`. */
@@ -37,10 +32,17 @@ export function descriptorsOf(pid: number | "self"): string[] | null {
   return ask(`${pid}/fd`, (whole) => fileSystem().readdirSync(whole));
 }
 
+/** What a process has open: each descriptor, and the path that it has. */
+export function openPaths(
+  pid: number | "self",
+): [descriptor: string, path: string][] | null {
+  return descriptorsOf(pid)
+    ?.map((name) => [name, readProcLink(`${pid}/fd/${name}`) ?? ""]) ?? null;
+}
+
 /** Whether this process has a file open at that path. */
 export function isOpenHere(path: string): boolean | null {
-  return descriptorsOf("self")
-    ?.some((name) => readProcLink(`self/fd/${name}`) === path) ?? null;
+  return openPaths("self")?.some(([, open]) => open === path) ?? null;
 }
 
 let ownNumbers: boolean | undefined;
@@ -153,33 +155,31 @@ export function mergeLocks(
   return [...now, ...missing];
 }
 
-/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`. */
-const LOCK =
-  /^\d+: POSIX +\S+ +(READ|WRITE) +(\d+) +(\w+):(\w+):(\d+) (\d+) (\d+|EOF)$/gm;
-
+/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`, line by line. */
 function parseTable(file: FileIdentity, table: string): KernelLock[] {
-  // To use the pattern for the first time costs Bun a millisecond.
-  if (!table.includes(`:${file.ino} `)) return [];
-  const found = [...table.matchAll(LOCK)]
-    .filter(([, , , , , ino]) => ino === String(file.ino))
-    .map(([, access, pid, major, minor, , first, last]) => ({
-      device: makeDevice(parseInt(major ?? "", 16), parseInt(minor ?? "", 16)),
-      lock: {
-        pid: Number(pid),
-        write: access === "WRITE",
-        first: Number(first),
-        last: last === "EOF" ? Infinity : Number(last),
-      },
-    }));
-  const exact = found.filter(({ device }) => device === file.dev);
-  if (exact.length > 0 || found.length === 0) {
-    return exact.map(({ lock }) => lock);
+  const ino = `:${file.ino}`;
+  const lines = table.split("\n")
+    .filter((line) => line.includes(`${ino} `))
+    .map((line) => line.split(/ +/))
+    .filter(([, kind, , , , where]) =>
+      kind === "POSIX" && where?.endsWith(ino)
+    );
+  if (lines.length === 0) return [];
+  const on = (device: string) =>
+    lines.filter(([, , , , , where]) => where === device + ino);
+  let found = on(deviceOf(file.dev));
+  if (found.length === 0) {
+    // btrfs tells stat(2) another device than it lists here. But two disks have
+    // files of the same number too, so the mount must vouch for it.
+    const mount = file.path === undefined ? null : mountOf(file.path);
+    found = mount === null ? lines : on(mount.device);
   }
-  // btrfs tells stat(2) another device than it lists here. But two disks have
-  // files of the same number too, so the mount must vouch for it.
-  const device = file.path === undefined ? null : deviceOfMount(file.path);
-  return found.filter((one) => device === null || one.device === device)
-    .map(({ lock }) => lock);
+  return found.map(([, , , access, pid, , first, last]) => ({
+    pid: Number(pid),
+    write: access === "WRITE",
+    first: Number(first),
+    last: last === "EOF" ? Infinity : Number(last),
+  }));
 }
 
 /** PIDs with a lock that touches `byte`; for `write` with a write lock. */
@@ -194,39 +194,50 @@ export function pidsAt(
   return [...new Set(found.map(({ pid }) => pid))];
 }
 
-/** The device of the mount that an absolute path is on. */
-function deviceOfMount(path: string): bigint | null {
-  let best = "";
-  let device: bigint | null = null;
+/** A filesystem in the tree of folders. */
+export interface Mount {
+  folder: string;
+  /** Such as `ext4`, `nfs4` or `fuse.sshfs`. */
+  type: string;
+  readOnly: boolean;
+  /** As `/proc/locks` has it: `fe:00`. */
+  device: string;
+}
+
+/** The mount that an absolute path is on (proc_pid_mountinfo(5)). */
+export function mountOf(path: string): Mount | null {
+  let best: Mount | null = null;
   for (const line of readProc("self/mountinfo")?.split("\n") ?? []) {
-    const [, , numbers = "", , escaped = ""] = line.split(" ");
+    const [, , numbers = "", , escaped = "", options = ""] = line.split(" ");
     const folder = escaped.replace(
       /\\([0-7]{3})/g,
       (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)),
     );
-    const isInside = path === folder || folder === "/" ||
-      path.startsWith(`${folder}/`);
+    const isInside = folder === "/" || `${path}/`.startsWith(`${folder}/`);
     // A later mount on the same folder hides the earlier one.
-    if (folder === "" || !isInside || folder.length < best.length) continue;
-    const [major, minor] = numbers.split(":").map(Number);
-    best = folder;
-    device = makeDevice(major ?? 0, minor ?? 0);
+    if (!isInside || folder.length < (best?.folder.length ?? 1)) continue;
+    best = {
+      folder,
+      type: / - (\S+)/.exec(line)?.[1] ?? "",
+      readOnly: options.split(",").includes("ro"),
+      device: numbers.split(":").map((number) => hex(Number(number))).join(":"),
+    };
   }
-  return device;
+  return best;
 }
 
 /** Whether a file is a mount of its own: its folder is another one's then. */
 export function isMountPoint(path: string): boolean {
-  const escaped = path.replace(
-    /[\\ \t\n]/g,
-    (mark) => `\\${mark.charCodeAt(0).toString(8).padStart(3, "0")}`,
-  );
-  return readProc("self/mountinfo")?.includes(` ${escaped} `) ?? false;
+  return mountOf(path)?.folder === path;
 }
 
-/** makedev(3), of the two numbers that the kernel prints. */
-function makeDevice(major: number, minor: number): bigint {
-  const [high, low] = [BigInt(major), BigInt(minor)];
-  return (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) |
-    ((high & ~0xfffn) << 32n);
+/** `major:minor` as the kernel prints it, of the number that stat(2) gives. */
+function deviceOf(dev: bigint): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
+  return `${hex(major)}:${hex(minor)}`;
+}
+
+function hex(number: number | bigint): string {
+  return number.toString(16).padStart(2, "0");
 }

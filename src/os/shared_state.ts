@@ -23,7 +23,7 @@ export interface SharedState {
   leaving: Set<() => void>;
   /** Ends the listener for that, while there is one. */
   unlisten: (() => void) | null;
-  /** Who wants to know when nobody is left to serve. */
+  /** What to do when nobody is left to serve. */
   orphaned: Set<() => void>;
   /** Ends the watch for that, while there is one. */
   unwatchParent: (() => void) | null;

@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { BigIntStats } from "node:fs";
 import { LitelatchError } from "../errors.ts";
 import { fileSystem } from "./builtin.ts";
 
@@ -35,31 +34,25 @@ export interface FileStat extends FileIdentity {
  * @throws {LitelatchError} If the system does not tell.
  */
 export function stat(path: string): FileStat | null {
-  return describe(
-    path,
-    (how) => fileSystem().statSync(path, { ...how, bigint: true }),
-  );
+  return describe(path, "statSync");
 }
 
 /** The same, without following a link at the end of `path`. */
 export function lstat(path: string): FileStat | null {
-  return describe(
-    path,
-    (how) => fileSystem().lstatSync(path, { ...how, bigint: true }),
-  );
+  return describe(path, "lstatSync");
 }
 
 /** `"dev:ino"` of what `path` leads to; `null` if there is nothing. */
 export function identityOf(path: string): string | null {
   const found = stat(path);
-  return found === null ? null : `${found.dev}:${found.ino}`;
+  return found && `${found.dev}:${found.ino}`;
 }
 
 /** The file behind a `"dev:ino"`; `null` if the text is none. */
 export function parseIdentity(text: string | null): FileIdentity | null {
-  const [, dev, ino] = /^(\d{1,20}):(\d{1,20})$/.exec(text ?? "") ?? [];
-  if (dev === undefined || ino === undefined) return null;
-  return { dev: BigInt(dev), ino: BigInt(ino) };
+  if (!/^\d{1,20}:\d{1,20}$/.test(text ?? "")) return null;
+  const [dev = 0n, ino = 0n] = text?.split(":").map(BigInt) ?? [];
+  return { dev, ino };
 }
 
 interface DenoFiles {
@@ -83,30 +76,32 @@ export function quickStat(path: string): { ino: number; size: number } | null {
   }) ?? null;
 }
 
+const HOW = { bigint: true, throwIfNoEntry: false } as const;
+
 function describe(
   path: string,
-  call: (how: { throwIfNoEntry: false }) => BigIntStats | undefined,
+  verb: "statSync" | "lstatSync",
 ): FileStat | null {
-  const found = explained(path, () => call({ throwIfNoEntry: false }));
+  const found = explained(path, () => fileSystem()[verb](path, HOW));
   if (found === undefined) return null;
-  const kind = found.isFile()
-    ? "file"
-    : found.isDirectory()
-    ? "folder"
-    : found.isSymbolicLink()
-    ? "link"
-    : "other";
+  const { dev, ino, nlink, size, mode, uid, gid, mtimeMs } = found;
   return {
     path,
-    kind,
-    dev: found.dev,
-    ino: found.ino,
-    links: Number(found.nlink),
-    size: Number(found.size),
-    mode: Number(found.mode),
-    uid: Number(found.uid),
-    gid: Number(found.gid),
-    modifiedMs: Number(found.mtimeMs),
+    kind: found.isFile()
+      ? "file"
+      : found.isDirectory()
+      ? "folder"
+      : found.isSymbolicLink()
+      ? "link"
+      : "other",
+    dev,
+    ino,
+    links: Number(nlink),
+    size: Number(size),
+    mode: Number(mode),
+    uid: Number(uid),
+    gid: Number(gid),
+    modifiedMs: Number(mtimeMs),
   };
 }
 

@@ -20,11 +20,9 @@ export function waitSync<T>(procedure: Waiting<T>): T {
 }
 
 /**
- * Runs a waiting procedure to its end; the event loop goes on meanwhile.
- * Aborting ends the procedure where it sleeps, so its `finally` blocks run.
- *
- * The signal is asked after each sleep, which is short. A listener for each
- * wait would make Node warn of a leak at the eleventh.
+ * The same; the event loop goes on meanwhile. Aborting ends the procedure where
+ * it sleeps, so its `finally` blocks run. The signal is asked after each sleep,
+ * as a listener for each wait would make Node warn of a leak at the eleventh.
  */
 export async function waitAsync<T>(
   procedure: Waiting<T>,
