@@ -13,7 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { inspect } from "../../mod.ts";
+import { inspect } from "../../src/inspect/mod.ts";
 import type { Finding } from "../../src/cli/findings.ts";
 import { Child, elsewhere, start } from "../fixtures/children.ts";
 import { cli, cliAsNobody } from "../fixtures/command.ts";
