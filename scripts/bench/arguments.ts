@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../../src/spelling.ts";
+import { suggestion } from "../../src/settings.ts";
 import { PINS } from "../runtimes/runtimes.ts";
 import type { Section } from "./section.ts";
 

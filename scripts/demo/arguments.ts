@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../../src/spelling.ts";
+import { suggestion } from "../../src/settings.ts";
 
 export const HELP = `Usage: deno task demo [options]
 

@@ -11,7 +11,7 @@
  */
 
 import process from "node:process";
-import { isBusy, resultCode, SQLITE } from "../../src/driver/failure.ts";
+import { isBusy, resultCode, SQLITE } from "../../src/driver/result_codes.ts";
 import { PATIENCE_MS, stepsOf } from "./load.ts";
 import { openRaw } from "./raw_driver.ts";
 import { playRounds, type Writer } from "./session.ts";

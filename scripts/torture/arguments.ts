@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../../src/spelling.ts";
+import { suggestion } from "../../src/settings.ts";
 import type { Storm } from "./storm.ts";
 
 /** What the command line asked for. */

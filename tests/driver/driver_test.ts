@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Database, open } from "../../mod.ts";
-import { isBusy, resultCode } from "../../src/driver/failure.ts";
+import { isBusy, resultCode } from "../../src/driver/result_codes.ts";
 import { openConnection } from "../../src/driver/runtime.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";

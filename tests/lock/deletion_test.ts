@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { facts } from "../../src/os/look.ts";
+import { stat } from "../../src/os/stat.ts";
 import {
   assertRefused,
   assertWon,
@@ -46,7 +46,7 @@ const SHARED_END = 0x40000000 + 511;
 
 /** Whether it has more than the lock that everybody has for a moment. */
 function hasLock({ pid }: LockProcess, path: string, mode: string): boolean {
-  const ino = facts(path)?.ino;
+  const ino = stat(path)?.ino;
   const access = mode === "exclusive" ? "WRITE" : "READ";
   const line = new RegExp(
     ` ${access} +${pid} \\S+:${ino} \\d+ ${SHARED_END}\\n`,
