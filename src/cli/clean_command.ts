@@ -1,71 +1,79 @@
 /**
- * `litelatch clean`: away with the records of processes that are gone.
+ * `litelatch clean`: away with the records of those that hold nothing.
  *
  * @module
  */
 
-import { look } from "../inspect/inspect.ts";
-import { cleanRecords } from "../lock/clean.ts";
-import { type Pidfile, toHolder } from "../lock/pidfiles.ts";
+import { toHolder } from "../lock/holders.ts";
 import { describe } from "../lock/refusal.ts";
 import { locate, toPath } from "../os/paths.ts";
 import { waitSync } from "../os/waiting.ts";
+import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
-import { cannotLook } from "./cannot_look.ts";
+import { lookOrExcuse } from "./cannot_look.ts";
+import { cleanRecords, type Kept } from "./clean_records.ts";
+import { nameOfFile } from "./finding.ts";
+import { count } from "./formats.ts";
+import { jsonText } from "./safe_text.ts";
 import { type Screen, wrap } from "./screen.ts";
-import { count } from "./words.ts";
 
 /** A record that was left where it is. */
-interface Kept {
+interface Left {
   record: string;
   pid: number | null;
   why: string;
 }
 
-/** Clears what can be cleared. */
+/** Clears what can be cleared, and says what lies there besides. */
 export function clean({ path, json }: Wishes, screen: Screen): number {
-  const report = look(path, true);
-  const excuse = cannotLook(report);
-  if (excuse !== null) throw excuse;
-  const target = locate(toPath(path));
-  const cleaning = waitSync(cleanRecords(target));
-  const short = (file: string) =>
-    file.slice(target.path.length - target.name.length);
-  const removed = cleaning.removed.map(short);
-  const kept = cleaning.kept.map((pidfile) => keptBecause(pidfile, short));
-  if (json) screen.line(JSON.stringify({ removed, kept }, null, 2));
-  else print(removed, kept, screen);
+  const { foreign } = lookOrExcuse(path);
+  const cleaning = waitSync(cleanRecords(locate(toPath(path))));
+  const removed = cleaning.removed.map(nameOfFile);
+  const kept = cleaning.kept.map((one): Left => ({
+    record: nameOfFile(one.path),
+    pid: one.record?.pid ?? null,
+    why: wordsFor(one),
+  }));
+  if (json) screen.line(jsonText({ removed, kept, foreign }));
+  else {
+    print(removed, kept, screen);
+    for (const { name, what } of foreign) {
+      screen.line(
+        `foreign  ${
+          wrap(`${printable(name, 300)}: ${what}`, screen.columns, 9)
+        }`,
+      );
+    }
+  }
   return kept.length === 0 ? 0 : 1;
 }
 
-function keptBecause(
-  { path, record }: Pidfile,
-  short: (file: string) => string,
-): Kept {
-  const name = short(path);
-  if (record === null) {
-    return {
-      record: name,
-      pid: null,
-      why: "it cannot be read, and the kernel says that the lock is held",
-    };
+function wordsFor({ record, why }: Kept): string {
+  const holder = record === null ? null : toHolder(record);
+  if (why === "not allowed") {
+    return `nobody holds the lock by it${
+      holder === null ? "" : `, it names PID ${holder.pid}`
+    }, but this user may not remove it; its owner can`;
   }
-  const holder = toHolder(record);
-  return {
-    record: name,
-    pid: record.pid,
-    why: holder.alive === true
-      ? `${describe(holder)} is alive`
-      : `the kernel says that the lock is held, and whether ${
-        describe(holder)
-      } is alive cannot be known from here`,
-  };
+  if (holder === null) {
+    return "it cannot be read, and the kernel says that the lock is held";
+  }
+  if (why === "elsewhere") {
+    return `${describe(holder)} holds another lock file, which was deleted ` +
+      "or replaced under it";
+  }
+  return holder.alive === true
+    ? `${describe(holder)} is alive`
+    : `the kernel says that the lock is held, and whether ${
+      describe(holder)
+    } is alive cannot be known from here`;
 }
 
-function print(removed: string[], kept: Kept[], screen: Screen): void {
-  for (const name of removed) screen.line(`removed  ${name}`);
+function print(removed: string[], kept: Left[], screen: Screen): void {
+  for (const name of removed) screen.line(`removed  ${printable(name, 300)}`);
   for (const { record, why } of kept) {
-    screen.line(`kept     ${wrap(`${record}: ${why}`, screen.columns, 9)}`);
+    const text = `${printable(record, 300)}: ${why}`;
+    screen.line(`kept     ${wrap(text, screen.columns, 9)}`);
   }
   if (removed.length + kept.length === 0) screen.line("There are no records.");
   else {

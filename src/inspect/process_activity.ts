@@ -8,16 +8,17 @@ import { processStat, readProc, showsOthers } from "../os/procfs.ts";
 
 /** What a process does. */
 export interface Activity {
-  /** It runs, naps as SQLite's busy handler does, or waits for something. */
+  /** It runs, naps as who asks again and again does, or waits for something. */
   state: "runs" | "naps" | "waits";
   /** How often it has slept since it began. */
   sleeps: number;
 }
 
-/**
- * What a process does; `null` if that is not shown. JavaScript runtimes wait
- * for events by other calls than SQLite naps.
- */
+// SQLite's busy handler and Bun.sleepSync() sleep by the one, Atomics.wait() by
+// the other. An event loop waits in neither (epoll).
+const NAP = /nanosleep|futex/;
+
+/** What a process does; `null` if that is not shown. */
 export function activityOf(pid: number): Activity | null {
   const before = readOf(pid, "status");
   const where = readOf(pid, "wchan");
@@ -34,7 +35,7 @@ export function activityOf(pid: number): Activity | null {
   if (!isAsleep || where.includes("rwsem")) return { state: "runs", sleeps };
   // Some kernels do not tell.
   if (where === "0" || where === "") return null;
-  return { state: where.includes("nanosleep") ? "naps" : "waits", sleeps };
+  return { state: NAP.test(where) ? "naps" : "waits", sleeps };
 }
 
 /**
