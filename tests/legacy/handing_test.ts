@@ -8,30 +8,7 @@ import { legacyLocks } from "../../src/legacy/mod.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { LockProcess } from "../fixtures/lock_processes.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
-
-type Verb = "renameSync" | "unlinkSync" | "readdirSync" | "openSync";
-
-/** Calls `meanwhile` with the paths, before each call of `verb` in `run`. */
-function interposed<T>(
-  verb: Verb,
-  meanwhile: (...paths: string[]) => void,
-  run: () => T,
-): T {
-  const real = fs[verb];
-  const set = (value: unknown) => Object.assign(fs, { [verb]: value });
-  set((...words: never[]) => {
-    set(real);
-    meanwhile(...words);
-    set(between);
-    return (real as (...words: never[]) => unknown)(...words);
-  });
-  const between = fs[verb];
-  try {
-    return run();
-  } finally {
-    set(real);
-  }
-}
+import { interposed } from "./fixtures/interposed.ts";
 
 /** As another version of litelatch writes it, which knows less. */
 function recordOf(pid: number): string {

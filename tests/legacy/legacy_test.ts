@@ -179,6 +179,30 @@ test(
 );
 
 test(
+  "threads of one process leave the place to each other",
+  inFolder(async (folder) => {
+    const path = join(folder, "old.pid");
+    const child = await LockProcess.start(node);
+    const how = {
+      path: join(folder, "content"),
+      options: { mode: "shared", legacy: [path] },
+    };
+    try {
+      for (const thread of [false, true]) {
+        const answer = await child.ask({ do: "acquire", thread, ...how });
+        assert.equal(answer.ok, true, answer.message);
+      }
+      await child.ask({ do: "release" });
+      assert.equal(readFileSync(path, "utf8"), `${child.pid}\n`);
+      await child.ask({ do: "release", thread: true });
+      assert.equal(existsSync(path), false);
+    } finally {
+      await child.kill();
+    }
+  }),
+);
+
+test(
   "open takes the old version's lock into account too",
   inFolder(async (folder) => {
     const path = join(folder, "server.pid");
