@@ -9,6 +9,7 @@ import { withDatabase } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 import { scene } from "../fixtures/lock_processes.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
+import { pause } from "../fixtures/until.ts";
 
 const skip = !existsSync("/proc/locks") && "needs /proc/locks";
 const WAL = "PRAGMA journal_mode=WAL; CREATE TABLE t (x)";
@@ -110,6 +111,8 @@ test(
       let asks = 0;
       for (const deadline = Date.now() + 30_000; asks < 20;) {
         assert.ok(Date.now() < deadline, "nobody was seen to ask");
+        // Bun sends what was said to a child only then.
+        await pause(2);
         const { lock, processes } = inspect(target);
         assert.deepEqual(lock.pids, [holder.pid]);
         assert.equal(lock.state, "shared");
