@@ -7,7 +7,7 @@
 import type { RegisteredHolder } from "../inspect/mod.ts";
 import { always, type Finding, type Looks, nameOfFile } from "./finding.ts";
 import { count, list } from "./formats.ts";
-import { namesOf, staleRecords } from "./process_lines.ts";
+import { countRecords, namesOf, staleRecords } from "./process_lines.ts";
 
 /** What is wrong with the holders. */
 export function findingsAboutHolders({ reports, last }: Looks): Finding[] {
@@ -77,7 +77,7 @@ export function findingsAboutHolders({ reports, last }: Looks): Finding[] {
       pids: unknown,
     });
   }
-  const litter = stale.length + last.unreadable.length;
+  const litter = countRecords(stale) + last.unreadable.length;
   if (litter > 0) {
     const pids = [...new Set(stale.map(({ pid }) => pid))];
     const areGone = stale.every(({ alive }) => alive === false);

@@ -30,7 +30,6 @@ export function linesOf(report: Report): ProcessLine[] {
     process,
   }));
   for (const record of records) {
-    // Threads of one process leave a record each.
     const isListed = lines.some(({ pid, record: other, process }) =>
       pid === record.pid &&
       (process === null || isAbout(record, pid)) &&
@@ -39,6 +38,14 @@ export function linesOf(report: Report): ProcessLine[] {
     if (!isListed) lines.push({ pid: record.pid, record, process: null });
   }
   return lines.sort((one, other) => weight(other) - weight(one));
+}
+
+/** How many records there are of some holders. */
+export function countRecords(holders: RegisteredHolder[]): number {
+  return holders.reduce(
+    (sum, { moreRecords }) => sum + 1 + moreRecords.length,
+    0,
+  );
 }
 
 /**

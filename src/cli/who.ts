@@ -8,6 +8,7 @@ import type { Report } from "../inspect/mod.ts";
 import { count, since } from "./formats.ts";
 import {
   commandOf,
+  countRecords,
   holdsOf,
   linesOf,
   type ProcessLine,
@@ -68,7 +69,7 @@ function remarks(report: Report): string[] {
   const stale = staleRecords(report);
   if (stale.length > 0) {
     said.push(
-      `${count(stale.length, "record")} of nobody who holds the lock: ` +
+      `${count(countRecords(stale), "record")} of nobody who holds the lock: ` +
         "`litelatch clean` removes them.",
     );
   }

@@ -4,17 +4,19 @@
  * @module
  */
 
+import { sleepSync } from "../os/clock.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
 import { whyNoProc } from "../os/proc_view.ts";
 import {
   covers,
   type KernelLock,
   locksOfProcess,
+  locksOn,
   locksOnEach,
   mergeLocks,
   pidsAt,
 } from "../os/procfs.ts";
-import { type FileStat, lstat, stat } from "../os/stat.ts";
+import { type FileIdentity, type FileStat, lstat, stat } from "../os/stat.ts";
 import type { OpenedFiles } from "./opened_files.ts";
 
 /** Why nobody on the list does not mean that there is nobody. */
@@ -63,7 +65,35 @@ export function readLocks(
     // One was asked after the other, and a lock goes from hand to hand.
     return [...told.values()].reduce(mergeLocks, others);
   });
-  return { database, shm, lock };
+  const lockFile = files[2] ?? null;
+  return {
+    database,
+    shm,
+    lock: lockFile === null ? [] : lastingLocks(lock, lockFile),
+  };
+}
+
+const MORE_LOOKS = 2;
+const BETWEEN_LOOKS_MS = 2;
+
+/**
+ * Without those who read only for a moment, as everybody does who begins to ask
+ * for the exclusive lock: they were said to hold it.
+ */
+function lastingLocks(locks: KernelLock[], file: FileIdentity): KernelLock[] {
+  let suspects = holdersOf(locks).shared;
+  const passing: number[] = [];
+  for (let look = 0; look < MORE_LOOKS && suspects.length > 0; look++) {
+    sleepSync(BETWEEN_LOOKS_MS);
+    const listed = locksOn(file) ?? locks;
+    const holders = suspects.filter((pid) => {
+      const now = holdersOf(locksOfProcess(pid, file) ?? listed);
+      return now.shared.includes(pid) || now.exclusive.includes(pid);
+    });
+    passing.push(...suspects.filter((pid) => !holders.includes(pid)));
+    suspects = holders;
+  }
+  return locks.filter(({ pid }) => !passing.includes(pid));
 }
 
 /** What is at a path; `null` also where it may not be looked at. */

@@ -40,7 +40,7 @@ export function findRecords(
   locks: FileLocks | null,
   reasons: Reasons,
 ): Records {
-  const holders: RegisteredHolder[] = [];
+  const holders = new Map<string, RegisteredHolder>();
   const unreadable: string[] = [];
   const found = allPidfiles(target);
   const folder = target.path.length - target.name.length;
@@ -49,14 +49,36 @@ export function findRecords(
     const name = path.slice(folder);
     // A draft is being written, or was when its process died.
     if (name.endsWith(".tmp")) continue;
-    if (record === null) unreadable.push(name);
-    else {
-      const facts = describe(path, record, lockFile, locks, reasons);
-      holders.push({ ...facts, record: name });
+    if (record === null) {
+      unreadable.push(name);
+      continue;
     }
+    const { pid, pidNamespace, startToken, bootId } = record;
+    const key = [pid, pidNamespace, startToken, bootId].join();
+    const facts = describe(path, record, lockFile, locks, reasons);
+    const holder = { ...facts, record: name, moreRecords: [] };
+    const other = holders.get(key);
+    holders.set(key, other === undefined ? holder : merge(other, holder));
   }
   const foreign = findForeign(target, found.map(({ path }) => path));
-  return { holders, unreadable, foreign };
+  return { holders: [...holders.values()], unreadable, foreign };
+}
+
+/** Two records of one process: the one that it left first tells most. */
+function merge(
+  one: RegisteredHolder,
+  other: RegisteredHolder,
+): RegisteredHolder {
+  const isFirst = (one.acquiredAt ?? "") <= (other.acquiredAt ?? "");
+  const [first, second] = isFirst ? [one, other] : [other, one];
+  return {
+    ...first,
+    moreRecords: [
+      ...first.moreRecords,
+      second.record,
+      ...second.moreRecords,
+    ].sort(),
+  };
 }
 
 function describe(
@@ -65,7 +87,7 @@ function describe(
   lockFile: FileIdentity | null,
   locks: FileLocks | null,
   reasons: Reasons,
-): Omit<RegisteredHolder, "record"> {
+): Omit<RegisteredHolder, "record" | "moreRecords"> {
   const holder = toHolder(record);
   const unshown = locks === null
     ? whyNoLocks()

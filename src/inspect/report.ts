@@ -26,7 +26,7 @@ export interface Report {
   wal: WalReport | null;
   /** The lock of litelatch, by the kernel. */
   lock: LockReport;
-  /** Who left a pidfile, dead or alive. */
+  /** Who left a pidfile, dead or alive, each process once. */
   holders: RegisteredHolder[];
   /** Names of pidfiles that say nothing that can be read. */
   unreadable: string[];
@@ -117,10 +117,12 @@ export interface LockReport {
   pids: number[] | null;
 }
 
-/** A pidfile, and what has become of who left it. */
+/** A process that left a pidfile, and what has become of it. */
 export interface RegisteredHolder extends Holder {
   /** The name of the pidfile. */
   record: string;
+  /** Names of the others that its threads left; a worker may have ended. */
+  moreRecords: string[];
   /** Whether the process that started it is gone. */
   parentGone: boolean | null;
   /**
