@@ -37,15 +37,17 @@ export type ErrorCode =
  * that is none of ours (a constraint, a syntax error) passes through as the
  * driver made it.
  *
- * @example Tell ours from others
+ * @example Catch what can be dealt with
  * ```ts
- * import { LitelatchError, open } from "@litelatch/litelatch";
+ * import { BusyError, LitelatchError, LockedError, open } from "@litelatch/litelatch";
  *
  * try {
- *   open("/no/such/folder/app.db");
+ *   open("/no/such/folder/app.db", { lock: "exclusive" });
  * } catch (error) {
- *   if (!(error instanceof LitelatchError)) throw error;
- *   console.error(error.code, error.message); // LITELATCH_OPEN …
+ *   if (error instanceof LockedError) console.error(error.holders[0]?.pid);
+ *   else if (error instanceof BusyError) console.error(error.waitedMs);
+ *   else if (error instanceof LitelatchError) console.error(error.code);
+ *   else throw error;
  * }
  * ```
  */
@@ -54,8 +56,6 @@ export class LitelatchError extends Error {
   readonly code: ErrorCode;
 
   /**
-   * An error of ours.
-   *
    * @param code A stable name for the condition.
    * @param message The sentence a person reads.
    * @param options The error that caused this one, if any.
@@ -68,31 +68,12 @@ export class LitelatchError extends Error {
   }
 }
 
-/**
- * A lock was refused; `holders` says who holds it, as far as can be known.
- *
- * @example Say who it is
- * ```ts
- * import { LockedError, open } from "@litelatch/litelatch";
- *
- * const path = new URL("./refused.db", import.meta.url);
- * using db = open(path);
- * try {
- *   open(path, { lock: "exclusive" });
- * } catch (error) {
- *   if (!(error instanceof LockedError)) throw error;
- *   for (const { pid, app } of error.holders) console.error(pid, app);
- * }
- * db.close();
- * ```
- */
+/** A lock was refused; `holders` says who holds it, as far as can be known. */
 export class LockedError extends LitelatchError {
   /** Who holds it. Empty where that cannot be known. */
   readonly holders: Holder[];
 
   /**
-   * A refusal.
-   *
    * @param message The sentence a person reads.
    * @param holders Who holds the lock.
    */
@@ -103,22 +84,7 @@ export class LockedError extends LitelatchError {
   }
 }
 
-/**
- * SQLite stayed busy until the deadline. Nothing was written.
- *
- * @example Leave it for the next time
- * ```ts
- * import { BusyError, open } from "@litelatch/litelatch";
- *
- * using db = open(":memory:", { busyTimeout: 200 });
- * try {
- *   db.write(() => db.exec("CREATE TABLE event (text TEXT)"));
- * } catch (error) {
- *   if (!(error instanceof BusyError)) throw error;
- *   console.error(`waited ${error.waitedMs} ms for`, error.writers);
- * }
- * ```
- */
+/** SQLite stayed busy until the deadline. Nothing was written. */
 export class BusyError extends LitelatchError {
   /** How long was waited, in milliseconds. */
   readonly waitedMs: number;
@@ -126,8 +92,6 @@ export class BusyError extends LitelatchError {
   readonly writers: number[];
 
   /**
-   * A wait that was too long.
-   *
    * @param message The sentence a person reads.
    * @param waitedMs How long was waited, in milliseconds.
    * @param writers PIDs that held the write lock when the wait ended.
@@ -146,21 +110,7 @@ export class BusyError extends LitelatchError {
   }
 }
 
-/**
- * SQLite did not take a setting: `pragma` was asked to be `wanted`.
- *
- * @example A filesystem that has no WAL
- * ```ts
- * import { open, PragmaError } from "@litelatch/litelatch";
- *
- * try {
- *   open(":memory:").close();
- * } catch (error) {
- *   if (!(error instanceof PragmaError)) throw error;
- *   console.error(error.pragma, error.wanted, error.got);
- * }
- * ```
- */
+/** SQLite did not take a setting: `pragma` was asked to be `wanted`. */
 export class PragmaError extends LitelatchError {
   /** The name of the pragma. */
   readonly pragma: string;
@@ -170,8 +120,6 @@ export class PragmaError extends LitelatchError {
   readonly got: string | number | null;
 
   /**
-   * A setting that was not taken.
-   *
    * @param message The sentence a person reads.
    * @param pragma The name of the pragma.
    * @param wanted What was asked for.
@@ -192,55 +140,20 @@ export class PragmaError extends LitelatchError {
 }
 
 /**
- * A lock that was held is gone, so the next write was refused.
- *
- * @example Open it anew
- * ```ts
- * import { LockLostError, open } from "@litelatch/litelatch";
- *
- * const path = new URL("./lost.db", import.meta.url);
- * let db = open(path);
- * try {
- *   db.write(() => db.exec("CREATE TABLE IF NOT EXISTS event (text TEXT)"));
- * } catch (error) {
- *   if (!(error instanceof LockLostError)) throw error;
- *   db.close();
- *   db = open(path);
- * }
- * db.close();
- * ```
+ * A lock that was held is gone, or a file under an open database, so the next
+ * write was refused. `reopen()` may help.
  */
 export class LockLostError extends LitelatchError {
-  /**
-   * A lock that was lost.
-   *
-   * @param message The sentence a person reads.
-   */
+  /** @param message The sentence a person reads. */
   constructor(message: string) {
     super("LITELATCH_LOCK_LOST", message);
     this.name = "LockLostError";
   }
 }
 
-/**
- * The runtime, the filesystem or the file cannot do what was asked.
- *
- * @example Go on without the database
- * ```ts
- * import { open, UnsupportedError } from "@litelatch/litelatch";
- *
- * try {
- *   open(":memory:").close();
- * } catch (error) {
- *   if (!(error instanceof UnsupportedError)) throw error;
- *   console.error(error.message); // such as: … needs Node 22.16 or newer
- * }
- * ```
- */
+/** The runtime, the filesystem or the file cannot do what was asked. */
 export class UnsupportedError extends LitelatchError {
   /**
-   * Something that cannot be done here.
-   *
    * @param message The sentence a person reads.
    * @param options The error that caused this one, if any.
    */

@@ -15,7 +15,12 @@ import { filesOf, Session } from "./database/session.ts";
 import { writing } from "./database/transactions.ts";
 import { WalUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
-import { messageOf, primaryCode, SQLITE } from "./driver/result_codes.ts";
+import {
+  isBusy,
+  messageOf,
+  primaryCode,
+  SQLITE,
+} from "./driver/result_codes.ts";
 import {
   adoptConnection,
   openConnection,
@@ -136,29 +141,52 @@ function* opening(
   blocking: boolean,
 ): Waiting<Database> {
   requireRuntime();
-  if (path === MEMORY) {
-    const how = { readOnly: false, create: true };
-    const connection = openConnection(MEMORY, how);
-    yield* configure(connection, settings, null);
-    return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  if (path !== MEMORY) {
+    const open = (path: string) => connect(path, settings);
+    return yield* openAt(toPath(path), settings, blocking, open);
   }
-  const asked = toPath(path);
+  const connection = openConnection(MEMORY, { readOnly: false, create: true });
+  yield* configure(connection, settings, null);
+  return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+}
+
+function* adopting(native: unknown, settings: Settings): Waiting<Database> {
+  const connection = adoptConnection(native);
+  const [file] = filesOf(connection);
+  if (connection.inTransaction()) {
+    const why = "the connection to adopt is in a transaction; end it first";
+    throw cannotOpen(file ?? MEMORY, why);
+  }
+  if (file !== undefined) {
+    return yield* openAt(file, settings, true, function* (path) {
+      yield* configure(connection, settings, path);
+      proveWrite(connection);
+      yield* refuseOtherNames(path);
+      return connection;
+    });
+  }
+  yield* configure(connection, settings, null);
+  return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+}
+
+/** From a path to a handle: the place, the lock, the connection. */
+function* openAt(
+  asked: string,
+  settings: Settings,
+  blocking: boolean,
+  open: (path: string) => Waiting<Connection>,
+): Waiting<Database> {
   const target = locateDatabase(asked, settings);
-  refuseLost(target.path);
+  const { path } = target;
+  refuseLost(path);
   const lock = yield* lockFor(target, settings, blocking);
   let connection: Connection | undefined;
   let database: Database | undefined;
   try {
-    connection = yield* connect(target.path, settings);
-    return database = yield* furnish(
-      connection,
-      target.path,
-      lock,
-      settings,
-      asked,
-    );
+    connection = yield* open(path);
+    return database = yield* furnish(connection, path, lock, settings, asked);
   } catch (error) {
-    throw explain(target.path, error, settings);
+    throw explain(path, error, settings);
   } finally {
     // An aborted wait comes here without an error.
     if (database === undefined) {
@@ -168,38 +196,16 @@ function* opening(
   }
 }
 
-function* adopting(native: unknown, settings: Settings): Waiting<Database> {
-  const connection = adoptConnection(native);
-  const [file] = filesOf(connection);
-  const path = file ?? MEMORY;
-  if (connection.inTransaction()) {
-    throw cannotOpen(
-      path,
-      "the connection to adopt is inside a transaction; end it first",
-    );
-  }
-  if (file === undefined) {
-    yield* configure(connection, settings, null);
-    return yield* furnish(connection, MEMORY, null, settings, MEMORY);
-  }
-  const target = locateDatabase(file, settings);
-  refuseLost(target.path);
-  const lock = yield* lockFor(target, settings, true);
-  let database: Database | undefined;
+/** A read-only connection begins an immediate transaction without an error. */
+function proveWrite(connection: Connection): void {
+  const version = connection.value("PRAGMA user_version");
   try {
-    yield* configure(connection, settings, target.path);
-    yield* refuseOtherNames(target.path);
-    return database = yield* furnish(
-      connection,
-      target.path,
-      lock,
-      settings,
-      file,
-    );
+    connection.exec(`BEGIN IMMEDIATE;PRAGMA user_version=${version}`);
   } catch (error) {
-    throw explain(target.path, error, settings);
+    // Whoever writes now is no reason to wait.
+    if (!isBusy(error)) throw error;
   } finally {
-    if (database === undefined) lock?.release();
+    if (connection.inTransaction()) connection.exec("ROLLBACK");
   }
 }
 
@@ -276,13 +282,15 @@ function* lockFor(
 /** Connects to a file, with every setting in force. */
 function* connect(path: string, settings: Settings): Waiting<Connection> {
   const before = identityOf(path);
-  const connection = openConnection(path, {
-    ...settings,
-    immutable: settings.readOnly && canNobodyWrite(path),
-  });
+  const immutable = settings.readOnly && canNobodyWrite(path);
+  let connection: Connection | undefined;
   let isDone = false;
   try {
+    connection = openConnection(path, { ...settings, immutable });
     const identity = before ?? identityOf(path);
+    if (!settings.readOnly && canWrite(path) === false) {
+      throw cannotOpen(path, READ_ONLY);
+    }
     yield* configure(connection, settings, path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
@@ -296,8 +304,11 @@ function* connect(path: string, settings: Settings): Waiting<Connection> {
     if (!settings.readOnly) yield* refuseOtherNames(path);
     isDone = true;
     return connection;
+  } catch (error) {
+    // Before anything is closed: it may be for want of descriptors.
+    throw explain(path, error, settings);
   } finally {
-    if (!isDone) connection.close();
+    if (!isDone) connection?.close();
   }
 }
 
@@ -374,11 +385,7 @@ function* attachLease(
 function reconnecting(settings: Settings): (path: string) => Connection {
   return (path) => {
     locateDatabase(path, settings);
-    try {
-      return waitSync(connect(path, settings));
-    } catch (error) {
-      throw explain(path, error, settings);
-    }
+    return waitSync(connect(path, settings));
   };
 }
 
@@ -387,14 +394,14 @@ function relocating(asked: string, settings: Settings): Parts["relocate"] {
   return (before) => {
     if (locate(asked).path === before) return null;
     const target = locateDatabase(asked, settings);
-    refuseLost(target.path);
+    const { path } = target;
+    refuseLost(path);
     const lock = waitSync(lockFor(target, settings, true));
     try {
-      const connection = waitSync(connect(target.path, settings));
-      return { path: target.path, lock, connection };
+      return { path, lock, connection: waitSync(connect(path, settings)) };
     } catch (error) {
       lock?.release();
-      throw explain(target.path, error, settings);
+      throw error;
     }
   };
 }
@@ -407,11 +414,13 @@ function explain(
 ): unknown {
   const code = primaryCode(error);
   if (code === null) return error;
-  if (code === SQLITE.BUSY || code === SQLITE.PROTOCOL) {
-    return switchError(path, busyTimeout, error);
-  }
+  if (isBusy(error)) return switchError(path, busyTimeout, error);
   return cannotOpen(path, why(path, code, messageOf(error)), error);
 }
+
+const READ_ONLY =
+  "it is read-only for this user or this connection; give the rights to write " +
+  "it, or open it with { readOnly: true }";
 
 function why(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
@@ -423,8 +432,7 @@ function why(path: string, code: number, said: string): string {
     case SQLITE.NOTADB:
       return "the file must be an SQLite database";
     case SQLITE.READONLY:
-      return "it is read-only for this user or this connection, and cannot be " +
-        'brought to WAL; open it with { readOnly: true, lock: "none" }';
+      return READ_ONLY;
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
         `and -shm files beside it; check the rights, and that the path (${

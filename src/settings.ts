@@ -8,7 +8,6 @@ import type {
   AdoptOptions,
   LeaseLike,
   LegacyLike,
-  LockMode,
   LockOptions,
   OpenOptions,
 } from "./options.ts";
@@ -32,10 +31,13 @@ export type Check = (value: unknown) => string | null;
 
 /** One of these words. */
 export function oneOf(...allowed: string[]): Check {
-  return (value) =>
-    allowed.includes(value as string)
-      ? null
-      : allowed.map((word) => `"${word}"`).join(" or ");
+  const words = allowed.map((word) => `"${word}"`).join(" or ");
+  return (value) => allowed.includes(value as string) ? null : words;
+}
+
+/** A value of this type. */
+function typed(type: string, wanted: string): Check {
+  return (value) => typeof value === type ? null : wanted;
 }
 
 /** Any string. */
@@ -50,29 +52,21 @@ export function milliseconds(value: unknown): string | null {
     : "a number of milliseconds, 0 or more";
 }
 
-function flag(value: unknown): string | null {
-  return typeof value === "boolean" ? null : "true or false";
-}
-
-function whole(unit: string, most = Number.MAX_SAFE_INTEGER): Check {
-  const range = most === Number.MAX_SAFE_INTEGER
-    ? ", 0 or more"
-    : ` from 0 to ${most}`;
+function whole(unit: string, range: string, most: number): Check {
   return (value) =>
     Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= most
       ? null
       : `a whole number of ${unit}${range}`;
 }
 
-function isFunction(value: unknown): string | null {
-  return typeof value === "function" ? null : "a function";
-}
-
 // SQLite and timers keep milliseconds in an int:
 // https://sqlite.org/c3ref/busy_timeout.html
 const INT = 0x7fffffff;
+const SAFE = Number.MAX_SAFE_INTEGER;
 
-function locking(): Record<string, Check> {
+type Checks = Record<string, Check>;
+
+function locking(): Checks {
   return {
     app: text,
     purpose: text,
@@ -84,23 +78,23 @@ function locking(): Record<string, Check> {
   };
 }
 
-function adopting(): Record<string, Check> {
+function adopting(): Checks {
   return {
     ...locking(),
     lock: oneOf("shared", "exclusive", "none"),
     onLocked: (value) =>
       typeof value === "function" ? null : oneOf("throw", "warn")(value),
-    busyTimeout: whole("milliseconds", INT),
+    busyTimeout: whole("milliseconds", ` from 0 to ${INT}`, INT),
     synchronous: oneOf("normal", "full"),
-    journalSizeLimit: whole("bytes"),
-    walAutocheckpoint: whole("pages"),
-    foreignKeys: flag,
+    journalSizeLimit: whole("bytes", ", 0 or more", SAFE),
+    walAutocheckpoint: whole("pages", ", 0 or more", SAFE),
+    foreignKeys: typed("boolean", "true or false"),
     heartbeat: (value) =>
       value === false ||
         (typeof value === "number" && value >= 10 && value <= INT)
         ? null
         : "a number of milliseconds, 10 or more, or false",
-    onWarning: isFunction,
+    onWarning: typed("function", "a function"),
   };
 }
 
@@ -108,11 +102,10 @@ function adopting(): Record<string, Check> {
 export function openSettings(options: OpenOptions | undefined): Settings {
   return fill("open a database", options, {
     ...adopting(),
-    readOnly: flag,
-    create: flag,
-    exitWithParent: flag,
-    lease: (value) =>
-      isLease(value) ? null : "a lease that acquireLease() gave",
+    readOnly: typed("boolean", "true or false"),
+    create: typed("boolean", "true or false"),
+    exitWithParent: typed("boolean", "true or false"),
+    lease: isLease,
   });
 }
 
@@ -123,19 +116,22 @@ export function adoptSettings(options: AdoptOptions | undefined): Settings {
 
 /** Checks the options of `acquireLock`, and fills in the defaults. */
 export function lockSettings(options: LockOptions | undefined): LockSettings {
-  check("acquire a lock", options, {
-    ...locking(),
-    mode: oneOf("shared", "exclusive"),
-  });
-  const mode: LockMode = "exclusive";
-  const none = { app: null, purpose: null, legacy: null };
-  return { mode, wait: 0, ...none, ...given(options) };
+  const checks = { ...locking(), mode: oneOf("shared", "exclusive") };
+  check("acquire a lock", options, checks);
+  return {
+    mode: "exclusive",
+    app: null,
+    purpose: null,
+    wait: 0,
+    legacy: null,
+    ...given(options),
+  };
 }
 
 function fill(
   doing: string,
   options: OpenOptions | undefined,
-  checks: Record<string, Check>,
+  checks: Checks,
 ): Settings {
   check(doing, options, checks);
   return {
@@ -177,40 +173,35 @@ function given<T extends object>(options: T | undefined): Partial<T> {
 export function check(
   doing: string,
   options: object | undefined,
-  checks: Record<string, Check>,
+  checks: Checks,
 ): void {
+  const refuse = (why: string): never => {
+    throw new TypeError(`Cannot ${doing}: ${why}`);
+  };
   if (options === undefined) return;
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(
-      `Cannot ${doing}: the options must be an object, got ${show(options)}`,
-    );
+    refuse(`the options must be an object, got ${show(options)}`);
   }
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || name === "signal") continue;
+  for (const [name, value] of Object.entries(given(options))) {
     if (!Object.hasOwn(checks, name)) {
-      throw new TypeError(
-        `Cannot ${doing}: there is no option "${name}"${
-          suggestion(name, Object.keys(checks))
-        }`,
-      );
+      const known = suggestion(name, Object.keys(checks));
+      refuse(`there is no option "${name}"${known}`);
     }
     const wanted = checks[name]?.(value) ?? null;
     if (wanted !== null) {
-      throw new TypeError(
-        `Cannot ${doing}: the option "${name}" must be ${wanted}, got ${
-          show(value)
-        }`,
-      );
+      refuse(`the option "${name}" must be ${wanted}, got ${show(value)}`);
     }
   }
 }
 
-// By its shape: what keeps a lease is no part of the core.
-function isLease(value: unknown): boolean {
+/** By its shape: what keeps a lease is no part of the core. */
+function isLease(value: unknown): string | null {
   const { path, mode, held, fence } = (value ?? {}) as Partial<LeaseLike>;
   const isFence = typeof fence === "bigint" || Number.isSafeInteger(fence);
   return typeof path === "string" && typeof held === "boolean" && isFence &&
-    (mode === "shared" || mode === "exclusive");
+      (mode === "shared" || mode === "exclusive")
+    ? null
+    : "a lease that acquireLease() gave";
 }
 
 function show(value: unknown): string {
@@ -223,15 +214,14 @@ function show(value: unknown): string {
 /** `, did you mean "…"?`, or the known words where none is near. */
 export function suggestion(word: string, known: string[]): string {
   const written = word.toLowerCase();
-  const near = known.map((candidate) => {
+  const [nearest] = known.map((candidate) => {
     const meant = candidate.toLowerCase();
     // `timeout`, as other drivers call it, for `busyTimeout`.
     const isPart = written.length > 4 && meant.includes(written);
     return { candidate, steps: isPart ? 1 : editDistance(written, meant) };
-  }).sort((one, other) => one.steps - other.steps)[0];
-  return near !== undefined &&
-      near.steps <= Math.max(2, Math.floor(word.length / 3))
-    ? `, did you mean "${near.candidate}"?`
+  }).sort((one, other) => one.steps - other.steps);
+  return nearest && nearest.steps <= Math.max(2, Math.floor(word.length / 3))
+    ? `, did you mean "${nearest.candidate}"?`
     : `, known are ${known.join(", ")}`;
 }
 

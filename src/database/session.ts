@@ -15,6 +15,27 @@ import { Turns } from "./turns.ts";
 /** Why nothing more may be run. */
 export type Stopped = "closed" | "ended" | "lost";
 
+/** What SQL of the caller may do beyond rows. */
+export interface Heeded {
+  attaches: boolean;
+  journals: boolean;
+  /** Whether it may end the transaction that it is in. */
+  ends: boolean;
+}
+
+const PERSONAL = /\b(?:attach|pragma|temp|temporary)\b/i;
+// What an attached database will wait for is not known here, and the timeout is
+// the caller's to read.
+const WAITS = /\b(?:attach|busy_timeout)\b/i;
+const ENDS =
+  /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
+
+const BY_THE_BODY =
+  "the body has ended it with a COMMIT or ROLLBACK of its own; leave that to " +
+  "write() and read(), and throw to roll back";
+const BY_SQLITE =
+  "SQLite rolled it back after an earlier error; leave write() and start again";
+
 /** What a handle and its statements share. */
 export class Session {
   path: string;
@@ -34,32 +55,22 @@ export class Session {
   depth = 0;
   /** Loops over rows under way. */
   iterating = 0;
-  /** Whether the outermost transaction is a `read`. */
+  /** Whether the outermost transaction is a `read`, and wrote all the same. */
   reading = false;
-  /** Whether something was written in that `read`. */
   wrote = false;
   /** What waits for the end of the transaction. */
   readonly inner: ((failure: unknown) => void)[] = [];
   /** Whether the caller has set what a new connection would not have. */
   isPersonal = false;
-  #stopped: Stopped | null = null;
-  #reason = "";
+  /** Why nothing more may be run, if so, and that in words. */
+  stopped: Stopped | null = null;
+  reason = "";
 
   constructor(connection: Connection, path: string, busyTimeout: number) {
     this.connection = connection;
     this.path = path;
     this.busyTimeout = busyTimeout;
     this.turns = new Turns(connection, busyTimeout, !connection.owned);
-  }
-
-  /** Why nothing more may be run, if so. */
-  get stopped(): Stopped | null {
-    return this.#stopped;
-  }
-
-  /** The same in words, for whoever is refused. */
-  get reason(): string {
-    return this.#reason;
   }
 
   /** Whether neither a transaction nor a loop over rows is under way. */
@@ -70,9 +81,9 @@ export class Session {
 
   /** Refuses everything from now on. A closed session stays closed. */
   stop(why: Stopped, reason = ""): void {
-    if (this.#stopped === "closed") return;
-    this.#stopped = why;
-    this.#reason = reason;
+    if (this.stopped === "closed") return;
+    this.stopped = why;
+    this.reason = reason;
     this.epoch++;
   }
 
@@ -84,35 +95,30 @@ export class Session {
       this.isPersonal = this.turns.isShared;
       this.attached = [];
     }
-    this.#stopped = null;
+    this.stopped = null;
     this.epoch++;
   }
 
   /** @throws {LitelatchError} If nothing more may be run. */
   require(): void {
-    if (this.#stopped === null) return;
-    if (this.#stopped === "lost") throw new LockLostError(this.#reason);
+    if (this.stopped === null) return;
+    if (this.stopped === "lost") throw new LockLostError(this.reason);
     throw new LitelatchError(
       "LITELATCH_CLOSED",
-      this.#stopped === "closed"
+      this.stopped === "closed"
         ? `Cannot use the database "${this.path}": this handle was closed; ` +
           "open it again"
-        : `Cannot go on in this transaction on "${this.path}": ${this.#reason}`,
+        : `Cannot go on in this transaction on "${this.path}": ${this.reason}`,
     );
   }
 
-  /**
-   * Looks at SQL of the caller before it is compiled, for what it may do beyond
-   * rows.
-   */
+  /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
     if (PERSONAL.test(sql)) this.isPersonal = true;
-    // What an attached database will wait for is not known here, and the
-    // timeout is the caller's to read.
     if (WAITS.test(sql)) this.turns.share();
     return {
-      attaches: ATTACHES.test(sql),
-      journals: JOURNALS.test(sql),
+      attaches: /\b(?:attach|detach)\b/i.test(sql),
+      journals: /\bjournal_mode\b/i.test(sql),
       ends: ENDS.test(sql),
     };
   }
@@ -122,7 +128,7 @@ export class Session {
     for (const attachment of this.attachments) attachment[hook]?.();
   }
 
-  /** After a write; what the caller wrote is committed, so nothing throws. */
+  /** What the caller wrote is committed, so nothing throws any more. */
   afterWrite(): void {
     for (const attachment of this.attachments) {
       try {
@@ -138,29 +144,24 @@ export class Session {
    *
    * @param isSeveral Whether it is more than one statement.
    */
-  guarded<T>(
-    run: () => T,
-    { attaches, journals, ends }: Heeded,
-    isSeveral = false,
-  ): T {
-    if (this.depth > 0 && !this.reading) return this.#inTransaction(run, ends);
+  guarded<T>(run: () => T, heeded: Heeded, isSeveral = false): T {
+    if (this.depth > 0 && !this.reading) return this.#inside(run, heeded.ends);
     this.each("beforeWrite");
     try {
       if (this.reading) {
         this.wrote = true;
-        return this.#inTransaction(run, ends);
+        return this.#inside(run, heeded.ends);
       }
       return isSeveral ? this.turns.once(run) : this.turns.again(run);
     } finally {
-      if (journals) this.journalModes++;
-      if (attaches) this.listAttached();
+      if (heeded.journals) this.journalModes++;
+      if (heeded.attaches) this.listAttached();
       if (!this.reading) this.afterWrite();
     }
   }
 
-  #inTransaction<T>(run: () => T, ends: boolean): T {
-    this.noticeEnd(BY_THE_BODY);
-    this.require();
+  #inside<T>(run: () => T, ends: boolean): T {
+    this.requireTransaction(BY_THE_BODY);
     // A COMMIT may be followed by a BEGIN in the same text.
     if (ends) this.connection.exec("SAVEPOINT litelatch_end");
     const result = run();
@@ -171,8 +172,7 @@ export class Session {
         this.connection.exec("ROLLBACK");
       }
     }
-    this.noticeEnd(BY_THE_BODY);
-    this.require();
+    this.requireTransaction(BY_THE_BODY);
     return result;
   }
 
@@ -181,8 +181,14 @@ export class Session {
    * did next would be committed by itself.
    */
   noticeEnd(reason: string = BY_SQLITE): void {
-    if (this.depth === 0 || this.#stopped !== null) return;
+    if (this.depth === 0 || this.stopped !== null) return;
     if (!this.connection.inTransaction()) this.stop("ended", reason);
+  }
+
+  /** @throws {LitelatchError} If it has. */
+  requireTransaction(reason?: string): void {
+    this.noticeEnd(reason);
+    this.require();
   }
 
   /** Finds out anew which databases are attached. */
@@ -207,36 +213,13 @@ export class Session {
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
     // Errors of Deno's exec() do not tell this kind of busy from the other.
     const mayBeStale = this.reading || this.iterating > 0;
-    if (isStale || (mayBeStale && writersOf(this.path).length === 0)) {
-      return staleError(this.path, isStale, error);
-    }
-    return busyError(what, [this.path, ...this.attached], waitedMs, error);
+    return isStale || (mayBeStale && writersOf(this.path).length === 0)
+      ? staleError(this.path, isStale, error)
+      : busyError(what, [this.path, ...this.attached], waitedMs, error);
   }
 }
 
-/** What SQL of the caller may do beyond rows. */
-export interface Heeded {
-  /** To the attached databases. */
-  attaches: boolean;
-  /** To the journal mode. */
-  journals: boolean;
-  /** To the transaction that it is in. */
-  ends: boolean;
-}
-
-const BY_THE_BODY =
-  "the body has ended it with a COMMIT or ROLLBACK of its own; leave that to " +
-  "write() and read(), and throw to roll back";
-const BY_SQLITE =
-  "SQLite rolled it back after an earlier error; leave write() and start again";
-const PERSONAL = /\b(?:attach|pragma|temp|temporary)\b/i;
-const WAITS = /\b(?:attach|busy_timeout)\b/i;
-const ATTACHES = /\b(?:attach|detach)\b/i;
-const JOURNALS = /\bjournal_mode\b/i;
-const ENDS =
-  /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
-
-/** The files behind a connection, by SQLite's own list. */
+/** The files behind a connection, by SQLite's own list; the main one first. */
 export function filesOf(connection: Connection): string[] {
   const statement = connection.prepare("PRAGMA database_list");
   try {

@@ -10,7 +10,6 @@ import { self } from "../os/process.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
-import type { GaveUp } from "./turns.ts";
 
 type Body<D, T> = (db: D) => T;
 
@@ -19,7 +18,11 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   return waitSync(writing(session, db, body, () => isSelfBlocked(session)));
 }
 
-/** As {@linkcode write}; yields while it waits for its turn. */
+/**
+ * As {@linkcode write}; yields while it waits for its turn.
+ *
+ * @param isHopeless Asked once, before it waits.
+ */
 export function* writing<D, T>(
   session: Session,
   db: D,
@@ -33,15 +36,18 @@ export function* writing<D, T>(
     // The connection may have been closed, lost or exchanged in a pause.
     if (turns !== session.turns || session.stopped) requireWrite(session, body);
     session.each("beforeBegin");
-    let begun = false;
     try {
       begin();
-      begun = true;
-    } finally {
-      if (!begun) session.afterWrite();
+    } catch (error) {
+      session.afterWrite();
+      throw error;
     }
   }, isHopeless);
-  if (gaveUp !== null) throw failed(session, gaveUp);
+  if (gaveUp !== null) {
+    throw isSelfBlocked(session)
+      ? selfBlocked(session, gaveUp.waitedMs, gaveUp.cause)
+      : session.explain(gaveUp.cause, gaveUp.waitedMs);
+  }
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.
   return transact(session, () => body(db), "write");
@@ -63,36 +69,6 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   }
 }
 
-function transact<T>(
-  session: Session,
-  body: () => T,
-  name: "read" | "write",
-): T {
-  const isWrite = name === "write";
-  session.depth = 1;
-  let failure: unknown = null;
-  try {
-    if (isWrite) session.each("begun");
-    const result = refusePromise(name, body());
-    session.require();
-    session.noticeEnd();
-    session.require();
-    if (isWrite || session.wrote) session.each("beforeCommit");
-    session.turns.commit();
-    return result;
-  } catch (error) {
-    const seen = session.explain(error);
-    undo(session, "ROLLBACK");
-    failure = seen ?? new Error("undone");
-    throw seen;
-  } finally {
-    session.depth = 0;
-    if (session.stopped === "ended") session.resume();
-    if (isWrite || session.wrote) session.afterWrite();
-    for (const settle of session.inner.splice(0)) settle(failure);
-  }
-}
-
 /**
  * A `writeAsync` inside of a `write`: a savepoint at once, and a promise that
  * is kept when the whole is committed.
@@ -104,22 +80,43 @@ export function writeInside<D, T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const result = write(session, db, body);
-    session.inner.push((failure) => {
-      if (failure === null) return resolve(result);
-      reject(
-        new LitelatchError(
-          "LITELATCH_BUSY",
-          `Cannot write to "${session.path}": the write() around this ` +
-            "writeAsync() was rolled back",
-          { cause: failure },
-        ),
-      );
+    session.inner.push((cause) => {
+      if (cause === null) return resolve(result);
+      const message = `Cannot write to "${session.path}": the write() around ` +
+        "this writeAsync() was rolled back";
+      reject(new LitelatchError("LITELATCH_BUSY", message, { cause }));
     });
   });
 }
 
+function transact<T>(
+  session: Session,
+  body: () => T,
+  name: "read" | "write",
+): T {
+  session.depth = 1;
+  let failure: unknown = null;
+  try {
+    if (name === "write") session.each("begun");
+    const result = refusePromise(name, body());
+    session.requireTransaction();
+    if (name === "write" || session.wrote) session.each("beforeCommit");
+    session.turns.commit();
+    return result;
+  } catch (error) {
+    const seen = session.explain(error);
+    undo(session, "ROLLBACK");
+    failure = seen ?? "undone";
+    throw seen;
+  } finally {
+    session.depth = 0;
+    if (session.stopped === "ended") session.resume();
+    if (name === "write" || session.wrote) session.afterWrite();
+    for (const settle of session.inner.splice(0)) settle(failure);
+  }
+}
+
 function savepoint<T>(session: Session, body: () => T): T {
-  // A savepoint of a caller's own may have the same name.
   const name = `litelatch_${session.depth}`;
   session.connection.exec(`SAVEPOINT ${name}`);
   session.depth++;
@@ -139,14 +136,13 @@ function savepoint<T>(session: Session, body: () => T): T {
 
 /** SQLite may have undone it already, and then there is nothing to undo. */
 function undo(session: Session, sql: string): void {
-  if (session.stopped === "closed" || !session.connection.inTransaction()) {
-    return;
-  }
+  const { stopped, connection } = session;
+  if (stopped === "closed" || !connection.inTransaction()) return;
   try {
-    session.connection.exec(sql);
+    connection.exec(sql);
   } catch {
     // The savepoint is gone, so it is not known what would be committed.
-    session.connection.exec("ROLLBACK");
+    connection.exec("ROLLBACK");
     session.noticeEnd();
   }
 }
@@ -155,8 +151,7 @@ function requireWrite(session: Session, body: unknown): void {
   session.require();
   requireSync("write", body);
   if (session.reading) {
-    throw new LitelatchError(
-      "LITELATCH_BUSY",
+    throw refused(
       `Cannot write to "${session.path}" inside read(): its snapshot may be ` +
         "older than what others commit (SQLITE_BUSY_SNAPSHOT); begin with " +
         "write(), and read inside it",
@@ -170,12 +165,15 @@ function requireWrite(session: Session, body: unknown): void {
 /** A BEGIN of the caller's own, by exec() or on the driver's object. */
 function refuseOwnTransaction(session: Session, name: string): void {
   if (!session.connection.inTransaction()) return;
-  throw new LitelatchError(
-    "LITELATCH_BUSY",
+  throw refused(
     `Cannot ${name} "${session.path}" here: a transaction is open on this ` +
       `connection that ${name}() did not begin; end it first, or leave BEGIN ` +
       `and COMMIT to ${name}()`,
   );
+}
+
+function refused(message: string): LitelatchError {
+  return new LitelatchError("LITELATCH_BUSY", message);
 }
 
 /**
@@ -186,16 +184,15 @@ function isSelfBlocked(session: Session): boolean {
   return handlesOn(session.path).some((handle) => handle.isWriting());
 }
 
-function failed(session: Session, { waitedMs, cause }: GaveUp): unknown {
-  if (!isSelfBlocked(session)) return session.explain(cause, waitedMs);
-  return new BusyError(
-    `Cannot write to "${session.path}" here: another handle of this thread is ` +
-      "inside write() on it, and this one cannot wait for that to end; use " +
-      "that handle, its write() can be nested",
-    waitedMs,
-    [self().pid],
-    { cause },
-  );
+function selfBlocked(
+  { path }: Session,
+  waitedMs: number,
+  cause: unknown,
+): BusyError {
+  const message = `Cannot write to "${path}" here: another handle of this ` +
+    "thread is inside write() on it, and this one cannot wait for that to end; " +
+    "use that handle, its write() can be nested";
+  return new BusyError(message, waitedMs, [self().pid], { cause });
 }
 
 // What an async body did after its first await would run outside of the
@@ -212,12 +209,10 @@ function requireSync(name: string, body: unknown): void {
 
 function refusePromise<T>(name: string, result: T): T {
   const then = (result as { then?: unknown } | null | undefined)?.then;
-  if (typeof then === "function") {
-    // Nobody will look at it any more, and it must not end the process.
-    Promise.resolve(result).catch(() => {});
-    refuseAsync(name);
-  }
-  return result;
+  if (typeof then !== "function") return result;
+  // Nobody will look at it any more, and it must not end the process.
+  Promise.resolve(result).catch(() => {});
+  return refuseAsync(name);
 }
 
 function refuseAsync(name: string): never {

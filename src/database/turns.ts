@@ -11,16 +11,16 @@
 
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
-import { now, sleepSync, Stopwatch } from "../os/clock.ts";
-import type { Waiting } from "../os/waiting.ts";
+import { now, Stopwatch } from "../os/clock.ts";
+import { type Waiting, waitSync } from "../os/waiting.ts";
 
+const PAUSE_MS = 1;
 // With 8 processes and 2 ms transactions, turns of 5 ms halve the p99 of the
 // waits, from 291 to 150 ms, and bring the longest from 644 to 373, for a
 // fiftieth of the throughput (scripts/bench/saturated.ts).
 const TURN_MS = 5;
 // Others have had their turn in a pause as long as this.
 const LONG_PAUSE_MS = 1;
-const PAUSE_MS = 1;
 
 /** What SQLite said when the deadline had passed. */
 export interface GaveUp {
@@ -30,13 +30,13 @@ export interface GaveUp {
 
 /**
  * How one connection waits. As long as nobody but our handle can use it, SQLite
- * itself waits for nothing and each statement that was refused is asked again
+ * itself waits for nothing, and each statement that was refused is asked again
  * from here. Once others can, the timeout is up outside of our own tries.
  */
 export class Turns {
   readonly #connection: Connection;
   readonly #busyTimeout: number;
-  #shared: boolean;
+  #isShared: boolean;
   #begin: Prepared | null = null;
   #commit: Prepared | null = null;
   #writes = 0;
@@ -44,34 +44,28 @@ export class Turns {
   #turnSince: number | null = null;
   #committedAt = 0;
 
-  /**
-   * @param busyTimeout In milliseconds; the deadline of a write as well.
-   * @param shared Whether others can use the connection.
-   */
-  constructor(connection: Connection, busyTimeout: number, shared: boolean) {
+  /** @param busyTimeout In milliseconds; the deadline of a write as well. */
+  constructor(connection: Connection, busyTimeout: number, isShared: boolean) {
     this.#connection = connection;
     this.#busyTimeout = busyTimeout;
-    this.#shared = shared;
-    this.restore();
+    this.#isShared = isShared;
+    this.#setTimeout(isShared);
   }
 
   /** Whether others can use the connection. */
   get isShared(): boolean {
-    return this.#shared;
+    return this.#isShared;
   }
 
   /** From now on somebody else may use the connection, at any moment. */
   share(): void {
-    if (this.#shared) return;
-    this.#shared = true;
-    this.restore();
+    if (!this.#isShared) this.#setTimeout(true);
+    this.#isShared = true;
   }
 
-  /** Sets the timeout that the connection has between our tries. */
-  restore(): void {
-    this.#connection.exec(
-      `PRAGMA busy_timeout=${this.#shared ? this.#busyTimeout : 0}`,
-    );
+  #setTimeout(isUp: boolean): void {
+    const timeout = isUp ? this.#busyTimeout : 0;
+    this.#connection.exec(`PRAGMA busy_timeout=${timeout}`);
   }
 
   /** Runs a statement, and again if SQLite was busy: then it did nothing. */
@@ -79,28 +73,22 @@ export class Turns {
     try {
       return run();
     } catch (error) {
-      if (this.#shared || !this.#isWorthWaiting(error)) throw error;
+      if (this.#isShared || !this.#isWorthWaiting(error)) throw error;
     }
-    const watch = new Stopwatch();
-    for (;;) {
-      sleepSync(PAUSE_MS);
-      watch.add(PAUSE_MS);
-      try {
-        return run();
-      } catch (error) {
-        if (watch.elapsed >= this.#busyTimeout || !isBusy(error)) throw error;
-      }
-    }
+    let result: T | undefined;
+    const gaveUp = waitSync(this.#retry(() => void (result = run())));
+    if (gaveUp !== null) throw gaveUp.cause;
+    return result as T;
   }
 
   /** Runs several statements: what the first one did must not be done again. */
   once<T>(run: () => T): T {
-    if (this.#shared) return run();
-    this.#connection.exec(`PRAGMA busy_timeout=${this.#busyTimeout}`);
+    if (this.#isShared) return run();
+    this.#setTimeout(true);
     try {
       return run();
     } finally {
-      this.restore();
+      this.#setTimeout(false);
     }
   }
 
@@ -117,23 +105,36 @@ export class Turns {
   ): Waiting<GaveUp | null> {
     const pause = this.#pauseForOthers();
     if (pause > 0) yield pause;
-    const begin = () => this.#tryToBegin();
-    let watch: Stopwatch | null = null;
-    for (;;) {
-      try {
-        attempt(begin);
-        if (watch !== null) this.#turnSince = now();
-        return null;
-      } catch (error) {
-        if (!isBusy(error)) throw error;
-        const waitedMs = watch?.elapsed ?? 0;
-        const isOver = !this.#isWorthWaiting(error) ||
-          waitedMs >= this.#busyTimeout || (watch === null && isHopeless());
-        if (isOver) return { waitedMs, cause: error };
+    const run = () => attempt(() => this.#tryToBegin());
+    try {
+      run();
+      return null;
+    } catch (cause) {
+      if (!isBusy(cause)) throw cause;
+      if (!this.#isWorthWaiting(cause) || isHopeless()) {
+        return { waitedMs: 0, cause };
       }
-      watch ??= new Stopwatch();
-      yield PAUSE_MS;
+    }
+    const gaveUp = yield* this.#retry(run);
+    if (gaveUp === null) this.#turnSince = now();
+    return gaveUp;
+  }
+
+  *#retry(run: () => void): Waiting<GaveUp | null> {
+    const watch = new Stopwatch();
+    for (;;) {
+      const isLast = watch.elapsed >= this.#busyTimeout;
+      if (!isLast) yield PAUSE_MS;
       watch.add(PAUSE_MS);
+      try {
+        run();
+        return null;
+      } catch (cause) {
+        if (!isBusy(cause)) throw cause;
+        if (isLast || !this.#isWorthWaiting(cause)) {
+          return { waitedMs: watch.elapsed, cause };
+        }
+      }
     }
   }
 
@@ -159,19 +160,20 @@ export class Turns {
   }
 
   #tryToBegin(): void {
-    if (this.#shared) {
+    if (this.#isShared) {
       try {
         this.#connection.exec("PRAGMA busy_timeout=0;BEGIN IMMEDIATE");
       } finally {
-        this.restore();
+        this.#setTimeout(true);
       }
-      return;
+    } else if (this.#writes++ === 0) {
+      // A hook writes once, and that is over sooner without statements.
+      this.#connection.exec("BEGIN IMMEDIATE");
+    } else {
+      this.#commit ??= this.#connection.prepare("COMMIT");
+      this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");
+      this.#begin.step();
     }
-    // A hook writes once, and that is over sooner without statements.
-    if (this.#writes++ === 0) return this.#connection.exec("BEGIN IMMEDIATE");
-    this.#commit ??= this.#connection.prepare("COMMIT");
-    this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");
-    this.#begin.step();
   }
 
   /** A stale snapshot stays stale; exec() of Deno does not tell it apart. */

@@ -10,10 +10,7 @@ export type Value = null | number | bigint | string | Uint8Array;
 /** A row as a plain object, a key a column. */
 export type Row = Record<string, Value>;
 
-/**
- * Values for the parameters of a statement: by position, or one object for
- * `:name`, `@name` and `$name` with or without the sign.
- */
+/** By position, or one object by name, with or without the sign. */
 export type Parameters = Value[] | [Record<string, Value>];
 
 /** What a statement changed. */
@@ -27,7 +24,7 @@ export interface RunResult {
 /** A prepared statement. */
 export interface Prepared {
   run(parameters: Parameters): RunResult;
-  /** Runs it without parameters, and tells nothing. */
+  /** Runs it without parameters. */
   step(): void;
   get(parameters: Parameters): Row | undefined;
   all(parameters: Parameters): Row[];

@@ -1,6 +1,5 @@
 /**
- * Which parameters a statement has, so that values find them the same way on
- * every runtime.
+ * Which parameters a statement has, and which value belongs to each.
  *
  * The drivers disagree: for a misspelt name Bun binds NULL where Node throws,
  * `:name` takes a value by position only in Bun, and `?1` not in Node 22.
@@ -8,106 +7,118 @@
  * @module
  */
 
-import type { Parameters, Value } from "./contract.ts";
-import { isBytes } from "./values.ts";
+import type { Parameters } from "./contract.ts";
 
 /** By index, from 0: `":name"` or `"?3"`; `null` for one without a name. */
-export type ParameterNames = readonly (string | null)[];
+type Names = readonly (string | null)[];
 
 // Strings, quoted names, comments and words hold no parameter. The marks of
 // one are those of sqlite3GetToken(), https://sqlite.org/src/file/src/tokenize.c.
-const TOKEN = new RegExp(
-  [
-    /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)/,
-    /[A-Za-z_0-9\u0080-\uffff][\w$\u0080-\uffff]*/,
-    /\?\d*|[:@$](?:[\w$\u0080-\uffff]|::)+(?:\([^)\s]*\))?|;/,
-  ].map((part) => part.source).join("|"),
-  "g",
-);
+const TOKEN =
+  /'[^']*'|"[^"]*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|\/\*[^]*?(?:\*\/|$)|[\w\u0080-\uffff][\w$\u0080-\uffff]*|\?\d*|[:@$](?:[\w$\u0080-\uffff]|::)+(?:\([^)\s]*\))?|;/g;
 
-/** Lists the parameters of the first statement in `sql`. */
-export function parametersOf(sql: string): ParameterNames {
+function parametersOf(sql: string): Names {
   const names: (string | null)[] = [];
   if (!/[?:@$]/.test(sql)) return names;
   for (const [token] of sql.matchAll(TOKEN)) {
     if (token === ";") break;
-    if (!/^[?:@$]/.test(token)) continue;
-    if (token === "?") names.push(null);
-    else if (token[0] === "?") {
+    if (token[0] === "?") {
       // `?3` makes a parameter of each number below it.
-      const index = Number(token.slice(1)) - 1;
-      while (names.length <= index) names.push(null);
-      names[index] = token;
-    } else if (!names.includes(token)) names.push(token);
+      const number = Number(token.slice(1)) || names.length + 1;
+      while (names.length < number) names.push(null);
+      if (token !== "?") names[number - 1] = token;
+    } else if (/^[:@$]/.test(token) && !names.includes(token)) {
+      names.push(token);
+    }
   }
   return names;
 }
 
 /**
- * Puts values where the statement has its parameters; NULL where none is
- * given.
+ * Makes the function that puts values where the first statement of `sql` has
+ * its parameters, NULL where none is given. It throws a `TypeError` if one
+ * belongs to no parameter, or is of a type that SQLite does not have.
  *
- * @throws {TypeError} If a value belongs to no parameter.
+ * @param call What the driver calls a parameter, `null` if it wants that one by
+ * position. Those that want names bind every number as a REAL, so that 5 would
+ * read "5.0"; they get whole numbers as `bigint`.
  */
-export function arrange(
-  parameters: Parameters,
-  names: ParameterNames,
-): Value[] {
-  const [first] = parameters;
-  if (typeof first !== "object" || first === null || isBytes(first)) {
-    const values = parameters as Value[];
-    if (values.length > names.length) tooMany(values.length, names.length);
+export function binder(
+  sql: string,
+  call?: (name: string) => string | null,
+): (parameters: Parameters) => unknown[] {
+  const names = parametersOf(sql);
+  const called = names.map((name) => name && call ? call(name) : null);
+  const byPosition = called.every((name) => name === null);
+  return (parameters) => {
+    const [first] = parameters;
+    const values: unknown[] = parameters.length === 1 && isPlain(first)
+      ? placed(first, names)
+      : parameters;
+    if (values.length > names.length) {
+      throw new TypeError(
+        `Cannot bind the values: there must be at most ${names.length}, ` +
+          `got ${values.length}`,
+      );
+    }
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      check(value, names[i] ?? i + 1);
+      if (call && Number.isSafeInteger(value) && !Object.is(value, -0)) {
+        values[i] = BigInt(value as number);
+      }
+    }
     while (values.length < names.length) values.push(null);
-    return values;
-  }
-  const values: Value[] = names.map(() => null);
-  for (const [given, value] of Object.entries(first)) {
-    let found = false;
-    names.forEach((name, i) => {
-      if (name !== given && name?.slice(1) !== given) return;
-      values[i] = value;
-      found = true;
+    if (byPosition) return values;
+    const named: Record<string, unknown> = {};
+    called.forEach((name, i) => {
+      if (name !== null) named[name] = values[i];
     });
-    if (!found) unknown(given, names);
+    return [named, ...values.filter((_, i) => called[i] === null)];
+  };
+}
+
+function placed(given: Record<string, unknown>, names: Names): unknown[] {
+  const values: unknown[] = names.map(() => null);
+  for (const word of Object.keys(given)) {
+    const places = names.flatMap((name, i) =>
+      name === word || name?.slice(1) === word ? i : []
+    );
+    for (const place of places) values[place] = given[word];
+    if (places.length > 0) continue;
+    const known = names.filter(Boolean).join(", ") || "none";
+    throw new TypeError(
+      `Cannot bind "${word}": it must be the name of a parameter (${known})`,
+    );
   }
   return values;
 }
 
+/** Not by `instanceof`: in Jest and vm contexts it is of another realm. */
+function isPlain(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 /**
- * The same values for a driver that wants names: one object for all that have
- * one, then the rest by position.
- *
- * @param call What the driver calls a name; `null` if it wants that one by
- * position.
+ * `undefined`, booleans and dates are refused everywhere, because the drivers
+ * disagree about what becomes of them.
  */
-export function byName(
-  values: Value[],
-  names: ParameterNames,
-  call: (name: string) => string | null,
-): Parameters {
-  const named: Record<string, Value> = {};
-  const rest: Value[] = [];
-  values.forEach((value, i) => {
-    const name = names[i] ?? null;
-    const called = name === null ? null : call(name);
-    if (called === null) rest.push(value);
-    else named[called] = value;
-  });
-  // Value[] would say that no object comes first.
-  return [named, ...rest] as unknown as Parameters;
-}
-
-function tooMany(given: number, most: number): never {
+function check(value: unknown, where: string | number): void {
+  const type = typeof value;
+  if (value === null || type === "string" || type === "number") return;
+  if (typeof value === "bigint") {
+    if (BigInt.asIntN(64, value) === value) return;
+    throw new RangeError(
+      `Cannot bind parameter ${where}: ${value} does not fit in 64 bits`,
+    );
+  }
+  const kind = Object.prototype.toString.call(value);
+  if (kind === "[object Uint8Array]" && ArrayBuffer.isView(value)) return;
+  const got = type === "object" ? kind : String(value);
   throw new TypeError(
-    `Cannot bind the values: there must be at most ${most}, one for each ` +
-      `parameter of the statement, got ${given}`,
-  );
-}
-
-function unknown(given: string, names: ParameterNames): never {
-  const known = names.filter((name) => name !== null).join(", ") || "none";
-  throw new TypeError(
-    `Cannot bind "${given}": it must be the name of a parameter of the ` +
-      `statement (${known})`,
+    `Cannot bind parameter ${where}: it must be a string, number, bigint, ` +
+      `Uint8Array or null, got ${got}`,
   );
 }

@@ -18,16 +18,17 @@ export const SQLITE = {
 } as const;
 
 // All that errors of Deno's exec() carry is sqlite3_errmsg's text.
-const MESSAGES: [RegExp, number][] = [
-  [/^database is locked/, SQLITE.BUSY],
-  [/^database (?:table|schema) is locked/, SQLITE.LOCKED],
-  [/^attempt to write a readonly database/, SQLITE.READONLY],
-  [/^database or disk is full/, SQLITE.FULL],
-  [/^disk I\/O error/, SQLITE.IOERR],
-  [/^unable to open database file/, SQLITE.CANTOPEN],
-  [/^file is not a database/, SQLITE.NOTADB],
-  [/^locking protocol/, SQLITE.PROTOCOL],
-];
+const MESSAGES: Record<string, number> = {
+  "database is locked": SQLITE.BUSY,
+  "database table is locked": SQLITE.LOCKED,
+  "database schema is locked": SQLITE.LOCKED,
+  "attempt to write a readonly database": SQLITE.READONLY,
+  "disk I/O error": SQLITE.IOERR,
+  "database or disk is full": SQLITE.FULL,
+  "unable to open database file": SQLITE.CANTOPEN,
+  "locking protocol": SQLITE.PROTOCOL,
+  "file is not a database": SQLITE.NOTADB,
+};
 
 /**
  * The extended result code of an error; `null` if SQLite did not make it.
@@ -37,24 +38,22 @@ const MESSAGES: [RegExp, number][] = [
  */
 export function resultCode(error: unknown): number | null {
   // By its shape: in Jest and vm contexts it is an Error of another realm.
-  const { errcode, errno, code, message } = (error ?? {}) as Record<
-    string,
-    unknown
-  >;
+  const { errcode, errno, code } = (error ?? {}) as Record<string, unknown>;
   if (typeof code !== "string") return null;
   if (code === "ERR_SQLITE_ERROR") {
-    return typeof errcode === "number" ? errcode : codeOf(String(message));
+    if (typeof errcode === "number") return errcode;
+    const said = messageOf(error);
+    for (const words in MESSAGES) {
+      if (said.startsWith(words)) return MESSAGES[words] ?? null;
+    }
+    return null;
   }
   if (!code.startsWith("SQLITE_")) return null;
   if (typeof errno === "number") return errno;
   // better-sqlite3 names codes and does not number them.
-  if (code === "SQLITE_BUSY_SNAPSHOT") return SQLITE.BUSY_SNAPSHOT;
-  const primary = /^SQLITE_([A-Z]+)/.exec(code)?.[1] ?? "";
-  return (SQLITE as Record<string, number>)[primary] ?? null;
-}
-
-function codeOf(message: string): number | null {
-  return MESSAGES.find(([words]) => words.test(message))?.[1] ?? null;
+  const codes: Record<string, number | undefined> = SQLITE;
+  const [, primary = ""] = code.split("_");
+  return codes[code.slice(7)] ?? codes[primary] ?? null;
 }
 
 /** What an error says, whatever was thrown. */
@@ -76,5 +75,5 @@ export function isBusy(error: unknown): boolean {
 /** The primary result code of an error; `null` if SQLite did not make it. */
 export function primaryCode(error: unknown): number | null {
   const code = resultCode(error);
-  return code === null ? null : code & 0xff;
+  return code && code & 0xff;
 }

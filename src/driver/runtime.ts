@@ -5,129 +5,106 @@
  */
 
 import { UnsupportedError } from "../errors.ts";
-import {
-  type BunDatabase,
-  type BunModule,
-  connectBun,
-  openBun,
-} from "./bun.ts";
-import { type BetterDatabase, connectBetter } from "./better_sqlite3.ts";
+import { connectBetter } from "./better_sqlite3.ts";
+import { type BunModule, connectBun, openBun } from "./bun.ts";
 import type { Connection, ConnectionOptions } from "./contract.ts";
+import { connectNode, type NodeModule } from "./node.ts";
 import { messageOf } from "./result_codes.ts";
-import {
-  connectNode,
-  type NodeDatabase,
-  type NodeModule,
-  openNode,
-} from "./node.ts";
 
 // What was tried: Bun before 1.2.6 cannot load a built-in at run time, Deno
 // before 2.7 lacks setReturnArrays() and isTransaction and 2.7.1 loses exit
-// listeners, Node before 22.16 lacks columns().
-const OLDEST = { bun: [1, 2, 6], deno: [2, 7, 14], node: [22, 16] };
+// listeners, Node before 22.16 lacks columns(). Bun and Deno name a Node too.
+const OLDEST = { Bun: "1.2.6", Deno: "2.7.14", Node: "22.16" };
 
-let driver: ((path: string, how: ConnectionOptions) => Connection) | undefined;
+type Opener = (place: string, how: ConnectionOptions) => Connection;
+
+let opener: Opener | undefined;
 
 /** Opens a file with the runtime's own SQLite. */
 export function openConnection(
   path: string,
   how: ConnectionOptions,
 ): Connection {
-  driver ??= pick();
-  return driver(path, how);
+  opener ??= pick();
+  // A file that nobody can change: https://sqlite.org/uri.html#uriimmutable.
+  const uri = () => encodeURI(path).replace(/[?#]/g, encodeURIComponent);
+  return opener(how.immutable ? `file:${uri()}?immutable=1` : path, how);
 }
 
 /** Wraps a database that the caller opened, and will close. */
 export function adoptConnection(native: unknown): Connection {
   requireRuntime();
-  const has = (name: string, type: string) => {
-    try {
-      return typeof (native as Record<string, unknown> | null)?.[name] === type;
-    } catch {
-      // A getter may throw once it is closed.
-      return true;
-    }
-  };
-  const wrap = !has("prepare", "function") || !has("exec", "function")
-    ? null
-    : has("pragma", "function") && has("inTransaction", "boolean")
-    ? () => connectBetter(native as BetterDatabase)
-    : has("query", "function") && has("inTransaction", "boolean")
-    ? () => connectBun(native as BunDatabase, false)
-    : has("isTransaction", "boolean")
-    ? () => connectNode(native as NodeDatabase, false)
-    : null;
-  const got = Object.prototype.toString.call(native);
-  if (wrap === null) throw cannotAdopt(`got ${got}`);
-  const connection = wrap();
+  // By what only that one has; not read, as a getter may throw once closed.
+  const [, connect] = [
+    ["pragma", connectBetter] as const,
+    ["query", connectBun] as const,
+    ["isTransaction", connectNode] as const,
+  ].find(([member]) => member in Object(native)) ?? [];
+  let got = Object.prototype.toString.call(native);
   try {
-    connection.value("SELECT 1");
+    const connection = connect?.(native as never, false);
+    if (connection?.value("SELECT 1") === 1) return connection;
   } catch (error) {
-    throw cannotAdopt(`got one that is not (${messageOf(error)})`);
+    got += ` (${messageOf(error)})`;
   }
-  return connection;
-}
-
-function cannotAdopt(got: string): TypeError {
-  return new TypeError(
+  throw new TypeError(
     "Cannot adopt the database: it must be an open Database of bun:sqlite or " +
-      `better-sqlite3, or a DatabaseSync of node:sqlite, ${got}`,
+      `better-sqlite3, or a DatabaseSync of node:sqlite, got ${got}`,
   );
 }
 
 /** @throws {UnsupportedError} On a runtime older than the oldest supported. */
 export function requireRuntime(): void {
-  const name = process.versions["bun"] !== undefined
-    ? "bun"
-    : process.versions["deno"] !== undefined
-    ? "deno"
-    : "node";
-  const found = process.versions[name] ?? "0";
-  const parts = found.split(/[.-]/).map(Number);
-  const oldest = OLDEST[name];
-  for (let i = 0; i < oldest.length; i++) {
-    const difference = (parts[i] ?? 0) - (oldest[i] ?? 0);
-    if (difference > 0) return;
-    if (difference < 0) {
-      const title = name[0]?.toUpperCase() + name.slice(1);
-      throw new UnsupportedError(
-        `Cannot use litelatch on ${title} ${found}: it needs ${title} ` +
-          `${oldest.join(".")} or newer; update the runtime`,
-      );
-    }
+  // In a browser or a worker of a CDN there is no `process`.
+  const { process } = globalThis as {
+    process?: { versions?: Record<string, string | undefined> } | null;
+  };
+  for (const [name, oldest] of Object.entries(OLDEST)) {
+    const version = process?.versions?.[name.toLowerCase()];
+    if (!version) continue;
+    if (rank(version) >= rank(oldest)) return;
+    throw new UnsupportedError(
+      `Cannot use litelatch on ${name} ${version}: it needs ${name} ` +
+        `${oldest} or newer; update the runtime`,
+    );
   }
+  throw new UnsupportedError(
+    "Cannot use litelatch here: it needs files, and Bun, Deno or Node",
+  );
 }
 
-function pick(): (path: string, how: ConnectionOptions) => Connection {
+/** `22.16` as 22.016, so that releases compare as numbers. */
+function rank(version: string): number {
+  const parts = version.split(/[.-]/, 3).map(Number);
+  return parts.reduce((sum, part, i) => sum + part / 1000 ** i, 0);
+}
+
+function pick(): Opener {
   requireRuntime();
   // getBuiltinModule answers at run time, so that bundlers, JSR and the other
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;
-  if (bun !== undefined) return (path, how) => openBun(bun, path, how);
-  const node = quietly(() => builtin("node:sqlite")) as NodeModule | undefined;
-  if (node !== undefined) return (path, how) => openNode(node, path, how);
+  if (bun) return (place, how) => openBun(bun, place, how);
+  const node = builtin("node:sqlite") as NodeModule | undefined;
+  if (node) {
+    return (place, { readOnly }) =>
+      connectNode(new node.DatabaseSync(place, { readOnly }), true);
+  }
   throw new UnsupportedError(
-    "Cannot find SQLite in this runtime: neither bun:sqlite nor node:sqlite " +
-      "is built in; use an official build of Bun, Deno or Node",
+    "Cannot find SQLite in this runtime: use an official build of it",
   );
 }
 
 /** Keeps the remark of Node 22 that SQLite is experimental off stderr. */
-function quietly<T>(load: () => T): T {
-  if (!process.versions.node?.startsWith("22.")) return load();
-  const original = process.emitWarning;
-  const filtered = (warning: string | Error, ...rest: unknown[]): void => {
-    if (String(warning).startsWith("SQLite is an experimental feature")) return;
-    Reflect.apply(original, process, [warning, ...rest]);
-  };
-  process.emitWarning = filtered;
-  try {
-    return load();
-  } finally {
-    process.emitWarning = original;
-  }
-}
-
 function builtin(name: string): unknown {
-  return process.getBuiltinModule(name);
+  const { emitWarning } = process;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
+    if (String(warning).startsWith("SQLite is an experimental feature")) return;
+    Reflect.apply(emitWarning, process, [warning, ...rest]);
+  };
+  try {
+    return process.getBuiltinModule(name);
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }

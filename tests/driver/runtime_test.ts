@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { acquireLock, open } from "../../mod.ts";
+import { adoptConnection, requireRuntime } from "../../src/driver/runtime.ts";
+
+/** Runs `body` where `process` is something else. */
+function withProcess(other: unknown, body: () => void): void {
+  const before = Object.getOwnPropertyDescriptor(globalThis, "process");
+  Object.defineProperty(globalThis, "process", {
+    value: other,
+    configurable: true,
+    writable: true,
+  });
+  try {
+    body();
+  } finally {
+    Object.defineProperty(globalThis, "process", before as PropertyDescriptor);
+  }
+}
+
+test("this runtime is new enough", () => {
+  requireRuntime();
+});
+
+test("an older runtime is refused by its name and number", () => {
+  const old: [versions: Record<string, string>, words: RegExp][] = [
+    [{ node: "20.19.4" }, /on Node 20\.19\.4: it needs Node 22\.16 or newer/],
+    [{ node: "22.15.1" }, /on Node 22\.15\.1: it needs Node 22\.16/],
+    [{ node: "24.3.0", bun: "1.2.5" }, /on Bun 1\.2\.5: it needs Bun 1\.2\.6/],
+    [{ node: "24.3.0", deno: "2.7.13" }, /on Deno .* needs Deno 2\.7\.14/],
+  ];
+  for (const [versions, message] of old) {
+    withProcess({ versions }, () => {
+      assert.throws(requireRuntime, { name: "UnsupportedError", message });
+    });
+  }
+  const enough: Record<string, string>[] = [
+    { node: "22.16.0" },
+    { node: "25.0.0-nightly" },
+    { node: "20.0.0", bun: "1.2.6" },
+    { node: "20.0.0", bun: "1.3.0-canary.5" },
+    { node: "20.0.0", deno: "2.8.0" },
+  ];
+  for (const versions of enough) withProcess({ versions }, requireRuntime);
+});
+
+test("a browser, a worker or a bundler's shim is refused, not a crash", () => {
+  const calls = [
+    requireRuntime,
+    () => adoptConnection({}),
+    () => open(":memory:"),
+    () => acquireLock("app.lock"),
+  ];
+  for (const other of [undefined, null, {}, { versions: {} }]) {
+    withProcess(other, () => {
+      for (const call of calls) {
+        assert.throws(call, {
+          code: "LITELATCH_UNSUPPORTED",
+          message: /^Cannot use litelatch here: it needs /,
+        });
+      }
+    });
+  }
+});
