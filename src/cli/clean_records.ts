@@ -12,7 +12,7 @@ import type { HolderRecord } from "../lock/record.ts";
 import { remove } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
 import { isAlive } from "../os/process.ts";
-import { locksOfProcess } from "../os/procfs.ts";
+import { locksOfProcess } from "../os/process_locks.ts";
 import { lstat, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 

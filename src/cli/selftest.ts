@@ -8,7 +8,7 @@ import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { filesystemOf } from "../os/filesystem.ts";
 import { toPath } from "../os/paths.ts";
-import { mountOf } from "../os/procfs.ts";
+import { mountOf } from "../os/mounts.ts";
 import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";

@@ -6,7 +6,7 @@
 
 import { filesystemOf } from "../os/filesystem.ts";
 import { whyNoProc } from "../os/proc_view.ts";
-import { mountOf } from "../os/procfs.ts";
+import { mountOf } from "../os/mounts.ts";
 import type { Reasons } from "./reasons.ts";
 import type { FilesystemReport } from "./report.ts";
 

@@ -6,11 +6,10 @@
 
 import { sleepSync } from "../os/clock.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
+import { locksOfProcess } from "../os/process_locks.ts";
 import { whyNoProc } from "../os/proc_view.ts";
 import {
-  covers,
   type KernelLock,
-  locksOfProcess,
   locksOn,
   locksOnEach,
   mergeLocks,
@@ -137,7 +136,9 @@ export function hasLock(
   byte: number,
   write: boolean,
 ): boolean {
-  return locks.some((lock) => lock.write === write && covers(lock, byte));
+  return locks.some((lock) =>
+    lock.write === write && lock.first <= byte && byte <= lock.last
+  );
 }
 
 /** PIDs of a list of locks, each once. */

@@ -9,12 +9,8 @@ import { allPidfiles } from "../lock/pidfiles.ts";
 import type { HolderRecord } from "../lock/record.ts";
 import { readSmall } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
-import {
-  listsEverybody,
-  locksOfProcess,
-  locksOn,
-  processStat,
-} from "../os/procfs.ts";
+import { locksOfProcess } from "../os/process_locks.ts";
+import { listsEverybody, locksOn, processStat } from "../os/procfs.ts";
 import { type FileIdentity, parseIdentity } from "../os/stat.ts";
 import {
   type FileLocks,

@@ -4,13 +4,9 @@
  * @module
  */
 
+import { openFile } from "../os/process_locks.ts";
 import { shownPids, whyNoProc } from "../os/proc_view.ts";
-import {
-  descriptorsOf,
-  openFile,
-  processStat,
-  readProcLink,
-} from "../os/procfs.ts";
+import { descriptorsOf, processStat, readProcLink } from "../os/procfs.ts";
 import type { FileIdentity } from "../os/stat.ts";
 
 /** A file that some process has open. */

@@ -10,7 +10,8 @@ import { isOurForm } from "../lock/record.ts";
 import { namesIn, readSmall } from "../os/files.ts";
 import { isEmptyFolder } from "../os/foreign_locks.ts";
 import { partsOf } from "../os/paths.ts";
-import { descriptorsOf, locksOn, openFile } from "../os/procfs.ts";
+import { openFile } from "../os/process_locks.ts";
+import { descriptorsOf, locksOn } from "../os/procfs.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { type FileStat, lstat } from "../os/stat.ts";
 
