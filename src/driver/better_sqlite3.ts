@@ -29,7 +29,7 @@ export function connectBetter(
     const methods = spread(statement);
     // It runs only what returns no rows, and asks only what does.
     if (reader) {
-      methods.run = (values) => {
+      methods.run = (values = []) => {
         statement.all(...values);
         return exact(
           "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid",

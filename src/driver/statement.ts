@@ -22,7 +22,9 @@ export interface Methods<Values extends unknown[]> {
 }
 
 /** A driver's statement, told to give every integer as a `bigint`. */
-export type NativeStatement = Methods<[values: unknown[]]>;
+export interface NativeStatement extends Methods<[values: unknown[]]> {
+  run(values?: unknown[]): RunResult;
+}
 
 /** A driver's connection. */
 export interface NativeDatabase<Statement = unknown> {
@@ -92,7 +94,7 @@ export function prepared(
         lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
       };
     },
-    step: () => void statement.run([]),
+    step: () => void statement.run(),
     get(parameters) {
       const row = statement.get(bind(parameters));
       return row ? rows()(row) : undefined;
@@ -115,7 +117,7 @@ const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
 /** The methods of a driver that takes the values one by one. */
 export function spread(native: Methods<unknown[]>): NativeStatement {
   return {
-    run: (values) => native.run(...values),
+    run: (values = []) => native.run(...values),
     get: (values) => native.get(...values),
     all: (values) => native.all(...values),
     iterate: (values) => native.iterate(...values),

@@ -5,9 +5,14 @@
  * @module
  */
 
-import { bytesOf, readFrom, readIndex, type Sources } from "./files.ts";
-import type { FileLocks } from "./kernel.ts";
-import { readMarks, whoPins } from "./marks.ts";
+import {
+  bytesOf,
+  readFrom,
+  readIndex,
+  type Sources,
+} from "./database_files.ts";
+import type { FileLocks } from "./file_locks.ts";
+import { readMarks, whoPins } from "./read_marks.ts";
 import type { Reasons } from "./reasons.ts";
 import type { WalReport } from "./report.ts";
 import {
@@ -47,8 +52,8 @@ export function readWal(sources: Sources, reasons: Reasons): Wal {
   if (header === undefined) return none(unread ?? reason);
   // SQLite takes no frame from a file without a valid header.
   if (header === null) return { index, header, isEmpty, frames: 0 };
-  if (!wal?.window?.cheap) return none(reason);
-  const frames = countFrames(header, bytesOf(wal), wal.window.peek);
+  if (!wal?.reader?.cheap) return none(reason);
+  const frames = countFrames(header, bytesOf(wal), wal.reader.read);
   return frames === null
     ? none("the frames could not be counted")
     : { index, header, isEmpty, frames };

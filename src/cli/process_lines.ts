@@ -1,5 +1,5 @@
 /**
- * Pidfiles and processes brought together: one entry per process.
+ * Pidfiles and processes brought together: one line per process.
  *
  * @module
  */
@@ -8,13 +8,12 @@ import type {
   ProcessReport,
   RegisteredHolder,
   Report,
-} from "../inspect/report.ts";
+} from "../inspect/mod.ts";
 import { describe } from "../lock/refusal.ts";
-import { brief } from "../os/neighbours.ts";
-import { list } from "./words.ts";
+import { list } from "./formats.ts";
 
 /** One process, as far as it is known. */
-export interface Person {
+export interface ProcessLine {
   pid: number;
   /** Its pidfile; `null` if it left none. */
   record: RegisteredHolder | null;
@@ -23,29 +22,48 @@ export interface Person {
 }
 
 /** Everybody who has the database open, those that hold most first. */
-export function peopleOf(report: Report): Person[] {
-  const records = report.holders.filter(({ alive }) => alive !== false);
-  const people: Person[] = (report.processes ?? []).map((process) => ({
+export function linesOf(report: Report): ProcessLine[] {
+  const records = report.holders.filter((record) => !isStale(record));
+  const lines: ProcessLine[] = (report.processes ?? []).map((process) => ({
     pid: process.pid,
     record: records.find((record) => isAbout(record, process.pid)) ?? null,
     process,
   }));
   for (const record of records) {
-    if (people.some((person) => person.record?.pid === record.pid)) continue;
-    people.push({ pid: record.pid, record, process: null });
+    const isListed = lines.some(({ pid, record: other, process }) =>
+      pid === record.pid &&
+      (process === null || isAbout(record, pid)) &&
+      (other === null || other.pidNamespace === record.pidNamespace)
+    );
+    if (!isListed) lines.push({ pid: record.pid, record, process: null });
   }
-  return people.sort((one, other) => weight(other) - weight(one));
+  return lines.sort((one, other) => weight(other) - weight(one));
 }
 
-/** Records of processes that are gone. */
+/** How many records there are of some holders. */
+export function countRecords(holders: RegisteredHolder[]): number {
+  return holders.reduce(
+    (sum, { moreRecords }) => sum + 1 + moreRecords.length,
+    0,
+  );
+}
+
+/**
+ * Records of nobody: of processes that are gone, of workers that were ended,
+ * and planted ones.
+ */
 export function staleRecords(report: Report): RegisteredHolder[] {
-  return report.holders.filter(({ alive }) => alive === false);
+  return report.holders.filter(isStale);
 }
 
-/** What a person holds, in few words. */
-export function holdsOf({ process, record }: Person): string {
+function isStale({ alive, holdsLock, lockReplaced }: RegisteredHolder) {
+  return alive === false || (holdsLock === false && lockReplaced !== true);
+}
+
+/** What a process holds, in few words. */
+export function holdsOf({ process, record }: ProcessLine): string {
   if (process === null) return record === null ? "-" : "?";
-  const held: string[] = [];
+  const held: string[] = process.stopped ? ["stopped"] : [];
   const { database, attached } = process;
   if (process.deleted !== null && process.deleted.length > 0) {
     held.push("deleted file");
@@ -65,17 +83,17 @@ export function holdsOf({ process, record }: Person): string {
   return held.length === 0 ? "idle" : held.join(", ");
 }
 
-/** A person in a sentence. */
+/** A process in a sentence. */
 export function nameOf(report: Report, pid: number): string {
-  const person = peopleOf(report).find((person) => person.pid === pid);
-  if (person?.record) return describe(person.record);
-  const command = person?.process?.command;
-  return command ? `PID ${pid} (${brief(command)})` : `PID ${pid}`;
+  const line = linesOf(report).find((line) => line.pid === pid);
+  if (line?.record) return describe(line.record);
+  const command = line?.process?.command;
+  return command ? `PID ${pid} (${command})` : `PID ${pid}`;
 }
 
 const MOST_NAMES = 3;
 
-/** Some people in a sentence. */
+/** Some processes in a sentence. */
 export function namesOf(report: Report, pids: number[]): string {
   const names = pids.slice(0, MOST_NAMES).map((pid) => nameOf(report, pid));
   const more = pids.length - names.length;
@@ -83,17 +101,15 @@ export function namesOf(report: Report, pids: number[]): string {
 }
 
 /** What started it, in few words. */
-export function commandOf({ record, process }: Person): string {
-  if (record?.command) return record.command;
-  return process?.command ? brief(process.command) : "-";
+export function commandOf({ record, process }: ProcessLine): string {
+  return record?.command ?? process?.command ?? "-";
 }
 
 function isAbout(record: RegisteredHolder, pid: number): boolean {
-  return record.pid === pid && record.pidNamespace !== "other" &&
-    record.alive !== false;
+  return record.pid === pid && record.pidNamespace !== "other";
 }
 
-function weight({ process }: Person): number {
+function weight({ process }: ProcessLine): number {
   if (process === null) return 0;
   if (process.writing) return 5;
   if (process.checkpointing || process.recovering) return 4;

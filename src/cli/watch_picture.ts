@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { Report } from "../inspect/report.ts";
-import { peopleOf } from "./people.ts";
+import type { Report } from "../inspect/mod.ts";
+import { size } from "./formats.ts";
+import { linesOf } from "./process_lines.ts";
 import { cut } from "./table.ts";
 import { whoLines } from "./who.ts";
-import { size } from "./words.ts";
 
 /** What a tick says. */
 export interface Tick {
@@ -42,7 +42,7 @@ export function tickOf(
     limit,
     frames: wal?.frames ?? null,
     checkpointed: wal?.checkpointed ?? null,
-    holders: peopleOf(report).length,
+    holders: linesOf(report).length,
     commitsPerSecond: before === null
       ? null
       : rate(before.report, report, at - before.at),
@@ -100,14 +100,14 @@ export function pictureOf(
     }`,
     "",
   ];
-  const [titles, ...people] = whoLines(report, columns);
-  if (people.length === 0) return [...lines, "Nobody has it open."];
+  const [titles, ...holders] = whoLines(report, columns);
+  if (holders.length === 0) return [...lines, "Nobody has it open."];
   lines.push(titles ?? "");
   // The cursor stays on a line of its own below.
   const room = Math.max(1, rows - lines.length - 1);
-  if (people.length <= room) return [...lines, ...people];
-  const shown = people.slice(0, room - 1);
-  const hidden = people.length - shown.length;
+  if (holders.length <= room) return [...lines, ...holders];
+  const shown = holders.slice(0, room - 1);
+  const hidden = holders.length - shown.length;
   return [
     ...lines,
     ...shown,

@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { kernelLocks } from "../../src/os/kernel_locks.ts";
-import { facts } from "../../src/os/look.ts";
+import { locksOn } from "../../src/os/procfs.ts";
+import { stat } from "../../src/os/stat.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { withoutMounts } from "../fixtures/privileges.ts";
@@ -30,9 +30,9 @@ test(
       await child.ask({ do: "exec", sql: "CREATE TABLE t (x)" });
       spawnSync("touch", [free!]);
       assert.equal(statSync(free!).ino, statSync(held!).ino, "the setting");
-      const pids = kernelLocks(facts(held!)!)?.map((lock) => lock.pid);
+      const pids = locksOn(stat(held!)!)?.map((lock) => lock.pid);
       assert.deepEqual(pids, [child.pid]);
-      assert.deepEqual(kernelLocks(facts(free!)!), []);
+      assert.deepEqual(locksOn(stat(free!)!), []);
       child.kill("SIGKILL");
       await child.ended;
     } finally {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { filesystemOf } from "../os/look.ts";
+import { filesystemOf } from "../os/filesystem.ts";
+import { whyNoProc } from "../os/proc_view.ts";
 import { mountOf } from "../os/mounts.ts";
-import { blindness } from "../os/neighbours.ts";
 import type { Reasons } from "./reasons.ts";
 import type { FilesystemReport } from "./report.ts";
 
@@ -22,14 +22,14 @@ const LOCAL =
  *
  * @param locked Whether the kernel lists a lock on one of the files.
  */
-export function filesystemReport(
+export function diskReport(
   path: string,
   locked: boolean,
   reasons: Reasons,
 ): FilesystemReport {
   const mount = mountOf(path);
   const type = mount?.type ?? filesystemOf(path);
-  const unknown = blindness() ?? "the kernel does not name it";
+  const unknown = whyNoProc() ?? "the kernel does not name it";
   if (type === null) reasons.note("filesystem.type", unknown);
   if (mount === null) reasons.note("filesystem.readOnly", unknown);
   const network = type === null

@@ -5,35 +5,32 @@
  * @module
  */
 
-import { type KernelLock, listsEverybody } from "../os/kernel_locks.ts";
 import {
-  blindness,
-  neighbour,
-  type OpenedFile,
-  openedFiles,
-} from "../os/neighbours.ts";
+  PENDING,
+  RESERVED,
+  SHARED,
+  WAL_CHECKPOINT,
+  WAL_DMS,
+  WAL_READ,
+  WAL_RECOVER,
+  WAL_WRITE,
+} from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
 import {
-  ATTACHED_BYTE,
-  CHECKPOINT_BYTE,
-  type FileLocks,
-  PENDING_BYTE,
-  pidsOf,
-  READ_BYTE,
-  RECOVER_BYTE,
-  RESERVED_BYTE,
-  SHARED_BYTE,
-  touches,
-  WRITE_BYTE,
-} from "./kernel.ts";
+  commandOf,
+  type KernelLock,
+  listsEverybody,
+  processStat,
+} from "../os/procfs.ts";
+import { type FileLocks, hasLock, pidsOf, whyNoLocks } from "./file_locks.ts";
+import { type OpenedFiles, openedFiles } from "./opened_files.ts";
+import { isStopped } from "./process_activity.ts";
 import type { Reasons } from "./reasons.ts";
-import { noteWaiting } from "./waiters.ts";
 import type { FileName, ProcessReport } from "./report.ts";
+import { noteWaiting } from "./waiters.ts";
 
 /** Who has one of the files open; `null` where that is not shown. */
-export function findOpened(
-  path: string,
-): { files: OpenedFile[]; unseen: number } | null {
+export function findOpened(path: string): OpenedFiles | null {
   return openedFiles([...filesOf(path).keys()]);
 }
 
@@ -49,13 +46,13 @@ function filesOf(path: string): Map<string, FileName> {
 /** Finds the processes. */
 export function findProcesses(
   path: string,
-  opened: ReturnType<typeof findOpened>,
+  opened: OpenedFiles | null,
   locks: FileLocks | null,
   reasons: Reasons,
 ): { processes: ProcessReport[] | null; unseen: number | null } {
   const names = filesOf(path);
   if (locks === null || opened === null) {
-    const reason = blindness() ?? "/proc cannot be read here";
+    const reason = whyNoLocks();
     reasons.note("processes", reason);
     reasons.note("unseen", reason);
     return { processes: null, unseen: null };
@@ -102,7 +99,8 @@ function describe(
   const shm = own(locks.shm);
   const database = levelOf(own(locks.database));
   const lock = levelOf(own(locks.lock));
-  const { ppid, command } = neighbour(pid);
+  const ppid = processStat(pid)?.ppid ?? null;
+  const command = commandOf(pid);
   // A lock without an open file: its files are another user's business.
   const hidden = open.length === 0 && deleted.length === 0;
   const why = "its files belong to another user, or it has just ended";
@@ -118,27 +116,28 @@ function describe(
     ppid,
     command,
     self: pid === self().pid,
+    stopped: isStopped(pid) ?? reasons.note("processes.stopped", gone),
     files: hidden ? null : open,
     deleted: hidden ? null : deleted,
     lock: lock === "exclusive" || lock === "shared" ? lock : "none",
     database,
-    attached: touches(shm, ATTACHED_BYTE, false) ||
-      touches(shm, ATTACHED_BYTE, true),
-    writing: touches(shm, WRITE_BYTE, true) ||
+    attached: hasLock(shm, WAL_DMS, false) || hasLock(shm, WAL_DMS, true),
+    writing: hasLock(shm, WAL_WRITE, true) ||
       (database !== "none" && database !== "shared"),
-    checkpointing: touches(shm, CHECKPOINT_BYTE, true),
-    recovering: touches(shm, RECOVER_BYTE, true),
+    checkpointing: hasLock(shm, WAL_CHECKPOINT, true),
+    recovering: hasLock(shm, WAL_RECOVER, true),
     readMarks: [0, 1, 2, 3, 4].filter((mark) =>
-      touches(shm, READ_BYTE + mark, false)
+      hasLock(shm, WAL_READ + mark, false)
     ),
-    waiting: "none",
+    // Whoever has begun to write there only asks for the exclusive lock.
+    waiting: lock === "pending" || lock === "reserved" ? "lock" : "none",
   };
 }
 
 /** SQLite's five levels, by the bytes that each of them locks. */
 function levelOf(locks: KernelLock[]): ProcessReport["database"] {
-  if (touches(locks, SHARED_BYTE, true)) return "exclusive";
-  if (touches(locks, PENDING_BYTE, true)) return "pending";
-  if (touches(locks, RESERVED_BYTE, true)) return "reserved";
-  return touches(locks, SHARED_BYTE, false) ? "shared" : "none";
+  if (hasLock(locks, SHARED, true)) return "exclusive";
+  if (hasLock(locks, PENDING, true)) return "pending";
+  if (hasLock(locks, RESERVED, true)) return "reserved";
+  return hasLock(locks, SHARED, false) ? "shared" : "none";
 }

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { listsEverybody } from "../os/kernel_locks.ts";
-import { blindness } from "../os/neighbours.ts";
+import { WAL_READ, WAL_WRITE } from "../os/lock_bytes.ts";
+import { listsEverybody, pidsAt } from "../os/procfs.ts";
 import {
   type FileLocks,
+  hasLock,
   OTHERS_HIDDEN,
   pidsOf,
-  READ_BYTE,
-  touches,
-} from "./kernel.ts";
+  whyNoLocks,
+} from "./file_locks.ts";
 import type { Reasons } from "./reasons.ts";
 import type { ReadMark } from "./report.ts";
 import type { WalIndex } from "./wal_index.ts";
@@ -35,14 +35,13 @@ function readersAt(mark: number, locks: FileLocks | null): number[] | null {
   if (locks === null) return null;
   const pids = pidsOf(
     // A checkpoint or a writer holds marks for writing, for microseconds.
-    locks.shm.filter((lock) => touches([lock], READ_BYTE + mark, false)),
+    locks.shm.filter((lock) => hasLock([lock], WAL_READ + mark, false)),
   );
   return pids.length > 0 || listsEverybody() ? pids : null;
 }
 
 function whyHidden(locks: FileLocks | null): string {
-  if (locks !== null) return OTHERS_HIDDEN;
-  return blindness() ?? "/proc/locks cannot be read here";
+  return locks !== null ? OTHERS_HIDDEN : whyNoLocks();
 }
 
 /**
@@ -55,14 +54,18 @@ export function whoPins(
   locks: FileLocks | null,
   reasons: Reasons,
 ): number[] | null {
+  // A writer reads too, the newest snapshot: it was named as a reader.
+  const writers = pidsAt(locks?.shm ?? [], WAL_WRITE, true);
   const pins = marks
     // Readers of the database file alone keep anything from being moved there.
     .filter(({ mark, frame }) =>
       mark === 0 ? checkpointed < frames : (frame ?? frames) < frames
     )
     .sort((one, other) => (one.frame ?? 0) - (other.frame ?? 0));
-  const pids = [...new Set(pins.flatMap(({ pids }) => pids ?? []))];
-  return pids.length > 0 || pins.every(({ pids }) => pids !== null)
+  const pids = [...new Set(pins.flatMap(({ pids }) => pids ?? []))]
+    .filter((pid) => !writers.includes(pid));
+  const isWhole = locks !== null && listsEverybody();
+  return pids.length > 0 || pins.length === 0 || isWhole
     ? pids
     : reasons.note("wal.pinnedBy", whyHidden(locks));
 }

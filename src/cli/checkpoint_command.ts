@@ -4,33 +4,21 @@
  * @module
  */
 
-import {
-  checkpoint,
-  type CheckpointResult,
-  whyNoCheckpoint,
-} from "../database/checkpointing.ts";
-import { Session } from "../database/session.ts";
-import { openConnection } from "../driver/runtime.ts";
-import { look } from "../inspect/inspect.ts";
-import { acquire } from "../lock/acquire.ts";
+import type { CheckpointResult } from "../database/checkpoint_now.ts";
 import { describe } from "../lock/refusal.ts";
-import { locate, toPath } from "../os/paths.ts";
-import { waitSync } from "../os/waiting.ts";
+import { open } from "../open.ts";
 import type { Wishes } from "./arguments.ts";
-import { cannotLook, Excuse } from "./cannot_look.ts";
+import { Excuse, lookOrExcuse } from "./cannot_look.ts";
+import { count, list, size } from "./formats.ts";
+import { jsonText } from "./safe_text.ts";
 import { type Screen, wrap } from "./screen.ts";
-import { count, list, size } from "./words.ts";
-
-const PATIENCE_MS = 5000;
 
 /** Empties the WAL, as one more shared holder of the lock. */
 export function checkpointCommand(
   { path, json }: Wishes,
   screen: Screen,
 ): number {
-  const report = look(path, true);
-  const excuse = cannotLook(report);
-  if (excuse !== null) throw excuse;
+  const report = lookOrExcuse(path);
   // Opening it would make a database of whatever is there.
   if (report.file?.kind !== "file" || !report.database?.valid) {
     throw new Excuse(
@@ -42,34 +30,21 @@ export function checkpointCommand(
       `Cannot checkpoint "${report.path}": its journal mode must be WAL`,
     );
   }
-  const target = locate(toPath(path));
-  const lock = waitSync(acquire("Database", target, {
-    mode: "shared",
+  const db = open(path, {
     app: "litelatch",
     purpose: "checkpoint",
-    wait: 0,
-    legacy: [],
-  }));
+    create: false,
+    heartbeat: false,
+    // What it says of SQLite is the reason of the result too.
+    onWarning: () => {},
+  });
   try {
-    const result = run(target.path, report.sqlite.version ?? "");
-    if (json) screen.line(JSON.stringify(result, null, 2));
+    const result = db.checkpoint();
+    if (json) screen.line(jsonText(result));
     else print(result, screen);
     return result.blocked ? 1 : 0;
   } finally {
-    lock.release();
-  }
-}
-
-function run(path: string, version: string): CheckpointResult {
-  const how = { readOnly: false, create: false };
-  const connection = openConnection(path, how);
-  try {
-    connection.exec(`PRAGMA busy_timeout=${PATIENCE_MS}`);
-    return checkpoint(new Session(connection, path, PATIENCE_MS), {
-      noCheckpoint: whyNoCheckpoint(version, false),
-    });
-  } finally {
-    connection.close();
+    db.close();
   }
 }
 

@@ -4,19 +4,18 @@
  * @module
  */
 
-import type { FileFacts } from "../os/look.ts";
-import { type Glimpse, peekInto, type Window } from "../os/peek.ts";
-import { fileFacts } from "./kernel.ts";
+import { statOf } from "./file_locks.ts";
+import { type Excerpt, type Reader, readerOf } from "./safe_read.ts";
 import {
   INDEX_HEADER_BYTES,
   parseWalIndex,
   type WalIndex,
 } from "./wal_index.ts";
 
-/** One file; `window` is `null` where there is nothing to read. */
+/** One file; `reader` is `null` where there is nothing to read. */
 export interface Source {
   path: string;
-  window: Window | null;
+  reader: Reader | null;
 }
 
 /** The database, its WAL and its wal-index. */
@@ -40,15 +39,15 @@ export function readFrom(
   from: Source | null,
   offset: number,
   length: number,
-): Glimpse {
-  if (from?.window) return from.window.peek(offset, length);
+): Excerpt {
+  if (from?.reader) return from.reader.read(offset, length);
   const reason = from === null ? "there is no such file" : "it is no file";
   return { bytes: null, reason };
 }
 
 /** The size of a file now: others write it while we look. */
 export function bytesOf(from: Source | null): number {
-  return from === null ? 0 : Number(fileFacts(from.path)?.size ?? 0);
+  return from === null ? 0 : statOf(from.path)?.size ?? 0;
 }
 
 // A writer changes the two copies of the header one after the other.
@@ -59,7 +58,7 @@ export function readIndex(
   { shm, wal }: Sources,
 ): { index: WalIndex; reason: null } | { index: null; reason: string } {
   if (shm === null) return { index: null, reason: "there is no wal-index" };
-  const most = MOST_READS[shm.window?.cheap ? "cheap" : "dear"];
+  const most = MOST_READS[shm.reader?.cheap ? "cheap" : "dear"];
   for (let reads = 0; reads < most; reads++) {
     const { bytes, reason } = readFrom(shm, 0, INDEX_HEADER_BYTES);
     if (bytes === null) return { index: null, reason };
@@ -78,10 +77,10 @@ export function readIndex(
 }
 
 function source(path: string, alone: boolean): Source | null {
-  const file: FileFacts | null = fileFacts(path);
+  const file = statOf(path);
   if (file === null) return null;
   return {
     path,
-    window: file.kind === "file" ? peekInto(path, file, alone) : null,
+    reader: file.kind === "file" ? readerOf(path, file, alone) : null,
   };
 }
