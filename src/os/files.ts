@@ -24,7 +24,7 @@ export function publish(
   path: string,
   draft: string,
   content: string,
-  rights: Rights | null,
+  rights: Rights | null = null,
 ): boolean {
   try {
     create(draft, content, rights);

@@ -13,11 +13,11 @@ export function onFilesystem(path: string): string {
   return type === null ? "" : ` (${type})`;
 }
 
-/**
- * Whether other hosts have that filesystem at the same time. By 9p and virtiofs
- * virtual machines and WSL share a folder with their host.
- */
+// By 9p and virtiofs virtual machines and WSL share a folder with their host.
+const ACROSS =
+  /^(?:nfs\d?|cifs|smb\d?|smbfs|9p|virtiofs|k?afs|ceph|lustre|gpfs|glusterfs|ncpfs|orangefs|fuse\.(?:sshfs|glusterfs|rclone|s3fs|gcsfuse|ceph|juicefs|smbnetfs|davfs2))$/;
+
+/** Whether other hosts have that filesystem at the same time. */
 export function crossesHosts(type: string): boolean {
-  return /^(?:nfs4?|cifs|smb\d?|smbfs|9p|virtiofs|ceph|lustre|k?afs|gpfs|ncpfs|fuse\.(?:sshfs|glusterfs|s3fs|rclone))$/
-    .test(type);
+  return ACROSS.test(type);
 }
