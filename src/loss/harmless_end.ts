@@ -1,12 +1,9 @@
 /**
- * What becomes of a connection that lost its files: its commits are brought to
- * safety where they can be, and its end must hurt nobody.
- *
- * When SQLite takes itself for the last one on a file, it moves its frames into
- * the database as it closes, over newer pages, and deletes whatever is called
- * `-wal` now: 0 of 310 rows of an innocent process were left. To leave the
- * connection open is not enough, since every runtime closes what is open when
- * the program has run to its end.
+ * The end of a connection that lost its files must hurt nobody. When SQLite
+ * takes itself for the last one on a file, it moves its frames into the database
+ * as it closes, over newer pages, and deletes whatever is called `-wal` now: 0
+ * of 310 rows of an innocent process were left. To leave the connection open is
+ * not enough, since every runtime closes what is open at its end.
  *
  * @module
  */
@@ -83,10 +80,7 @@ export function leaveBeside(
 ): () => void {
   if (!files.isAway() || files.ownBeside().length === 0) return () => {};
   // What is in the WAL goes into its own file, which may live on by another
-  // name; unless others have it open there, by a WAL of their own. It fails
-  // where it was opened to be read only, or somebody else is at it.
+  // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100), null);
-  return () => {
-    for (const path of files.ownBeside()) remove(path);
-  };
+  return () => files.ownBeside().forEach(remove);
 }

@@ -6,45 +6,40 @@ import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import type { Loss } from "./watched_files.ts";
 
-/**
- * What was lost, what most likely did it, and what to do.
- *
- * @param isRescued Whether all that was acknowledged is known to be safe.
- */
+/** What was lost, what most likely did it, and what to do. */
 export function lossText(path: string, loss: Loss, isRescued: boolean): string {
   const { name } = partsOf(path);
-  const us = `this process, PID ${self().pid}`;
+  const us = `this process, PID ${self().pid},`;
   const file = loss === "lock file" ? `${name}.lock` : `${name}-${loss}`;
   const gone =
     `Cannot write to "${path}": its ${file} was deleted or replaced ` +
-    `while ${us}, had it open`;
-  const fate = isRescued
-    ? "Nothing that was acknowledged is lost."
-    : "The commits of the moments before this one may be lost.";
+    `while ${us} had it open`;
   const next =
-    "Call reopen(), or close this handle and open the database again";
+    (isRescued
+      ? "Nothing that was acknowledged is lost."
+      : "The commits of the moments before this one may be lost.") +
+    " Call reopen(), or close this handle and open the database again";
   switch (loss) {
     case "database":
       return `Cannot use "${path}": the file was deleted or moved, or another ` +
-        `one was put in its place, while ${us}, had it open. What this handle ` +
-        `wrote is in the old file. ${fate} ${next}.`;
+        `one was put in its place, while ${us} had it open. What this handle ` +
+        `wrote is in the old file. ${next}.`;
     case "lock file":
       return `${gone}, so another process may hold a lock that excludes this ` +
         "one. Close every handle of this process on it and open the database " +
         `again. Do not delete ${file}.`;
     case "shm":
-      return `${gone}. ${fate} ${next}. Do not delete ${file}.`;
+      return `${gone}. ${next}. Do not delete ${file}.`;
     case "wal":
       return `${gone}. Most likely something in this process opened and ` +
         "closed the database file (fs.readFile, fs.copyFile, a second SQLite " +
-        "library), which drops the process's locks on it; then the last of " +
-        `the others closed it. ${fate} ${next}; copy a live database with ` +
-        "backup().";
+        "library), which drops the process's locks; then the last of the " +
+        `others closed it. ${next}; copy a live database with backup().`;
     case "locks":
-      return `Cannot write to "${path}": something in ${us}, opened and ` +
-        "closed a file of the database and so dropped the process's locks on " +
-        "it, and they could not be taken anew without losing what was set on " +
-        "the connection. Call reopen() for that, or start the process again.";
+      return `Cannot write to "${path}": something in ${us} opened and ` +
+        "closed a file of it, which dropped the process's locks on it. To take " +
+        "them anew without losing what was set on the connection is not " +
+        "possible now: call reopen(), or start the process again.";
   }
 }
 

@@ -1,9 +1,4 @@
-/**
- * Whose locks of SQLite the kernel lists on a database and on its `-shm`: in
- * WAL mode every connection keeps one on each.
- *
- * @module
- */
+/** Whose locks of SQLite the kernel lists on a database. @module */
 
 import type { Connection } from "../driver/contract.ts";
 import { UnsupportedError } from "../errors.ts";
@@ -21,13 +16,9 @@ import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 
 /** Which locks the kernel lists for us; `null` where it does not tell. */
-export interface OwnLocks {
-  database: boolean | null;
-  shm: boolean | null;
-}
-
-/** Asks the kernel. */
-export function ownLocks(path: string): OwnLocks {
+export function ownLocks(
+  path: string,
+): { database: boolean | null; shm: boolean | null } {
   const { pid } = self();
   const has = (name: string, byte: number): boolean | null => {
     const file = stat(name);
@@ -44,12 +35,11 @@ export function isOpenElsewhere(path: string): boolean {
 }
 
 /**
- * Takes the lock on the database anew, by the same connection, so that nothing
- * that was set on it is lost. Only where no other process is there: then SQLite
- * can leave WAL mode, and come back. The kernel will tell what came of it.
+ * Takes the lock on the database anew, and loses nothing that was set on the
+ * connection. SQLite can leave WAL mode, and come back, only where no other
+ * process is there; the kernel will tell what came of it.
  */
 export function retakeDatabaseLock(connection: Connection): void {
-  // It may also be back in WAL mode only now.
   attempt(() => connection.value("PRAGMA journal_mode=DELETE"), null);
   attempt(() => {
     connection.value("PRAGMA journal_mode=WAL");
@@ -63,11 +53,8 @@ const LOOKS = 4;
 const BETWEEN_LOOKS_MS = 3;
 
 /**
- * Refuses a database that a process has open by another name. A file that was
- * renamed, linked or mounted elsewhere under a living process has another `-wal`
- * there: what one of them commits the other never sees.
- *
- * @throws {UnsupportedError} If there is such a process.
+ * Refuses a file that a living process has open by another name. It has another
+ * `-wal` there: what one of them commits the other never sees.
  */
 export function* refuseOtherNames(path: string): Waiting<void> {
   let found = pidsElsewhere(path);
@@ -88,7 +75,7 @@ export function* refuseOtherNames(path: string): Waiting<void> {
   );
 }
 
-/** Who has the lock on the database, and not the one on the `-shm` beside it. */
+/** In WAL mode every connection keeps a lock on both; these have only one. */
 function pidsElsewhere(path: string): number[] {
   const files = [stat(path), stat(`${path}-shm`)];
   const [database = [], shm = []] = locksOnEach(files, 1) ?? [];

@@ -2,6 +2,21 @@
 
 import type fs from "node:fs";
 
+/** What only one of the runtimes has. */
+export interface Realm {
+  Bun?: {
+    isMainThread?: boolean;
+    nanoseconds?(): number;
+    sleepSync?(milliseconds: number): void;
+  };
+  Deno?: {
+    permissions: { querySync(asked: Permission): { state: string } };
+    statSync(path: string): { ino: number; size: number };
+  };
+}
+
+type Permission = { name: string; [more: string]: string };
+
 /**
  * `node:fs`, loaded on first use. A static import would cost every hook its
  * start-up time, and would put `node:` in front of bundlers.
@@ -19,31 +34,24 @@ export function attempt<T, E>(run: () => T, otherwise: E): T | E {
   }
 }
 
-/** The code of a system's error, such as `ENOENT`. */
-export function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code);
-}
-
-interface Descriptor {
-  name: string;
-  command?: string;
-  variable?: string;
-}
-
-interface DenoPermissions {
-  permissions: { querySync(descriptor: Descriptor): { state: string } };
+/** The code of the error that `run` ends in, such as `ENOENT`; else `null`. */
+export function failureOf(run: () => unknown): string | null {
+  try {
+    run();
+    return null;
+  } catch (error) {
+    return String((error as { code?: unknown } | null)?.code);
+  }
 }
 
 /**
- * Whether every one of these is granted; always outside of Deno, where a
- * missing permission is not an error in a terminal but a question to the user.
+ * Whether all of these are granted; always outside of Deno, where to go on
+ * without one is not an error in a terminal but a question to the user.
  */
-export function isGranted(...descriptors: Descriptor[]): boolean {
-  const { Deno } = globalThis as { Deno?: DenoPermissions };
+export function isGranted(...asked: Permission[]): boolean {
+  const { Deno } = globalThis as Realm;
   return Deno === undefined ||
-    descriptors.every((one) =>
-      Deno.permissions.querySync(one).state === "granted"
-    );
+    asked.every((one) => Deno.permissions.querySync(one).state === "granted");
 }
 
 let procGranted: boolean | undefined;
@@ -53,7 +61,6 @@ let procGranted: boolean | undefined;
  * for that, and has no query for it: so each part is asked for.
  */
 export function mayReadProc(): boolean {
-  return procGranted ??= isGranted(
-    ...["read", "run", "sys", "ffi"].map((name) => ({ name })),
-  );
+  return procGranted ??= ["read", "run", "sys", "ffi"]
+    .every((name) => isGranted({ name }));
 }

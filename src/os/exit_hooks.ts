@@ -23,12 +23,9 @@ export function atExit(run: () => void): () => void {
   });
 }
 
-const LOOK_EVERY_MS = 1000;
-
 /**
- * Calls `leave` and ends the process when its parent has died, or when standard
- * input has ended; which is seen only if the program reads it, as to read it
- * here would take the input away. It keeps no process alive.
+ * Calls `leave` and ends the process when its parent has died, or standard input
+ * has ended: if the program reads it, as to read it here would take it away.
  *
  * @returns A function that takes it back.
  */
@@ -40,9 +37,7 @@ export function whenOrphaned(leave: () => void): () => void {
       process.exit(0);
     };
     // Whoever inherits orphans has another PID than the parent had.
-    const stop = every(LOOK_EVERY_MS, () => {
-      if (process.ppid !== ppid) gone();
-    });
+    const stop = every(1000, () => process.ppid === ppid || gone());
     stdin.once("end", gone);
     stdin.once("close", gone);
     return () => {

@@ -1,15 +1,13 @@
 /**
- * The file operations that locks, pidfiles and backups need.
- *
- * Nothing here opens a database, its `-wal`, `-shm` or `.lock`: closing such a
- * descriptor would drop every lock that this process has on that file
- * (https://sqlite.org/howtocorrupt.html, section 2.2).
+ * What locks, pidfiles and backups do to files. Nothing here may open what
+ * SQLite has open: to close it would drop every lock that this process has on
+ * it (https://sqlite.org/howtocorrupt.html, section 2.2).
  *
  * @module
  */
 
 import type fs from "node:fs";
-import { attempt, codeOf, fileSystem, isGranted } from "./builtin.ts";
+import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
 import { type FileStat, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
@@ -39,35 +37,25 @@ export function publish(
   return create(path, content, rights);
 }
 
-/**
- * Creates a file; `false` if something is there. Leaves nothing half done.
- *
- * @param rights By default those of any new file.
- */
+/** Creates a file; `false` if something is there. Leaves nothing half done. */
 export function create(
   path: string,
   content: string,
   rights: Rights | null,
 ): boolean {
-  const fs = fileSystem();
-  let file: number;
+  let isOurs = false;
   try {
-    file = fs.openSync(path, "wx", rights === null ? 0o666 : 0o600);
+    withFile(path, "wx", (file, by) => {
+      isOurs = true;
+      if (rights !== null) give(file, rights);
+      if (content !== "") by.writeSync(file, content);
+    }, rights === null ? 0o666 : 0o600);
+    return true;
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
+    if (isOurs) remove(path);
+    else if ((error as { code?: string }).code === "EEXIST") return false;
     throw error;
   }
-  try {
-    // Some filesystems have no owners or modes.
-    if (rights !== null) attempt(() => give(file, rights), null);
-    if (content !== "") fs.writeSync(file, content);
-  } catch (error) {
-    remove(path);
-    throw error;
-  } finally {
-    fs.closeSync(file);
-  }
-  return true;
 }
 
 /**
@@ -77,8 +65,10 @@ export function create(
  * could have become a link meanwhile.
  */
 function give(file: number, { mode, uid, gid }: Rights): void {
-  if (isRoot()) attempt(() => fileSystem().fchownSync(file, uid, gid), null);
-  fileSystem().fchmodSync(file, mode & 0o666);
+  const fs = fileSystem();
+  // Some filesystems have no owners or modes.
+  if (isRoot()) attempt(() => fs.fchownSync(file, uid, gid), null);
+  attempt(() => fs.fchmodSync(file, mode & 0o666), null);
 }
 
 /** Whether this user may give files away. */
@@ -86,22 +76,20 @@ export function isRoot(): boolean {
   return isGranted({ name: "sys" }) && process.getuid?.() === 0;
 }
 
-/** Uses an open file, and closes it. */
 export function withFile<T>(
   path: string,
   flags: string | number,
   use: (file: number, by: typeof fs) => T,
+  mode?: number,
 ): T {
   const fs = fileSystem();
-  const file = fs.openSync(path, flags);
+  const file = fs.openSync(path, flags, mode);
   try {
     return use(file, fs);
   } finally {
     fs.closeSync(file);
   }
 }
-
-const MOST_BYTES = 65536;
 
 /**
  * The first 64 KiB of a regular file as text, or `null` for anything else: a
@@ -112,8 +100,8 @@ export function readSmall(path: string): string | null {
   return attempt(() => {
     if (lstat(path)?.kind !== "file") return null;
     return withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (file, by) => {
-      const bytes = new Uint8Array(MOST_BYTES);
-      const length = by.readSync(file, bytes, 0, MOST_BYTES, 0);
+      const bytes = new Uint8Array(65536);
+      const length = by.readSync(file, bytes, 0, bytes.length, 0);
       return new TextDecoder().decode(bytes.subarray(0, length));
     });
   }, null);
@@ -127,51 +115,37 @@ export function namesIn(folder: string, prefix: string): string[] {
 
 /** Removes a file, or a link and not what it leads to. Whether it is gone. */
 export function remove(path: string): boolean {
-  try {
-    fileSystem().unlinkSync(path);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "ENOENT";
-  }
+  const failure = failureOf(() => fileSystem().unlinkSync(path));
+  return failure === null || failure === "ENOENT";
 }
 
-/** Asks the kernel to bring a finished file to the disk. */
+/** Brings a finished file to the disk. */
 export function flush(path: string): void {
   withFile(path, "r+", (file, by) => by.fsyncSync(file));
 }
 
 /** Moves `draft` to `path` unless something is there already. */
 export function moveTo(draft: string, path: string): boolean {
-  try {
-    fileSystem().linkSync(draft, path);
-    remove(draft);
-  } catch {
-    if (lstat(path) !== null) return false;
-    fileSystem().renameSync(draft, path);
-  }
+  const fs = fileSystem();
+  if (failureOf(() => fs.linkSync(draft, path)) === null) remove(draft);
+  else if (lstat(path) !== null) return false;
+  else fs.renameSync(draft, path);
   return true;
 }
 
-/** Why no further file can be opened: the error's code, or `null`. */
+/** Why no further file can be opened: `EMFILE` or `ENFILE`, or `null`. */
 export function whyNoDescriptor(): string | null {
-  try {
-    withFile(process.platform === "win32" ? "NUL" : "/", "r", () => {});
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "EMFILE" || code === "ENFILE") return code;
-  }
-  return null;
+  const any = process.platform === "win32" ? "NUL" : "/";
+  const failure = failureOf(() => withFile(any, "r", () => {}));
+  return failure === "EMFILE" || failure === "ENFILE" ? failure : null;
 }
 
 /** Whether this user may write to a file or folder; `null` if unknown. */
 export function canWrite(path: string): boolean | null {
   const fs = fileSystem();
-  try {
-    fs.accessSync(path, fs.constants.W_OK);
-    return true;
-  } catch (error) {
-    return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error)) ? false : null;
-  }
+  const failure = failureOf(() => fs.accessSync(path, fs.constants.W_OK));
+  if (failure === null) return true;
+  return ["EACCES", "EPERM", "EROFS"].includes(failure) ? false : null;
 }
 
 /** Sets when a file last changed, where this user may. Opens nothing. */

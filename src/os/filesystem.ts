@@ -2,7 +2,7 @@
 
 import { mountOf } from "./procfs.ts";
 
-/** The filesystem under a path, as a name such as `nfs4`; `null` if unknown. */
+/** A name such as `nfs4`; `null` if unknown. */
 export function filesystemOf(path: string): string | null {
   return mountOf(path)?.type ?? null;
 }

@@ -62,10 +62,8 @@ export function partsOf(path: string): { folder: string; name: string } {
 const MOST_LINKS = 40;
 
 /**
- * Follows every symbolic link, so that each spelling of a file is one lock.
- * The last part may be missing, also behind a link; the folder may not.
- *
- * @throws The filesystem's error where the folder is missing or unreadable.
+ * Follows every symbolic link, so that each spelling of a file is one lock. The
+ * last part may be missing, also behind a link; without the folder it throws.
  */
 export function locate(path: string, links = 0): Location {
   const fs = fileSystem();

@@ -1,9 +1,8 @@
 /**
- * All that is read below `/proc`: processes, their locks, mounts. Evidence for
- * messages and for clearing litter; who holds a lock, the kernel decides.
- *
- * Everything answers `null` where it is not shown: on another system, in Deno
- * without `--allow-all`, or where `/proc` is that of another PID namespace.
+ * All that is read below `/proc`: evidence for messages and for clearing
+ * litter; who holds a lock, the kernel decides. The answer is `null` on another
+ * system, in Deno without `--allow-all`, and of processes where `/proc` is that
+ * of another PID namespace.
  *
  * @module
  */
@@ -17,12 +16,10 @@ function ask<T>(path: string, read: (path: string) => T): T | null {
   return attempt(() => read(`/proc/${path}`), null);
 }
 
-/** The text of a file below `/proc`. */
 export function readProc(path: string): string | null {
   return ask(path, (whole) => fileSystem().readFileSync(whole, "utf8"));
 }
 
-/** What a link below `/proc` says. */
 export function readProcLink(path: string): string | null {
   return ask(path, (whole) => fileSystem().readlinkSync(whole));
 }
@@ -70,7 +67,7 @@ export function processStat(pid: number | "self"): ProcessStat | null {
   const text = pid === "self" || showsOthers() ? readProc(`${pid}/stat`) : null;
   if (text === null) return null;
   // "(comm)" may hold spaces and parentheses, so the fields are counted from
-  // its end: state is the first, ppid the second, starttime the twentieth.
+  // its end.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state = "", ppid = "0"] = fields;
   return { state, ppid: Number(ppid), startToken: fields[19] ?? "" };
@@ -79,8 +76,7 @@ export function processStat(pid: number | "self"): ProcessStat | null {
 /** Program and script of a process. */
 export function commandOf(pid: number): string | null {
   const text = showsOthers() ? readProc(`${pid}/cmdline`) : null;
-  const words = text?.split("\0").filter((word) => word !== "") ?? [];
-  return words.length === 0 ? null : programOf(words);
+  return text ? programOf(text.split("\0").filter((word) => word)) : null;
 }
 
 /** A POSIX lock on a file. */
@@ -93,8 +89,7 @@ export interface KernelLock {
   last: number;
 }
 
-// The first PID namespace of a Linux system (include/linux/proc_ns.h,
-// PROC_PID_INIT_INO).
+// Of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
 const INITIAL_NAMESPACE = "pid:[4026531836]";
 
 /**
@@ -105,12 +100,6 @@ export function listsEverybody(): boolean {
   return readProcLink("self/ns/pid") === INITIAL_NAMESPACE;
 }
 
-// The kernel gives the list a page at a time, and others lock and unlock
-// between two pages: a lock that was held all the time was missing in 6 of
-// 3000 reads, up to four in a row.
-const PAGE = 4096;
-const READS = 4;
-
 /** The locks on a file. */
 export function locksOn(file: FileIdentity | null): KernelLock[] | null {
   return locksOnEach([file])?.[0] ?? null;
@@ -119,23 +108,25 @@ export function locksOn(file: FileIdentity | null): KernelLock[] | null {
 /**
  * The same for several files at one moment.
  *
- * @param most How often to read the list. While it is read, nobody on this
- * machine takes or frees a lock.
+ * @param most How often to read the list. The kernel gives it a page at a time,
+ * and others lock between two pages: a lock that was held all the time was
+ * missing in 6 of 3000 reads, up to four in a row. While it is read, nobody on
+ * this machine takes or frees a lock.
  */
 export function locksOnEach(
   files: readonly (FileIdentity | null)[],
-  most: number = READS,
+  most = 4,
 ): KernelLock[][] | null {
   const table = showsOthers() ? readProc("locks") : null;
   if (table === null) return null;
-  const parse = (text: string) =>
-    files.map((file) => file === null ? [] : parseTable(file, text));
-  let found = parse(table);
-  for (let reads = 1; reads < most && table.length >= PAGE; reads++) {
-    const more = parse(readProc("locks") ?? "");
-    found = found.map((locks, i) => mergeLocks(locks, more[i] ?? []));
+  const tables = [table];
+  while (tables.length < most && table.length >= 4096) {
+    tables.push(readProc("locks") ?? "");
   }
-  return found;
+  return files.map((file) =>
+    tables.map((text) => file === null ? [] : parseTable(file, text))
+      .reduce(mergeLocks)
+  );
 }
 
 /**
@@ -161,14 +152,11 @@ function parseTable(file: FileIdentity, table: string): KernelLock[] {
   const lines = table.split("\n")
     .filter((line) => line.includes(`${ino} `))
     .map((line) => line.split(/ +/))
-    .filter(([, kind, , , , where]) =>
-      kind === "POSIX" && where?.endsWith(ino)
-    );
-  if (lines.length === 0) return [];
+    .filter(([, kind]) => kind === "POSIX");
   const on = (device: string) =>
     lines.filter(([, , , , , where]) => where === device + ino);
   let found = on(deviceOf(file.dev));
-  if (found.length === 0) {
+  if (found.length === 0 && lines.length > 0) {
     // btrfs tells stat(2) another device than it lists here. But two disks have
     // files of the same number too, so the mount must vouch for it.
     const mount = file.path === undefined ? null : mountOf(file.path);
@@ -204,11 +192,11 @@ export interface Mount {
   device: string;
 }
 
-/** The mount that an absolute path is on (proc_pid_mountinfo(5)). */
+/** The mount that an absolute path is on, by proc_pid_mountinfo(5). */
 export function mountOf(path: string): Mount | null {
   let best: Mount | null = null;
   for (const line of readProc("self/mountinfo")?.split("\n") ?? []) {
-    const [, , numbers = "", , escaped = "", options = ""] = line.split(" ");
+    const [, , device = "", , escaped = "", options = ""] = line.split(" ");
     const folder = escaped.replace(
       /\\([0-7]{3})/g,
       (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)),
@@ -220,7 +208,7 @@ export function mountOf(path: string): Mount | null {
       folder,
       type: / - (\S+)/.exec(line)?.[1] ?? "",
       readOnly: options.split(",").includes("ro"),
-      device: numbers.split(":").map((number) => hex(Number(number))).join(":"),
+      device: device.split(":").map((number) => hex(Number(number))).join(":"),
     };
   }
   return best;

@@ -1,13 +1,8 @@
-/**
- * One description of a wait, run in two ways: a waiting procedure is a
- * generator that yields how many milliseconds to sleep before it goes on.
- *
- * @module
- */
+/** One description of a wait, run in two ways. @module */
 
 import { sleepSync } from "./clock.ts";
 
-/** A procedure that sleeps now and then, and returns `T` in the end. */
+/** A procedure that yields how long to sleep, in ms, and returns `T`. */
 export type Waiting<T> = Generator<number, T, void>;
 
 /** Runs a waiting procedure to its end; the thread sleeps meanwhile. */
