@@ -10,7 +10,8 @@ import { basename, dirname } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bundler } from "../release/bundle.ts";
-import { vendoredFiles } from "../release/vendor.ts";
+import { CORE } from "../release/entries.ts";
+import { vendoredScript } from "../release/vendor.ts";
 import { circlesOf } from "./floors/circles.ts";
 import {
   FACE,
@@ -127,7 +128,7 @@ async function vendoredFile(): Promise<string | null> {
     console.log(`warning: the vendored file is not measured: ${error}`);
     return null;
   }
-  return (await vendoredFiles())["litelatch.js"] ?? "";
+  return await vendoredScript(CORE);
 }
 
 if (import.meta.main) {

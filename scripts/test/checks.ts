@@ -47,8 +47,8 @@ const CHECKS: readonly Check[] = [
   },
   // It also refuses slow types, and what JSR would not take.
   {
-    name: "deno publish --dry-run",
-    args: ["publish", "--dry-run", "--allow-dirty"],
+    name: "deno publish --dry-run, what JSR is given",
+    args: ["run", "-A", "scripts/release/jsr.ts", "--dry-run"],
   },
   {
     name: "deno test --doc",

@@ -10,7 +10,7 @@ import { readdirSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bundler } from "../release/bundle.ts";
-import { declarationTools } from "../release/vendor/declarations.ts";
+import { declarationTools } from "../release/declarations.ts";
 import { pinnedRuntime, PINS, type Runtime } from "../runtimes/runtimes.ts";
 import { abandon } from "../torture/session.ts";
 import { HELP, readArguments, type Wishes } from "./arguments.ts";
