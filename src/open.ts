@@ -5,7 +5,7 @@
  * @module
  */
 
-import { busyError } from "./database/busy_error.ts";
+import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { leaseCheck } from "./database/lease_check.ts";
 import { type Parts, reopenAll } from "./database/lifetime.ts";
@@ -144,6 +144,7 @@ function* opening(
   }
   const asked = toPath(path);
   const target = locateDatabase(asked, settings);
+  refuseLost(target.path);
   const lock = yield* lockFor(target, settings, blocking);
   let connection: Connection | undefined;
   let database: Database | undefined;
@@ -182,6 +183,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     return yield* furnish(connection, MEMORY, null, settings, MEMORY);
   }
   const target = locateDatabase(file, settings);
+  refuseLost(target.path);
   const lock = yield* lockFor(target, settings, true);
   let database: Database | undefined;
   try {
@@ -232,13 +234,13 @@ function locateDatabase(path: string, settings: Settings): Location {
     );
   }
   refuseManyNames("Database", target, found);
-  refuseLost(target.path, found === null ? null : identityOf(target.path));
   return target;
 }
 
 /** SQLite would give a further connection the state of a lost one. */
-function refuseLost(path: string, identity: string | null): void {
-  if (sharedState().abandoned.has(identity ?? "")) throw abandoned(path);
+function refuseLost(path: string): void {
+  const { abandoned: lost } = sharedState();
+  if (lost.size > 0 && lost.has(identityOf(path) ?? "")) throw abandoned(path);
   for (const handle of handlesOn(path)) {
     const reason = handle.loss();
     if (reason !== null) throw new LockLostError(reason);
@@ -323,7 +325,8 @@ function* furnish(
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings.busyTimeout);
-  if (settings.lease !== null) yield* attachLease(session, settings.lease);
+  const { lease, readOnly } = settings;
+  if (lease !== null) yield* attachLease(session, lease, readOnly);
   const reopen = () => reopenAll(session.path, true);
   const watch = isFile
     ? new LossWatch(session, () => parts.lock, !settings.readOnly, reopen)
@@ -351,9 +354,13 @@ function* furnish(
   return new Database(parts);
 }
 
-function* attachLease(session: Session, lease: LeaseLike): Waiting<void> {
+function* attachLease(
+  session: Session,
+  lease: LeaseLike,
+  isReadOnly: boolean,
+): Waiting<void> {
   session.attachments.push(leaseCheck(session, lease));
-  if (lease.attach === undefined) return;
+  if (lease.attach === undefined || isReadOnly) return;
   session.attachments.push(lease.attach({
     path: session.path,
     exec: (sql) => session.connection.exec(sql),
@@ -380,6 +387,7 @@ function relocating(asked: string, settings: Settings): Parts["relocate"] {
   return (before) => {
     if (locate(asked).path === before) return null;
     const target = locateDatabase(asked, settings);
+    refuseLost(target.path);
     const lock = waitSync(lockFor(target, settings, true));
     try {
       const connection = waitSync(connect(target.path, settings));
@@ -400,7 +408,7 @@ function explain(
   const code = primaryCode(error);
   if (code === null) return error;
   if (code === SQLITE.BUSY || code === SQLITE.PROTOCOL) {
-    return busyError("open", [path], busyTimeout, error);
+    return switchError(path, busyTimeout, error);
   }
   return cannotOpen(path, why(path, code, messageOf(error)), error);
 }

@@ -4,13 +4,14 @@
  * @module
  */
 
-// Cc, Cf (bidi, zero-width, tags), Zl and Zp: they move the cursor, hide or
-// reorder what a person reads.
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+// Control and format characters, the bidirectional and zero-width ones among
+// them, line separators, and what every font draws as nothing.
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** At most `length` characters, and `?` for each that is not printable. */
-export function printable(text: string, length = 200): string {
-  return text.slice(0, length).replace(UNPRINTABLE, "?");
+/** One line of at most `most` characters; what is unsafe becomes `?`. */
+export function printable(text: string, most = 200): string {
+  const short = text.length > most ? `${text.slice(0, most)}…` : text;
+  return short.replace(/\s+/g, " ").replace(UNSAFE, "?").trim();
 }
 
 // Behind these the words of a command line are code or data.

@@ -112,7 +112,7 @@ async function search(world: World, mutation?: string): Promise<Finding> {
       return { states: 0, broken: null, trouble: `no model: ${built.output}` };
     }
     // The same for the table of states: 2^24 places take 0.1 s to clear.
-    const size = world.long ? "-m4000000" : "-m1500000 -w20";
+    const size = world.long ? "-m8000000" : "-m1500000 -w20";
     const searched = await inFolder(`./pan -n ${size}`);
     const finding = readFinding(searched.output);
     if (finding.broken !== null && mutation === undefined) {

@@ -30,6 +30,30 @@ function writersAt(path: string, bytes: number[]): number[] {
   return bytes.flatMap((byte) => pidsAt(locks ?? [], byte, true));
 }
 
+/** The error of a switch to WAL that others were in the way of. */
+export function switchError(
+  path: string,
+  waitedMs: number,
+  cause: unknown,
+): BusyError {
+  const file = stat(path);
+  const locks = file === null ? null : locksOn(file);
+  const pids = [...new Set(locks?.map(({ pid }) => pid))];
+  const who = pids.length === 0
+    ? "another connection has locked it, and which one cannot be told"
+    : `it is locked by ${
+      pids.map((pid) => nameOfWriter(path, pid)).join(" and ")
+    }`;
+  return new BusyError(
+    `Cannot open the database "${path}" in WAL mode: ${who}; waited ` +
+      `${Math.round(waitedMs)} ms. End the transaction that is open there, ` +
+      "or raise busyTimeout.",
+    waitedMs,
+    pids,
+    { cause },
+  );
+}
+
 /**
  * The error of a wait that was too long.
  *

@@ -150,7 +150,13 @@ export class Lifetime implements OpenHandle {
       );
     }
     const relocated = relocate(session.path);
-    if (relocated === null) return reopenAll(session.path, false);
+    if (relocated === null) {
+      // The lock is kept, so it must be there.
+      this.#parts.watch?.lookAtLock();
+      reopenAll(session.path, false);
+      this.#parts.watch?.requireLocks();
+      return;
+    }
     this.detach();
     this.#unregister();
     this.#parts.lock?.release();
@@ -179,7 +185,7 @@ export class Lifetime implements OpenHandle {
       else session.connection.close();
     } finally {
       session.stop("closed");
-      for (const { end } of session.attachments) end?.();
+      for (const attachment of session.attachments) attachment.end?.();
       for (const end of this.#ending.splice(0)) end();
       this.#unregister();
       if (!keepsLock) lock?.release();

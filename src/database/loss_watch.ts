@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
@@ -32,11 +33,12 @@ export class LossWatch implements Attachment {
   readonly #mayMake: boolean;
   readonly #reopen: () => void;
   #attached: WatchedFiles[] = [];
-  #arrangement = 0;
+  #journalModes = 0;
   #lastLook = -Infinity;
   #lastLock = now();
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
+  #hasLocks = true;
   #loss: Loss | null = null;
   #walBytes: number | null = null;
 
@@ -60,6 +62,7 @@ export class LossWatch implements Attachment {
   /** @throws {LockLostError} If a write would be lost. */
   beforeWrite(): void {
     if (now() - this.#lastLook >= FRESH_MS) this.look();
+    if (!this.#hasLocks) this.requireLocks();
     if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
@@ -79,14 +82,12 @@ export class LossWatch implements Attachment {
    * @throws {LockLostError} If something was lost.
    */
   look(): void {
-    const { path, arrangement, attached } = this.#session;
-    if (arrangement !== this.#arrangement) {
-      this.#arrangement = arrangement;
+    const { journalModes, attached } = this.#session;
+    if (journalModes !== this.#journalModes) {
+      this.#journalModes = journalModes;
       this.files.renew();
-      this.#attached = attached.map((file) =>
-        new WatchedFiles(file, this.#mayMake)
-      );
     }
+    this.#watchAttached(attached);
     this.#lastLook = now();
     for (const files of [this.files, ...this.#attached]) {
       const loss = files.look();
@@ -97,10 +98,24 @@ export class LossWatch implements Attachment {
     this.#walBytes = this.files.walBytes;
     if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;
     this.#lastLock = this.#lastLook;
-    const held = sharedState().locks.get(this.#lock()?.path ?? "");
+    this.lookAtLock();
+  }
+
+  /** @throws {LockLostError} If the file that carries our lock is not there. */
+  lookAtLock(): void {
+    const path = this.#lock()?.path ?? "";
+    const held = sharedState().locks.get(path);
     if (held !== undefined && identityOf(`${path}.lock`) !== held.lockFile) {
       this.#refuse(this.files, "lock file");
     }
+  }
+
+  #watchAttached(paths: readonly string[]): void {
+    if (paths.length === 0 && this.#attached.length === 0) return;
+    this.#attached = paths.map((path) =>
+      this.#attached.find((files) => files.path === path) ??
+        new WatchedFiles(path, this.#mayMake)
+    );
   }
 
   /** The size of the WAL, if there was a look since it was last asked for. */
@@ -127,37 +142,53 @@ export class LossWatch implements Attachment {
   /** Looks at everything, and takes back a lock that was dropped. */
   beat(): void {
     const session = this.#session;
-    if (session.turns.isShared) session.rearrange();
+    if (session.turns.isShared) session.listAttached();
     this.look();
-    const { database, shm } = ownLocks(session.path);
-    if (database === true && shm === true) this.#wereListed = true;
-    if (!this.#wereListed || (database !== false && shm !== false)) return;
+    const dropped = this.#dropped();
     const handles = handlesOn(session.path);
-    if (handles.some((one) => one.obstacle() === "busy")) return;
-    if (shm !== false) retakeDatabaseLock(session.connection);
+    if (dropped === null || handles.some((one) => one.obstacle() === "busy")) {
+      return;
+    }
+    if (dropped === "database") retakeDatabaseLock(session.connection);
     this.files.renew();
-    if (shm !== false && ownLocks(session.path).database !== false) return;
+    if (this.#dropped() === null) {
+      this.#hasLocks = true;
+      return;
+    }
     try {
       this.#reopen();
     } catch {
       // What keeps it from that is said to whoever writes next.
     }
-    const now = ownLocks(session.path);
-    if (now.database === false || now.shm === false) {
-      this.#refuse(this.files, "locks");
-    }
+    this.requireLocks();
+  }
+
+  /** @throws {LockLostError} If this process does not have SQLite's locks. */
+  requireLocks(): void {
+    this.#hasLocks = this.#dropped() === null;
+    if (this.#hasLocks) return;
+    // Nothing is lost yet, so that it may still be read.
+    throw new LockLostError(lossText(this.#session.path, "locks", true));
+  }
+
+  #dropped(): "database" | "shm" | null {
+    const { database, shm } = ownLocks(this.#session.path);
+    if (database === true && shm === true) this.#wereListed = true;
+    if (!this.#wereListed) return null;
+    return shm === false ? "shm" : database === false ? "database" : null;
   }
 
   /** Why a further connection to the file would be lost too; looks anew. */
   reason(): string | null {
-    if (this.#session.stopped === null) {
-      try {
-        this.look();
-      } catch {
-        // It is stopped now.
-      }
+    const { stopped, reason, path } = this.#session;
+    if (stopped === "lost") return reason;
+    if (stopped !== null) return null;
+    try {
+      this.look();
+    } catch (error) {
+      return messageOf(error);
     }
-    return this.#session.stopped === "lost" ? this.#session.reason : null;
+    return this.#hasLocks ? null : lossText(path, "locks", true);
   }
 
   /** Whether the connection may be closed; it is disarmed if need be. */
@@ -170,6 +201,7 @@ export class LossWatch implements Attachment {
     this.files = new WatchedFiles(this.#session.path, this.#mayMake);
     this.#attached = [];
     this.#loss = null;
+    this.#hasLocks = true;
   }
 
   #refuse(files: WatchedFiles, loss: Loss): void {

@@ -56,12 +56,13 @@ function apply(
   settings: Settings,
   isFile: boolean,
 ): void {
-  const synchronous = SYNCHRONOUS[settings.synchronous];
-  const current = Number(connection.value("PRAGMA synchronous"));
-  // The owner of an adopted connection may have chosen a stricter one.
-  if (connection.owned || current < synchronous) {
-    set(connection, "synchronous", synchronous);
-  }
+  // The owner of an adopted connection may have chosen a stricter one. It is
+  // set in any case: some builds lower what was not set (WAL_SYNCHRONOUS).
+  const strict = connection.owned
+    ? 0
+    : Number(connection.value("PRAGMA synchronous"));
+  const synchronous = Math.max(strict, SYNCHRONOUS[settings.synchronous]);
+  set(connection, "synchronous", synchronous);
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
   if (!isFile) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);

@@ -26,8 +26,8 @@ export class Session {
   turns: Turns;
   /** Files of attached databases. */
   attached: string[] = [];
-  /** Moves when a journal mode or an attached database may have changed. */
-  arrangement = 0;
+  /** Moves when the caller may have changed the journal mode. */
+  journalModes = 0;
   /** Moves whenever a statement has to look whether it may still run. */
   epoch = 0;
   /** Open transactions and savepoints of ours. */
@@ -110,7 +110,11 @@ export class Session {
     // What an attached database will wait for is not known here, and the
     // timeout is the caller's to read.
     if (WAITS.test(sql)) this.turns.share();
-    return { arranges: ARRANGES.test(sql), ends: ENDS.test(sql) };
+    return {
+      attaches: ATTACHES.test(sql),
+      journals: JOURNALS.test(sql),
+      ends: ENDS.test(sql),
+    };
   }
 
   /** Calls one hook of everything that takes part. */
@@ -136,7 +140,7 @@ export class Session {
    */
   guarded<T>(
     run: () => T,
-    { arranges, ends }: Heeded,
+    { attaches, journals, ends }: Heeded,
     isSeveral = false,
   ): T {
     if (this.depth > 0 && !this.reading) return this.#inTransaction(run, ends);
@@ -148,7 +152,8 @@ export class Session {
       }
       return isSeveral ? this.turns.once(run) : this.turns.again(run);
     } finally {
-      if (arranges) this.rearrange();
+      if (journals) this.journalModes++;
+      if (attaches) this.listAttached();
       if (!this.reading) this.afterWrite();
     }
   }
@@ -181,8 +186,7 @@ export class Session {
   }
 
   /** Finds out anew which databases are attached. */
-  rearrange(): void {
-    this.arrangement++;
+  listAttached(): void {
     this.attached = filesOf(this.connection)
       .filter((file) => file !== this.path);
   }
@@ -197,9 +201,7 @@ export class Session {
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
     if (!isBusy(error)) {
-      for (const { explain } of this.attachments) {
-        error = explain?.(error) ?? error;
-      }
+      for (const one of this.attachments) error = one.explain?.(error) ?? error;
       return error;
     }
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
@@ -214,8 +216,10 @@ export class Session {
 
 /** What SQL of the caller may do beyond rows. */
 export interface Heeded {
-  /** To journal modes and attached databases. */
-  arranges: boolean;
+  /** To the attached databases. */
+  attaches: boolean;
+  /** To the journal mode. */
+  journals: boolean;
   /** To the transaction that it is in. */
   ends: boolean;
 }
@@ -227,7 +231,8 @@ const BY_SQLITE =
   "SQLite rolled it back after an earlier error; leave write() and start again";
 const PERSONAL = /\b(?:attach|pragma|temp|temporary)\b/i;
 const WAITS = /\b(?:attach|busy_timeout)\b/i;
-const ARRANGES = /\b(?:attach|detach|journal_mode)\b/i;
+const ATTACHES = /\b(?:attach|detach)\b/i;
+const JOURNALS = /\bjournal_mode\b/i;
 const ENDS =
   /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
 

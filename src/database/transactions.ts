@@ -16,7 +16,7 @@ type Body<D, T> = (db: D) => T;
 
 /** Runs `body` in an immediate transaction, or in a savepoint of the one. */
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
-  return waitSync(writing(session, db, body));
+  return waitSync(writing(session, db, body, () => isSelfBlocked(session)));
 }
 
 /** As {@linkcode write}; yields while it waits for its turn. */
@@ -24,6 +24,7 @@ export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
+  isHopeless: () => boolean = () => false,
 ): Waiting<T> {
   requireWrite(session, body);
   if (session.depth > 0) return savepoint(session, () => body(db));
@@ -39,7 +40,7 @@ export function* writing<D, T>(
     } finally {
       if (!begun) session.afterWrite();
     }
-  }, () => isSelfBlocked(session));
+  }, isHopeless);
   if (gaveUp !== null) throw failed(session, gaveUp);
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.

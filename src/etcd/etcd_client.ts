@@ -19,7 +19,8 @@ import { lines, readText } from "./json_answer.ts";
 import { type Json, parseObject } from "./json_shapes.ts";
 import type { LeaseAuth, LeaseSettings } from "./lease_options.ts";
 import { type Moment, moment } from "./lease_term.ts";
-import { hider, printable } from "./printable_text.ts";
+import { printable } from "../printable.ts";
+import { hider } from "./secrets.ts";
 import {
   limited,
   type Patience,

@@ -6,7 +6,7 @@
 
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import { objectOf, parseObject } from "./json_shapes.ts";
-import { printable } from "./printable_text.ts";
+import { printable } from "../printable.ts";
 
 /**
  * - `unreachable`: this member gave no answer, or has no leader

@@ -17,7 +17,7 @@ import type {
   LeaseLike,
   LockMode,
 } from "../options.ts";
-import { printable } from "./printable_text.ts";
+import { printable } from "../printable.ts";
 
 const MOST_OF_A_NAME = 200;
 
@@ -77,93 +77,86 @@ class FencedLease implements LeaseLike {
   }
 
   attach(database: LeasedDatabase): Attachment {
-    return new Fence(this, database);
+    return fenceOf(this, database);
   }
 }
 
-/** The fence of one connection: shut but for the transactions of `write()`. */
-class Fence implements Attachment {
-  readonly #lease: LeaseLike;
-  readonly #database: LeasedDatabase;
-  #isOpen = false;
-  #hasEnded = false;
-  /** Whether the table was there when a transaction began. */
-  #hasTable = false;
+/**
+ * The fence of one handle: its connection is shut but for the transactions of
+ * `write()`. The hooks need no `this`, so they may be called on their own.
+ */
+function fenceOf(lease: LeaseLike, database: LeasedDatabase): Attachment {
+  let isOpen = false;
+  let hasEnded = false;
+  // Whether the table was there when a transaction began.
+  let hasTable = false;
+  const shut = (): void => {
+    isOpen = false;
+    if (!hasEnded) database.exec("PRAGMA query_only=1");
+  };
+  shut();
+  return {
+    beforeBegin() {
+      database.exec("PRAGMA query_only=0");
+      isOpen = true;
+    },
+    begun() {
+      // Each time until it is committed: the transaction may be rolled back.
+      if (!hasTable) database.exec(TABLE);
+      hasTable = raise(lease, database);
+    },
+    afterWrite: shut,
+    connected() {
+      hasTable = false;
+      shut();
+    },
+    explain: (error) =>
+      isOpen || !isReadonly(error) ? error : outside(database.path, error),
+    end() {
+      hasEnded = true;
+    },
+  };
+}
 
-  constructor(lease: LeaseLike, database: LeasedDatabase) {
-    this.#lease = lease;
-    this.#database = database;
-    this.#shut();
-  }
+const TABLE = "CREATE TABLE IF NOT EXISTS litelatch_fence (" +
+  "id INTEGER PRIMARY KEY CHECK (id = 1), fence INTEGER NOT NULL)";
 
-  beforeBegin(): void {
-    this.#database.exec("PRAGMA query_only=0");
-    this.#isOpen = true;
-  }
-
-  /** In the transaction, so nobody raises the fence before it ends. */
-  begun(): void {
-    const { fence, path: name } = this.#lease;
-    const { path } = this.#database;
-    // Each time until it is committed: the transaction may be rolled back.
-    if (!this.#hasTable) {
-      this.#database.exec(
-        "CREATE TABLE IF NOT EXISTS litelatch_fence (" +
-          "id INTEGER PRIMARY KEY CHECK (id = 1), fence INTEGER NOT NULL)",
-      );
-    }
-    // As text: a number of 64 bits is none of JavaScript's.
-    const text = this.#database.value(
-      "SELECT CAST(max(fence) AS TEXT) FROM litelatch_fence",
-    );
-    const highest = typeof text === "string" ? BigInt(text) : null;
-    if (highest === BigInt(fence)) {
-      this.#hasTable = true;
-      return;
-    }
-    if (highest !== null && highest > fence) {
-      throw new LockLostError(
-        `Cannot write to "${path}", and nothing was written: the fence of ` +
-          `lease "${printable(name, MOST_OF_A_NAME)}" is ${fence}, and the ` +
-          `database has seen ${highest}. ` +
-          "Another holder has taken over since; acquire the lease again, and " +
-          "open the database anew. (After etcd was set up anew its numbers " +
-          "begin anew: then DELETE FROM litelatch_fence, once.)",
-      );
-    }
-    this.#database.exec(
-      `INSERT OR REPLACE INTO litelatch_fence VALUES(1,${fence})`,
-    );
-  }
-
-  afterWrite(): void {
-    this.#isOpen = false;
-    if (!this.#hasEnded) this.#shut();
-  }
-
-  connected(): void {
-    this.#hasTable = false;
-    this.#shut();
-  }
-
-  end(): void {
-    this.#hasEnded = true;
-  }
-
-  /** A write that did not go through `write()` fails in SQLite itself. */
-  explain(error: unknown): unknown {
-    if (this.#isOpen || !isReadonly(error)) return error;
-    return new UnsupportedError(
-      `Cannot write to "${this.#database.path}" outside of write(): with ` +
-        "fencing, each transaction must look at the fence; put it into " +
-        "write() or writeAsync()",
-      { cause: error },
+/**
+ * Looks at the fence in the transaction of a write, so nobody raises it before
+ * that one ends.
+ *
+ * @returns Whether it was ours before.
+ */
+function raise(lease: LeaseLike, database: LeasedDatabase): boolean {
+  const { fence, path: name } = lease;
+  const { path } = database;
+  // As text: a number of 64 bits is none of JavaScript's.
+  const text = database.value(
+    "SELECT CAST(max(fence) AS TEXT) FROM litelatch_fence",
+  );
+  const highest = typeof text === "string" ? BigInt(text) : null;
+  if (highest === BigInt(fence)) return true;
+  if (highest !== null && highest > fence) {
+    throw new LockLostError(
+      `Cannot write to "${path}", and nothing was written: the fence of ` +
+        `lease "${printable(name, MOST_OF_A_NAME)}" is ${fence}, and the ` +
+        `database has seen ${highest}. ` +
+        "Another holder has taken over since; acquire the lease again, and " +
+        "open the database anew. (After etcd was set up anew its numbers " +
+        "begin anew: then DELETE FROM litelatch_fence, once.)",
     );
   }
+  database.exec(`INSERT OR REPLACE INTO litelatch_fence VALUES(1,${fence})`);
+  return false;
+}
 
-  #shut(): void {
-    this.#database.exec("PRAGMA query_only=1");
-  }
+/** A write that did not go through `write()` fails in SQLite itself. */
+function outside(path: string, error: unknown): UnsupportedError {
+  return new UnsupportedError(
+    `Cannot write to "${path}" outside of write(): with fencing, each ` +
+      "transaction must look at the fence; put it into write() or writeAsync()",
+    { cause: error },
+  );
 }
 
 /** Whether SQLite refused a write; a text alone may be anybody's. */

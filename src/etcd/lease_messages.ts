@@ -10,7 +10,7 @@ import { hostName } from "../os/host.ts";
 import { self } from "../os/process.ts";
 import type { Company } from "./lease_queue.ts";
 import type { Moment, Over } from "./lease_term.ts";
-import { printable } from "./printable_text.ts";
+import { printable } from "../printable.ts";
 
 const MOST_OF_A_NAME = 200;
 const MOST_OF_A_LINE = 400;

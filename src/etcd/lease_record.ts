@@ -8,7 +8,7 @@ import type { Holder, LockMode } from "../options.ts";
 import { hostName } from "../os/host.ts";
 import { isAlive, self } from "../os/process.ts";
 import { type Json, parseObject } from "./json_shapes.ts";
-import { printable } from "./printable_text.ts";
+import { printable } from "../printable.ts";
 
 const MOST_OF_A_WORD = 200;
 

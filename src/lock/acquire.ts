@@ -46,6 +46,10 @@ export interface Ask extends Asked, LockSettings {
 // is doubted for longer, unless a record proves a living holder.
 const SLICE_MS = 50;
 const DOUBT_MS = 120;
+const MOST_DOUBT_MS = 1200;
+// Longer than a shared newcomer sleeps between two tries: it must not miss the
+// gap between two slices.
+const AFTER_SLICE_MS = 4;
 // The event loop stands still in a slice.
 const ASYNC_SLICE_MS = 20;
 const ASYNC_SLICE_EVERY_MS = 120;
@@ -109,10 +113,15 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         const isProven = holders.some(({ alive }) => alive === true);
         if (isProven || time >= DOUBT_MS) {
           const all = yield* identify(ask.what, target, mode, holders);
-          throw refused(ask, all, watch.elapsed);
+          // Those that only ask leave gaps; it is no holder that excludes us.
+          if (all !== "nobody" || time >= MOST_DOUBT_MS) {
+            throw refused(ask, all === "nobody" ? [] : all, watch.elapsed);
+          }
         }
       }
-      const pause = result.result === "old" ? OLD_PAUSE_MS : pauseAt(time);
+      const pause = result.result === "old"
+        ? OLD_PAUSE_MS
+        : pauseAt(time) + (slice > 0 ? AFTER_SLICE_MS : 0);
       const left = wait - time;
       const sleep = left > 0 ? Math.min(pause, left) : Math.min(pause, 2);
       yield sleep;
@@ -209,7 +218,7 @@ function clear({ target, mode }: Ask, file: LockFile): Claim | "cleared" {
     if (isLitter || alive === false) remove(path);
     else if (alive === null) doubtful.push({ path, record });
   }
-  if (elsewhere.length === 0) markVerified(target);
+  if (elsewhere.length === 0) markVerified(target, file.identity);
   return doubtful.length <= PILE || sweep(doubtful, file)
     ? "cleared"
     : { result: "busy" };

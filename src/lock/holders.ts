@@ -46,6 +46,7 @@ const BETWEEN_LOOKS_MS = 2;
  * Strangers are added; where there are none, a record of nobody on the list is
  * of a dead one, though its PID alone could not prove that.
  *
+ * @returns `"nobody"` if those that it lists only ask for the lock.
  * @throws {UnsupportedError} If nobody holds the lock: ENOLCK and EACCES look
  * like a busy file to SQLite.
  */
@@ -54,7 +55,7 @@ export function* identify(
   target: Location,
   mode: LockMode,
   recorded: Holder[],
-): Waiting<Holder[]> {
+): Waiting<Holder[] | "nobody"> {
   // One of another namespace has another number in the kernel's list, and
   // would be named twice.
   if (recorded.some(({ pidNamespace }) => pidNamespace === "other")) {
@@ -88,6 +89,7 @@ export function* identify(
     )
     .map(([pid, { mode }]) => stranger(pid, mode));
   if (strangers.length > 0) return [...recorded, ...strangers];
+  if (recorded.length === 0 && listed.size === 0 && anyLock) return "nobody";
   return listed.size > 0 && listsEverybody()
     ? recorded.filter(({ pid, alive }) => alive !== null || listed.has(pid))
     : recorded;

@@ -24,9 +24,8 @@ import { type FileStat, identityOf, lstat } from "../os/stat.ts";
 
 // user_version=0 writes page 1 in memory: on a lock file that cannot be written
 // BEGIN EXCLUSIVE succeeds as a mere read lock, and four processes "held" it.
-// journal_mode=MEMORY, because a journal file would fail on a full disk.
 const BEGIN = {
-  exclusive: "BEGIN EXCLUSIVE;PRAGMA journal_mode=MEMORY;PRAGMA user_version=0",
+  exclusive: "BEGIN EXCLUSIVE;PRAGMA user_version=0",
   shared: "BEGIN;PRAGMA user_version",
 };
 
@@ -37,6 +36,7 @@ export class LockFile {
   readonly identity: string;
   readonly #connection: Connection;
   #sliceMs = -1;
+  #isInMemory = false;
 
   /**
    * Opens the lock file of `target`, and creates it where it is missing.
@@ -77,6 +77,12 @@ export class LockFile {
         this.#connection.exec(`PRAGMA busy_timeout=${sliceMs}`);
         this.#sliceMs = sliceMs;
       }
+      // A journal file would fail on a full disk. It reads the schema, so it
+      // may be busy as well.
+      if (!this.#isInMemory) {
+        this.#connection.value("PRAGMA journal_mode=MEMORY");
+      }
+      this.#isInMemory = true;
       this.#connection.exec(BEGIN[mode]);
     } catch (error) {
       this.unlock();

@@ -10,22 +10,45 @@
 
 import { setModified } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
-import { lstat, quickStat } from "../os/stat.ts";
+import {
+  type FileIdentity,
+  lstat,
+  parseIdentity,
+  quickStat,
+} from "../os/stat.ts";
 
 // Some ten thousand files on ext4, as many on tmpfs. Where the size of a folder
 // says nothing, there is a look each time.
 const BIG_BYTES = 256 * 1024;
-const MARK_SECONDS = 1;
 
 /** Whether there need be no look. */
 export function isVerified({ path, folder }: Location): boolean {
-  return isBig(folder) &&
-    lstat(`${path}.lock`)?.modifiedMs === MARK_SECONDS * 1000;
+  if (!isBig(folder)) return false;
+  const found = lstat(`${path}.lock`);
+  return found !== null && found.modifiedMs === markOf(found) * 1000;
 }
 
-/** Marks the lock file, after a look that found nobody. */
-export function markVerified({ path, folder }: Location): void {
-  if (isBig(folder)) setModified(`${path}.lock`, MARK_SECONDS);
+/**
+ * Marks the lock file, after a look that found nobody.
+ *
+ * @param identity The lock file that we hold.
+ */
+export function markVerified(
+  { path, folder }: Location,
+  identity: string,
+): void {
+  const file = parseIdentity(identity);
+  if (file !== null && isBig(folder)) {
+    setModified(`${path}.lock`, markOf(file));
+  }
+}
+
+/**
+ * Says which file it speaks of: it is set by a path, which may lead to a new
+ * file by then.
+ */
+function markOf({ ino }: FileIdentity): number {
+  return 1 + Number(ino % 1_000_000_000n);
 }
 
 function isBig(folder: string): boolean {

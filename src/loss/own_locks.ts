@@ -26,17 +26,21 @@ export function ownLocks(path: string): OwnLocks {
 
 /**
  * Takes the lock on the database anew, by the same connection, so that nothing
- * that was set on it is lost. To leave WAL mode SQLite needs an exclusive lock;
- * where others are there it gets none, and takes its shared one again, by
- * fcntl (os_unix.c, unixUnlock). Where it is alone, it comes back at once.
+ * that was set on it is lost. Only where no other process is there: then SQLite
+ * can leave WAL mode, and come back.
  */
 export function retakeDatabaseLock(connection: Connection): void {
-  for (const mode of ["DELETE", "WAL"]) {
-    try {
-      connection.value(`PRAGMA journal_mode=${mode}`);
-    } catch {
-      // Busy, as expected; the kernel will tell what came of it.
-    }
+  try {
+    connection.value("PRAGMA journal_mode=DELETE");
+  } catch {
+    // Somebody is there. It may also be back in WAL mode only now.
+  }
+  try {
+    connection.value("PRAGMA journal_mode=WAL");
+    // It is taken at the first read.
+    connection.value("SELECT count(*) FROM sqlite_schema");
+  } catch {
+    // The kernel will tell what came of it.
   }
 }
 

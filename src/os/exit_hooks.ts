@@ -14,24 +14,29 @@ import { sharedState } from "./shared_state.ts";
  * @returns A function that takes it back.
  */
 export function atExit(run: () => void): () => void {
-  const { leaving } = sharedState();
+  const state = sharedState();
+  const { leaving } = state;
   leaving.add(run);
-  listen();
-  return () => void leaving.delete(run);
+  state.unlisten ??= listen();
+  return () => {
+    leaving.delete(run);
+    if (leaving.size > 0) return;
+    sharedState().unlisten?.();
+    sharedState().unlisten = null;
+  };
 }
 
-/** One listener for all, for ever: none of others is ever disturbed by it. */
-function listen(): void {
-  const state = sharedState();
-  if (state.listens) return;
-  state.listens = true;
-  process.on("exit", () => {
-    for (const run of [...state.leaving].reverse()) {
+/** One listener for all, as long as there is one. */
+function listen(): () => void {
+  const onExit = (): void => {
+    for (const run of [...sharedState().leaving].reverse()) {
       try {
         run();
       } catch {
         // The next one still wants its turn, and nobody is left to tell.
       }
     }
-  });
+  };
+  process.on("exit", onExit);
+  return () => void process.removeListener("exit", onExit);
 }

@@ -9,6 +9,7 @@
  */
 
 import { fileSystem } from "./builtin.ts";
+import { isGranted } from "./permissions.ts";
 import { type FileStat, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
@@ -83,7 +84,7 @@ export function create(
 
 /** Whether this user may give files away. */
 export function isRoot(): boolean {
-  return process.getuid?.() === 0;
+  return isGranted({ name: "sys" }) && process.getuid?.() === 0;
 }
 
 /**

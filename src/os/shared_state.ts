@@ -21,8 +21,8 @@ export interface SharedState {
   abandoned: Map<string, Set<unknown>>;
   /** What to do when the process exits; the latest goes first. */
   leaving: Set<() => void>;
-  /** Whether there is a listener for that. */
-  listens: boolean;
+  /** Ends the listener for that, while there is one. */
+  unlisten: (() => void) | null;
   /** Who wants to know when nobody is left to serve. */
   orphaned: Set<() => void>;
   /** Ends the watch for that, while there is one. */
@@ -70,7 +70,7 @@ export function sharedState(): SharedState {
     open: new Map(),
     abandoned: new Map(),
     leaving: new Set(),
-    listens: false,
+    unlisten: null,
     orphaned: new Set(),
     unwatchParent: null,
     warned: new Set(),

@@ -34,7 +34,7 @@ test(
     assert.deepEqual(error.writers, [child.pid]);
     assert.match(
       error.message,
-      new RegExp(`write lock is held by PID ${child.pid} \\(sqlite3 -batch`),
+      new RegExp(`write lock is held by PID ${child.pid} \\(sqlite3,`),
     );
     assert.doesNotMatch(error.message, /bystander/);
     db.close();

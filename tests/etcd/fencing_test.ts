@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { open } from "../../mod.ts";
-import type { LeaseLike } from "../../mod.ts";
+import type { Database, LeaseLike } from "../../mod.ts";
+import { fenced, type LeasedDatabase } from "../../src/etcd/mod.ts";
 import { endChildren } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
@@ -198,19 +199,18 @@ test(
   "the fence is one row, only grows, and takes a 64-bit number",
   withDatabase((path) => {
     for (const fence of [7, 7n, 9, 2n ** 62n]) {
-      const db = open(path, { lease: standing(fence), fencing: true });
+      const db = open(path, { lease: fenced(standing(fence)) });
       db.write(() => db.exec("CREATE TABLE IF NOT EXISTS t (who TEXT)"));
       db.close();
       assert.equal(query(path, "SELECT * FROM litelatch_fence"), `1|${fence}`);
     }
     assert.throws(
-      () => open(path, { lease: standing(10), fencing: true }),
+      () => open(path, { lease: fenced(standing(10)) }),
       { code: LOST },
     );
     // What was set up without the lease, or to be read, is as before.
     const reader = open(path, {
-      lease: standing(1),
-      fencing: true,
+      lease: fenced(standing(1)),
       readOnly: true,
     });
     assert.deepEqual(reader.prepare("SELECT * FROM t").all(), []);
@@ -221,7 +221,7 @@ test(
 test(
   "with fencing a backup, a checkpoint and a reopened handle work",
   withDatabase((path, folder) => {
-    const db = open(path, { lease: standing(3), fencing: true });
+    const db = open(path, { lease: fenced(standing(3)) });
     db.write(() => db.exec("CREATE TABLE t (who TEXT)"));
     db.backup(`${folder}/copy.db`);
     // SQLite 3.49 of Node 22 has the bug for which there is none.
@@ -244,7 +244,7 @@ test(
 test(
   "nobody writes past the fence while another waits for its turn",
   withDatabase(async (path) => {
-    const db = open(path, { lease: standing(3), fencing: true });
+    const db = open(path, { lease: fenced(standing(3)) });
     db.write(() => db.exec("CREATE TABLE t (who TEXT)"));
     const other = open(path);
     other.exec("BEGIN IMMEDIATE");
@@ -280,8 +280,8 @@ test(
   "a handle that is closed while it waits for its turn says so",
   withDatabase(async (path) => {
     const other = open(path);
-    for (const fenced of [{}, { lease: standing(3), fencing: true }]) {
-      const db = open(path, fenced);
+    for (const options of [{}, { lease: fenced(standing(3)) }]) {
+      const db = open(path, options);
       other.exec("BEGIN IMMEDIATE");
       const writing = db.writeAsync(() => assert.fail("the body ran"));
       db.close();
@@ -293,12 +293,10 @@ test(
 );
 
 test(
-  "fencing needs an exclusive lease, and a lease its shape",
+  "a lease needs its shape, and fencing an exclusive one",
   withDatabase((path) => {
     const shared = { ...standing(1), mode: "shared" as const };
     const wrong: [object, RegExp][] = [
-      [{ fencing: true }, /"fencing" needs an exclusive "lease", got none/],
-      [{ fencing: true, lease: shared }, /got a shared one/],
       [{ lease: {} }, /"lease" must be a lease that acquireLease\(\) gave/],
       [{ lease: { ...shared, fence: 0.5 } }, /"lease" must be a lease/],
     ];
@@ -308,5 +306,83 @@ test(
         message: words,
       });
     }
+    assert.throws(() => fenced({ ...shared, path: "jobs\u001b[2J" }), {
+      name: "TypeError",
+      message: 'Cannot fence with the lease "jobs?[2J": it must be ' +
+        "exclusive, got a shared one",
+    });
+    const lease = standing(1);
+    const given = fenced(lease);
+    lease.held = false;
+    assert.equal(given.held, false);
+    assert.equal(given.fence, 1);
+  }),
+);
+
+/** What a lease is given of a handle. */
+function leased(db: Database, path: string): LeasedDatabase {
+  return {
+    path,
+    exec: (sql) => db.exec(sql),
+    value: (sql) => Object.values(db.prepare(sql).get() ?? {})[0] as string,
+  };
+}
+
+test(
+  "a connection with a fence is shut but for the transactions of write()",
+  withDatabase((path) => {
+    const db = open(path);
+    db.exec("CREATE TABLE t (who TEXT)");
+    const fence = fenced(standing(7)).attach!(leased(db, path));
+    const insert = () => db.exec("INSERT INTO t VALUES ('it')");
+    /** What `write()` does around its body. */
+    const write = (end: string, body = insert) => {
+      fence.beforeBegin!();
+      try {
+        db.exec("BEGIN IMMEDIATE");
+        try {
+          fence.begun!();
+          body();
+        } catch (error) {
+          db.exec("ROLLBACK");
+          throw error;
+        }
+        db.exec(end);
+      } finally {
+        fence.afterWrite!();
+      }
+    };
+    const assertShut = () => {
+      try {
+        insert();
+      } catch (error) {
+        const seen = fence.explain!(error) as Error;
+        assert.equal(seen.name, "UnsupportedError");
+        assert.match(seen.message, /outside of write\(\): with fencing/);
+        return;
+      }
+      assert.fail("it was written");
+    };
+    assertShut();
+    write("ROLLBACK"); // And with it the table of the fence.
+    assertShut();
+    for (let times = 0; times < 3; times++) write("COMMIT");
+    assertShut();
+    assert.equal(query(path, "SELECT * FROM litelatch_fence"), "1|7");
+    assert.throws(() => write("COMMIT", () => assert.fail("on purpose")));
+    assertShut();
+    const mine = new TypeError("attempt to write a readonly database");
+    assert.equal(fence.explain!(mine), mine);
+
+    query(path, "UPDATE litelatch_fence SET fence = 8");
+    assert.throws(() => write("COMMIT"), {
+      name: "LockLostError",
+      message: /the fence of lease "jobs" is 7, and the database has seen 8\./,
+    });
+    assertShut();
+    fence.end!();
+    db.close();
+    fence.afterWrite!();
+    assert.equal(rows(path), "it,it,it");
   }),
 );

@@ -135,20 +135,21 @@ test("a worker shares beside its main thread", () =>
     }
   }));
 
-test("a worker joins the exclusive lock of its main thread", () =>
+test("an exclusive lock of the main thread is refused to its worker", () =>
   each(async ({ child, path, refusedOutside, freeOutside }) => {
-    const order = { do: "acquire", path } as const;
-    for (const first of [false, true]) {
-      assertWon(await child.ask(order));
-      assertWon(await child.ask({ ...order, thread: true }));
-      await refusedOutside();
-      await child.ask({ do: "release", thread: first });
-      await refusedOutside();
-      await refusedOutside({ mode: "shared" });
-      await child.ask({ do: "release", thread: !first });
-      await freeOutside({ wait: 60_000 });
-      assert.deepEqual(pidfiles(path), []);
+    assertWon(await child.ask({ do: "acquire", path }));
+    for (const mode of ["shared", "exclusive"]) {
+      const options = { mode };
+      const order = { do: "acquire", path, options, thread: true } as const;
+      const answer: Answer = await child.ask(order);
+      assertRefused(answer, [child.pid]);
+      assert.match(answer.message!, /this process, in another thread/);
+      assert.match(answer.message!, /Hand the work to the thread/);
     }
+    await refusedOutside();
+    await child.ask({ do: "release" });
+    assert.deepEqual(pidfiles(path), []);
+    await freeOutside();
   }));
 
 test("a worker's exclusive lock is refused to its main thread", () =>

@@ -146,7 +146,7 @@ test("a file that cannot be looked at is an error of ours, and lets go", {
       assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
       assert.match(
         answer.message!,
-        /Cannot look at ".*app\.lock": .*(EIO|os error 5\b)/,
+        /Cannot stat ".*app\.lock": .*(EIO|os error 5\b)/,
       );
       assertWon(await other.acquire(target));
       await other.ask({ do: "release" });

@@ -35,7 +35,7 @@ test(
         const warnings = nfs.stderr.match(/LITELATCH_NETWORK/g);
         assert.equal(warnings?.length, 1, nfs.stderr);
         const text =
-          /"[^"]*\/a" is on a network filesystem \(nfs\), .*"More than one host"/;
+          /"[^"]*\/a" is on a network filesystem \(nfs\), .*docs\/many-hosts\.md/;
         assert.match(nfs.stderr, text);
         const told = nfs.stdout.split("\n")
           .filter((line) => line.includes("network filesystem"));

@@ -97,7 +97,7 @@ test("a file with several names is locked shared, never exclusively", async () =
       assert.equal(answer.code, "LITELATCH_UNSUPPORTED", answer.message);
       assert.match(
         answer.message!,
-        /exclusively: it must have one name.* 2 hard/,
+        /cannot be locked: it must have one name.* 2 hard/,
       );
       assertWon(await child.acquire(name, { mode: "shared" }));
       await child.ask({ do: "release" });

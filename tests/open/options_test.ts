@@ -21,9 +21,8 @@ test("every option has the default that is documented", () => {
     purpose: null,
     lock: "shared",
     wait: 0,
-    legacy: [],
+    legacy: null,
     lease: null,
-    fencing: false,
     onLocked: "throw",
     busyTimeout: 5000,
     synchronous: "normal",
@@ -45,7 +44,7 @@ test("every option has the default that is documented", () => {
     app: null,
     purpose: null,
     wait: 0,
-    legacy: [],
+    legacy: null,
   });
 });
 
@@ -86,7 +85,7 @@ for (const [given, meant] of MISSPELT) {
 test("an option that resembles none is answered with all of them", () => {
   assert.throws(
     () => open(":memory:", { zzzzzzzz: 1 } as OpenOptions),
-    /there is no option "zzzzzzzz", known are app, purpose, lock, wait, /,
+    /there is no option "zzzzzzzz", known are app, purpose, wait, legacy, /,
   );
   for (const name of ["__proto__", "constructor", "toString"]) {
     const options = JSON.parse(`{"${name}": 1}`) as OpenOptions;

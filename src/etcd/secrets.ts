@@ -1,18 +1,8 @@
 /**
- * Makes text that others wrote fit for a terminal and a log.
+ * Keeps secrets out of what is said.
  *
  * @module
  */
-
-// Control and format characters, with the bidirectional and zero-width ones
-// among them, line separators, and what every font draws as nothing.
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
-
-/** One line of at most `most` characters; what is unsafe becomes `?`. */
-export function printable(text: string, most: number): string {
-  const short = text.length > most ? `${text.slice(0, most)}…` : text;
-  return short.replace(/\s+/g, " ").replace(UNSAFE, "?").trim();
-}
 
 /**
  * Makes a function that takes secrets out of a text. Proxies quote a request in
