@@ -74,3 +74,14 @@ function withTabs(code: string): string {
       : text.replace(/^(?: {2})+/, (blank) => "\t".repeat(blank.length / 2))
   ).join("\n");
 }
+
+/** The same code, to be run and not to be read. */
+export function minified(code: string): string {
+  const { status, stdout, stderr, error } = spawnSync(
+    bundler(),
+    ["--minify", "--format=esm", "--charset=utf8", "--log-level=warning"],
+    { encoding: "utf8", input: code },
+  );
+  if (status === 0) return stdout;
+  throw new Error(`Cannot minify: ${error?.message ?? stderr}`);
+}

@@ -73,7 +73,7 @@ export function sharedBy(
 ): Map<string, string> {
   const shared = new Map<string, string>();
   if (entry.name === ".") return shared;
-  const ofCore = ["mod.ts", "src/errors.ts"];
+  const ofCore = ["mod.ts", "src/errors.ts", "src/open.ts"];
   if (what === "types") ofCore.push("src/options.ts");
   for (const source of ofCore) shared.set(source, `./${CORE.script}`);
   for (const other of entries()) {

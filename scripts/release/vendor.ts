@@ -32,6 +32,9 @@ told.`;
 /** Bun then runs the file as it is: 6 ms less where it has no cache of it. */
 const FOR_BUN = "// @bun\n";
 
+/** The licence is a kilobyte: once is enough for files that go together. */
+const BESIDE = `MIT License, whose text is in ${CORE.script} beside this file.`;
+
 /** The command stays in the package. */
 const VENDORED = entries().filter(({ name }) => name !== "./cli");
 
@@ -41,13 +44,17 @@ const made = new Map<string, Promise<string>>();
 export function vendoredScript(entry: Entry): Promise<string> {
   return once(entry.script, () => {
     const types = `/* @ts-self-types="./${entry.types}" */\n`;
-    return FOR_BUN + headed(types + bundled(entry));
+    const licence = entry.name === CORE.name ? read("LICENSE") : BESIDE;
+    return FOR_BUN + headed(types + bundled(entry), licence);
   });
 }
 
 /** The declaration file of an entry, with its header. */
 export function vendoredTypes(entry: Entry): Promise<string> {
-  return once(entry.types, async () => headed(await declarations(entry)));
+  return once(
+    entry.types,
+    async () => headed(await declarations(entry), BESIDE),
+  );
 }
 
 /** Tests ask for the same file over and over. */
@@ -63,9 +70,12 @@ function once(
   return file;
 }
 
-function headed(body: string): string {
-  const licence = readFileSync(join(ROOT, "LICENSE"), "utf8");
+function headed(body: string, licence: string): string {
   return withHeader(body, manifest().version, licence);
+}
+
+function read(name: string): string {
+  return readFileSync(join(ROOT, name), "utf8");
 }
 
 /**

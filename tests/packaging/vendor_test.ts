@@ -175,9 +175,10 @@ test(
       assert.doesNotMatch(code, /\brequire\("/, name);
       const headed = text.replace(/^\/\/ @bun\n/, "");
       assert.equal(readHeader(headed)?.version, version);
-      assert.match(text, /Permission is hereby granted, free of charge/);
+      assert.match(text, /^ \* MIT License/m);
     }
     const code = readFileSync(join(folder, "litelatch.mjs"), "utf8");
+    assert.match(code, /Permission is hereby granted, free of charge/);
     // Bun looks at the very first line only.
     assert.match(code, /^\/\/ @bun\n\/\*! litelatch /);
     const asked = code.matchAll(/getBuiltinModule\("([^"]+)"\)/g);
@@ -256,12 +257,12 @@ test(
       `${file} (0.1.0): edited since it was written\n`,
       1,
     ]);
-    rmSync(join(laid, "litelatch.mjs"));
+    rmSync(join(laid, "litelatch.d.mts"));
     rmSync(target, { recursive: true });
     const [excuse, code] = command(target);
     assert.match(
       excuse,
-      /^Cannot find litelatch\.mjs: it must come with the package/,
+      /^Cannot find litelatch\.d\.mts: it must come with the package/,
     );
     assert.equal(code, 2);
   }),
