@@ -15,7 +15,12 @@ import { filesOf, Session } from "./database/session.ts";
 import { writing } from "./database/transactions.ts";
 import { WalUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
-import { messageOf, primaryCode, SQLITE } from "./driver/result_codes.ts";
+import {
+  isBusy,
+  messageOf,
+  primaryCode,
+  SQLITE,
+} from "./driver/result_codes.ts";
 import {
   adoptConnection,
   openConnection,
@@ -188,6 +193,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   let database: Database | undefined;
   try {
     yield* configure(connection, settings, target.path);
+    proveWrite(connection);
     yield* refuseOtherNames(target.path);
     return database = yield* furnish(
       connection,
@@ -200,6 +206,19 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     throw explain(target.path, error, settings);
   } finally {
     if (database === undefined) lock?.release();
+  }
+}
+
+/** A read-only connection begins an immediate transaction without an error. */
+function proveWrite(connection: Connection): void {
+  const version = connection.value("PRAGMA user_version");
+  try {
+    connection.exec(`BEGIN IMMEDIATE;PRAGMA user_version=${version}`);
+  } catch (error) {
+    // Whoever writes now is no reason to wait.
+    if (!isBusy(error)) throw error;
+  } finally {
+    if (connection.inTransaction()) connection.exec("ROLLBACK");
   }
 }
 
@@ -283,6 +302,9 @@ function* connect(path: string, settings: Settings): Waiting<Connection> {
   let isDone = false;
   try {
     const identity = before ?? identityOf(path);
+    if (!settings.readOnly && canWrite(path) === false) {
+      throw cannotOpen(path, READ_ONLY);
+    }
     yield* configure(connection, settings, path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
@@ -296,6 +318,9 @@ function* connect(path: string, settings: Settings): Waiting<Connection> {
     if (!settings.readOnly) yield* refuseOtherNames(path);
     isDone = true;
     return connection;
+  } catch (error) {
+    // Before anything is closed: it may be for want of descriptors.
+    throw explain(path, error, settings);
   } finally {
     if (!isDone) connection.close();
   }
@@ -413,6 +438,10 @@ function explain(
   return cannotOpen(path, why(path, code, messageOf(error)), error);
 }
 
+const READ_ONLY =
+  "it is read-only for this user or this connection; give the rights to write " +
+  "it, or open it with { readOnly: true }";
+
 function why(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
   if (descriptors !== null) {
@@ -423,8 +452,7 @@ function why(path: string, code: number, said: string): string {
     case SQLITE.NOTADB:
       return "the file must be an SQLite database";
     case SQLITE.READONLY:
-      return "it is read-only for this user or this connection, and cannot be " +
-        'brought to WAL; open it with { readOnly: true, lock: "none" }';
+      return READ_ONLY;
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
         `and -shm files beside it; check the rights, and that the path (${
