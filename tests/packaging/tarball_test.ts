@@ -17,6 +17,7 @@ import { jsrFiles } from "../../scripts/release/jsr.ts";
 import { npmFiles } from "../../scripts/release/npm.ts";
 import { differences, fillFolder } from "../../scripts/release/package.ts";
 import { manifest } from "../../scripts/release/ship/manifest.ts";
+import { packagingTools } from "../../scripts/test/packages.ts";
 import { vendor } from "../../scripts/release/vendor.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { packages, withoutPackages } from "../fixtures/packages.ts";
@@ -83,10 +84,11 @@ function userOf(specifier: string): string {
 /** What tsc complains about in programs that import these. */
 function typeCheck(
   folder: string,
+  typescript: string,
   specifiers: readonly string[],
   resolution: object,
 ): string[] {
-  const tsc = join(packages(), "node_modules/typescript/bin/tsc");
+  const tsc = join(typescript, "node_modules/typescript/bin/tsc");
   const files = specifiers.flatMap((specifier, i) => {
     const user = userOf(specifier);
     writeFileSync(join(folder, `user${i}.ts`), user);
@@ -122,9 +124,6 @@ test(
   "the tarball holds a file and its types for each entry, and the pages",
   options,
   inFolder(async (folder) => {
-    const tarball = await pack(folder);
-    const bytes = statSync(tarball).size;
-    assert.ok(bytes <= MOST_PACKED_BYTES, `${bytes} bytes`);
     await install(folder);
     const names = readdirSync(join(folder, INSTALLED), { recursive: true })
       .map((name) => String(name).replaceAll("\\", "/"));
@@ -140,6 +139,15 @@ test(
         ...stems.map((stem) => `litelatch${stem}.d.mts`),
       ].sort(),
     );
+  }),
+);
+
+test(
+  "the tarball has at most 120 kB",
+  options,
+  inFolder(async (folder) => {
+    const bytes = statSync(await pack(folder)).size;
+    assert.ok(bytes <= MOST_PACKED_BYTES, `${bytes} bytes`);
   }),
 );
 
@@ -254,19 +262,49 @@ test(
   }),
 );
 
+for (
+  const [major, typescript] of [[5, packages], [7, packagingTools]] as const
+) {
+  test(
+    `TypeScript ${major} finds the types of tarball and vendored file`,
+    once,
+    inFolder(async (folder) => {
+      await install(folder);
+      await vendor(join(folder, "vendor"), ["etcd", "inspect", "legacy"]);
+      const specifiers = ["litelatch", "./vendor/litelatch.mjs"];
+      for (const [name, how] of Object.entries(RESOLUTIONS)) {
+        const errors = typeCheck(folder, typescript(), specifiers, how);
+        const said = `${name}: ${errors.join("\n")}`;
+        assert.equal(errors.length, 2, said);
+        assert.match(errors[0] ?? "", /^wrong0\.ts.*"alone"/);
+        assert.match(errors[1] ?? "", /^wrong1\.ts.*"alone"/);
+      }
+    }),
+  );
+}
+
 test(
-  "the types of tarball and vendored file resolve with nodenext and bundler",
+  "publint and Are the types wrong? find nothing",
   once,
   inFolder(async (folder) => {
-    await install(folder);
-    await vendor(join(folder, "vendor"), ["etcd", "inspect", "legacy"]);
-    const specifiers = ["litelatch", "./vendor/litelatch.mjs"];
-    for (const [name, resolution] of Object.entries(RESOLUTIONS)) {
-      const errors = typeCheck(folder, specifiers, resolution);
-      assert.equal(errors.length, 2, `${name}: ${errors.join("\n")}`);
-      assert.match(errors[0] ?? "", /^wrong0\.ts.*"alone"/);
-      assert.match(errors[1] ?? "", /^wrong1\.ts.*"alone"/);
-    }
+    const tarball = await pack(folder);
+    const modules = join(packagingTools(), "node_modules");
+    run([
+      ...own.command,
+      join(modules, "publint/src/cli.js"),
+      "run",
+      "--strict",
+      tarball,
+    ], folder);
+    run([
+      ...own.command,
+      join(modules, "@arethetypeswrong/cli/dist/index.js"),
+      tarball,
+      // Node 10 knows no `exports`, and no node:sqlite either. CommonJS gets
+      // the ES module, which Node requires from 22.12 on.
+      "--profile=node16",
+      "--ignore-rules=cjs-resolves-to-esm",
+    ], folder);
   }),
 );
 
