@@ -432,9 +432,7 @@ function explain(
 ): unknown {
   const code = primaryCode(error);
   if (code === null) return error;
-  if (code === SQLITE.BUSY || code === SQLITE.PROTOCOL) {
-    return switchError(path, busyTimeout, error);
-  }
+  if (isBusy(error)) return switchError(path, busyTimeout, error);
   return cannotOpen(path, why(path, code, messageOf(error)), error);
 }
 

@@ -36,9 +36,12 @@ export function switchError(
   waitedMs: number,
   cause: unknown,
 ): BusyError {
-  const file = stat(path);
-  const locks = file === null ? null : locksOn(file);
-  const pids = [...new Set(locks?.map(({ pid }) => pid))];
+  const locks = [path, `${path}-shm`].flatMap((name) => {
+    const file = stat(name);
+    return file && locksOn(file) || [];
+  });
+  const pids = [...new Set(locks.map(({ pid }) => pid))]
+    .filter((pid) => pid !== self().pid || locks.length === 1);
   const who = pids.length === 0
     ? "another connection has locked it, and which one cannot be told"
     : `it is locked by ${

@@ -8,9 +8,12 @@
 import type { Connection, Value } from "../driver/contract.ts";
 import { isBusy } from "../driver/result_codes.ts";
 import { PragmaError } from "../errors.ts";
+import { switchError } from "./busy_error.ts";
 import { Stopwatch } from "../os/clock.ts";
 import { onFilesystem } from "../os/filesystem.ts";
-import { locksOn } from "../os/procfs.ts";
+import { WAL_WRITE } from "../os/lock_bytes.ts";
+import { readSmall } from "../os/files.ts";
+import { isOpenHere, locksOn, pidsAt, processStat } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
@@ -33,17 +36,21 @@ export function* configure(
   path: string | null,
 ): Waiting<void> {
   const watch = new Stopwatch();
+  let cause: unknown;
   set(connection, "busy_timeout", settings.busyTimeout);
   connection.exec("PRAGMA busy_timeout=0");
   for (;;) {
     try {
-      const isLate = watch.elapsed >= settings.busyTimeout;
-      if (path === null || isLate || !isIndexInTheMaking(path)) {
+      if (path === null || !isIndexInTheMaking(path)) {
         if (path !== null) switchToWal(connection, settings, path);
         return apply(connection, settings, path !== null);
       }
     } catch (error) {
-      if (!isBusy(error) || watch.elapsed >= settings.busyTimeout) throw error;
+      if (!isBusy(error)) throw error;
+      cause = error;
+    }
+    if (watch.elapsed >= settings.busyTimeout) {
+      throw switchError(path ?? "", watch.elapsed, cause);
     }
     const pause = 1 + Math.random();
     yield pause;
@@ -91,8 +98,14 @@ const LEAST_INDEX_BYTES = 32768;
  */
 function isIndexInTheMaking(path: string): boolean {
   const shm = stat(`${path}-shm`);
-  if (shm === null || shm.size >= LEAST_INDEX_BYTES) return false;
-  return (locksOn(shm) ?? []).length > 0;
+  const locks = shm && locksOn(shm);
+  if (shm === null || locks === null || locks.length === 0) return false;
+  if (shm.size < LEAST_INDEX_BYTES) return true;
+  const isStopped = pidsAt(locks, WAL_WRITE, true)
+    .some((pid) => processStat(pid)?.state === "T");
+  // To read it would drop locks of this process, if it has the file open.
+  if (!isStopped || isOpenHere(`${path}-shm`) !== false) return false;
+  return readSmall(`${path}-shm`)?.startsWith("\0".repeat(48)) ?? false;
 }
 
 function walRefused(path: string, mode: Value): PragmaError {

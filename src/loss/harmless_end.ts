@@ -16,6 +16,7 @@ import { fileSystem } from "../os/builtin.ts";
 import { remove } from "../os/files.ts";
 import { SHARED } from "../os/lock_bytes.ts";
 import { descriptorsOf, locksOn, pidsAt, readProcLink } from "../os/procfs.ts";
+import { self } from "../os/process.ts";
 import { quickStat, stat } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
@@ -43,14 +44,14 @@ export function isHarmless(
 ): boolean {
   // With another database at the path SQLite leaves everything alone
   // (pager.c, databaseIsUnmoved).
-  if (loss === null || files.isAway()) return true;
-  if (loss !== "wal" && loss !== "shm") return true;
-  const wouldMove = loss === "wal" && hasFrames(connection);
-  if (!wouldMove && !files.isTakenOver()) return true;
-  return disarm(files.path, loss) || isOpenElsewhere(files.path);
+  if ((loss !== "wal" && loss !== "shm") || files.isAway()) return true;
+  const mayMove = loss === "wal" && mayHaveFrames(connection);
+  if (!mayMove && !files.isTakenOver()) return true;
+  return (loss === "shm" || mayMove) && disarm(files.path, loss) ||
+    isOpenElsewhere(files.path);
 }
 
-function hasFrames(connection: Connection): boolean {
+function mayHaveFrames(connection: Connection): boolean {
   try {
     return hasPendingFrames(connection);
   } catch {
@@ -59,41 +60,18 @@ function hasFrames(connection: Connection): boolean {
 }
 
 /**
- * Without its header an index is made anew from the WAL
- * (https://sqlite.org/walformat.html#the_wal_index_file_format): from the one
- * at the path, with what others wrote there; or from the deleted one, which is
- * of no version that SQLite can read, so that it gives up.
+ * From an emptied WAL SQLite can read no frame, and gives up both. Without its
+ * header an index is made anew from the WAL at the path, with what others wrote
+ * there (https://sqlite.org/walformat.html#the_wal_index_file_format).
  */
 function disarm(path: string, loss: "wal" | "shm"): boolean {
-  const unreadable = loss === "shm" ||
-    withDeleted(`${path}-wal`, (file) => {
-      fileSystem().ftruncateSync(file, 0);
-      write(file, headerOfNoVersion());
-    });
-  const anew = withDeleted(
-    `${path}-shm`,
-    (file) => write(file, new Uint8Array(136)),
-  );
-  return loss === "shm" ? anew : unreadable;
-}
-
-function write(file: number, bytes: Uint8Array): void {
-  fileSystem().writeSync(file, bytes, 0, bytes.length, 0);
-}
-
-/** https://sqlite.org/walformat.html#the_wal_header, and as many zeros. */
-function headerOfNoVersion(): Uint8Array {
-  const header = new DataView(new ArrayBuffer(64));
-  // Magic, version, page size.
-  [0x377f0682, 1, 4096].forEach((word, i) => header.setUint32(4 * i, word));
-  let [sum, sums] = [0, 0];
-  for (let at = 0; at < 24; at += 8) {
-    sum = (sum + header.getUint32(at, true) + sums) >>> 0;
-    sums = (sums + header.getUint32(at + 4, true) + sum) >>> 0;
-  }
-  header.setUint32(24, sum);
-  header.setUint32(28, sums);
-  return new Uint8Array(header.buffer);
+  const fs = fileSystem();
+  return loss === "wal"
+    ? withDeleted(`${path}-wal`, (file) => fs.ftruncateSync(file, 0))
+    : withDeleted(
+      `${path}-shm`,
+      (file) => void fs.writeSync(file, new Uint8Array(136), 0, 136, 0),
+    );
 }
 
 /** Uses each file that this process has open, and that was deleted at `path`. */
@@ -122,7 +100,7 @@ function withDeleted(path: string, use: (file: number) => void): boolean {
 function isOpenElsewhere(path: string): boolean {
   const file = stat(path);
   const locks = file === null ? null : locksOn(file);
-  return pidsAt(locks ?? [], SHARED).some((pid) => pid !== process.pid);
+  return pidsAt(locks ?? [], SHARED).some((pid) => pid !== self().pid);
 }
 
 /**

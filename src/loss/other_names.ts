@@ -18,6 +18,7 @@ import {
   pidsAt,
   readProcLink,
 } from "../os/procfs.ts";
+import { self } from "../os/process.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 
@@ -49,7 +50,7 @@ function pidsElsewhere(path: string): number[] {
   const [database = [], shm = []] = locksOnEach(files, 1) ?? [];
   const here = pidsAt(shm, WAL_DMS);
   return pidsAt(database, SHARED)
-    .filter((pid) => pid !== process.pid && !here.includes(pid));
+    .filter((pid) => pid !== self().pid && !here.includes(pid));
 }
 
 /** A `-shm` that was deleted at this very name is another matter: a loss. */

@@ -7,7 +7,8 @@
 
 import type { Connection } from "../driver/contract.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
-import { hasOwnLock } from "../os/procfs.ts";
+import { locksOn, pidsAt } from "../os/procfs.ts";
+import { self } from "../os/process.ts";
 import { stat } from "../os/stat.ts";
 
 /** Which locks the kernel lists for us; `null` where it does not tell. */
@@ -46,5 +47,6 @@ export function retakeDatabaseLock(connection: Connection): void {
 
 function hasLock(path: string, byte: number): boolean | null {
   const file = stat(path);
-  return file === null ? null : hasOwnLock(file, byte);
+  const locks = file && locksOn(file);
+  return locks && pidsAt(locks, byte).includes(self().pid);
 }

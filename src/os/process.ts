@@ -4,7 +4,7 @@
  * @module
  */
 
-import { programOf } from "../printable.ts";
+import { printable, programOf } from "../printable.ts";
 import { partsOf } from "./paths.ts";
 import { mayReadProc } from "./permissions.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
@@ -53,8 +53,9 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   if (own.bootId === null || own.bootId !== other.bootId) return null;
   if (own.pidNamespace === null) return null;
   if (own.pidNamespace !== other.pidNamespace) return null;
-  if (isSelf(other)) return true;
-  const token = startTokenOf(other.pid);
+  const token = other.pid === own.pid
+    ? own.startToken
+    : startTokenOf(other.pid);
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) return true;
@@ -63,14 +64,6 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   const here = readProcLink("self/ns/time");
   const there = readProcLink(`${other.pid}/ns/time`);
   return here === there || there === null ? false : null;
-}
-
-/** Whether both are known to be the same process. */
-export function isSelf(other: ProcessIdentity): boolean {
-  const own = self();
-  return own.startToken !== null && own.pid === other.pid &&
-    own.startToken === other.startToken && own.bootId === other.bootId &&
-    own.pidNamespace === other.pidNamespace;
 }
 
 /**
@@ -86,9 +79,9 @@ export function startTokenOf(pid: number): string | false | null {
 
 /** Whether the kernel knows a process of that number; `true` if in doubt. */
 export function answers(pid: number): boolean {
-  if (!mayReadProc()) return true;
   // kill(2): 0 and negative numbers are groups, larger ones no PID at all.
-  if (!Number.isInteger(pid) || pid <= 0 || pid > 0x7fffffff) return false;
+  if (!(pid > 0 && pid <= 0x7fffffff)) return false;
+  if (!mayReadProc()) return true;
   try {
     process.kill(pid, 0);
     return true;
@@ -122,22 +115,18 @@ export function warn(
 function ownCommand(): string {
   const program = partsOf(process.execPath ?? "").name.replace(/\.exe$/i, "");
   const script = process.argv[1] ?? "";
-  return isFile(script)
-    ? `${program} ${programOf([script])}`
-    : programOf([program]);
-}
-
-function isFile(path: string): boolean {
+  let isFile = false;
   try {
-    return path !== "" && stat(path)?.kind === "file";
+    isFile = stat(script)?.kind === "file";
   } catch {
-    return false;
+    // It is no path, or may not be looked at.
   }
+  if (!isFile) return programOf([program]);
+  return `${program} ${printable(partsOf(script).name, 60)}`;
 }
 
 function runtime(): string {
   const { bun, deno, node } = process.versions as Record<string, string>;
   if (bun !== undefined) return `bun ${bun}`;
-  if (deno !== undefined) return `deno ${deno}`;
-  return `node ${node}`;
+  return deno !== undefined ? `deno ${deno}` : `node ${node}`;
 }

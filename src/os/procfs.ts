@@ -13,24 +13,34 @@ import { fileSystem } from "./builtin.ts";
 import { mayReadProc } from "./permissions.ts";
 import type { FileIdentity } from "./stat.ts";
 
-/** The text of a file below `/proc`. */
-export function readProc(name: string): string | null {
+function ask<T>(path: string, read: (path: string) => T): T | null {
   if (process.platform !== "linux" || !mayReadProc()) return null;
   try {
-    return fileSystem().readFileSync(`/proc/${name}`, "utf8");
+    return read(`/proc/${path}`);
   } catch {
     return null;
   }
 }
 
+/** The text of a file below `/proc`. */
+export function readProc(path: string): string | null {
+  return ask(path, (whole) => fileSystem().readFileSync(whole, "utf8"));
+}
+
 /** What a link below `/proc` says. */
-export function readProcLink(name: string): string | null {
-  if (process.platform !== "linux" || !mayReadProc()) return null;
-  try {
-    return fileSystem().readlinkSync(`/proc/${name}`);
-  } catch {
-    return null;
-  }
+export function readProcLink(path: string): string | null {
+  return ask(path, (whole) => fileSystem().readlinkSync(whole));
+}
+
+/** The numbers of a process's open descriptors. */
+export function descriptorsOf(pid: number | "self"): string[] | null {
+  return ask(`${pid}/fd`, (whole) => fileSystem().readdirSync(whole));
+}
+
+/** Whether this process has a file open at that path. */
+export function isOpenHere(path: string): boolean | null {
+  return descriptorsOf("self")
+    ?.some((name) => readProcLink(`self/fd/${name}`) === path) ?? null;
 }
 
 let ownNumbers: boolean | undefined;
@@ -44,9 +54,9 @@ export function showsOthers(): boolean {
   return ownNumbers ??= readProcLink("self") === String(process.pid);
 }
 
-/** A process by `/proc/<pid>/stat`. */
+/** A process by proc_pid_stat(5). */
 export interface ProcessStat {
-  /** proc_pid_stat(5): `T` is stopped, `Z` a zombie. */
+  /** `T` is stopped, `Z` a zombie. */
   state: string;
   ppid: number;
   /** Start time in clock ticks since boot: PIDs are reused, this is not. */
@@ -55,8 +65,7 @@ export interface ProcessStat {
 
 /** A process; `null` if there is none, or it is not shown. */
 export function processStat(pid: number | "self"): ProcessStat | null {
-  if (pid !== "self" && !showsOthers()) return null;
-  const text = readProc(`${pid}/stat`);
+  const text = pid === "self" || showsOthers() ? readProc(`${pid}/stat`) : null;
   if (text === null) return null;
   // "(comm)" may hold spaces and parentheses, so the fields are counted from
   // its end: state is the first, ppid the second, starttime the twentieth.
@@ -72,7 +81,7 @@ export function commandOf(pid: number): string | null {
   return words.length === 0 ? null : programOf(words);
 }
 
-/** A POSIX lock, by `/proc/locks` or `/proc/<pid>/fdinfo`. */
+/** A POSIX lock on a file. */
 export interface KernelLock {
   pid: number;
   /** Whether it is a write lock: nobody else can have one on these bytes. */
@@ -101,7 +110,7 @@ const PAGE = 4096;
 const READS = 4;
 
 /** The locks on a file. */
-export function locksOn(file: FileIdentity): KernelLock[] | null {
+export function locksOn(file: FileIdentity | null): KernelLock[] | null {
   return locksOnEach([file])?.[0] ?? null;
 }
 
@@ -144,49 +153,31 @@ export function mergeLocks(
   return [...now, ...missing];
 }
 
+/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`. */
+const LOCK =
+  /^\d+: POSIX +\S+ +(READ|WRITE) +(\d+) +(\w+):(\w+):(\d+) (\d+) (\d+|EOF)$/gm;
+
 function parseTable(file: FileIdentity, table: string): KernelLock[] {
-  const exact: KernelLock[] = [];
-  const elsewhere: { device: bigint; lock: KernelLock }[] = [];
-  for (const line of table.split("\n")) {
-    if (!line.includes(`:${file.ino} `)) continue;
-    const parsed = parseLock(line);
-    if (parsed === null || parsed.ino !== String(file.ino)) continue;
-    if (parsed.device === file.dev) exact.push(parsed.lock);
-    else elsewhere.push(parsed);
+  const found = [...table.matchAll(LOCK)]
+    .filter(([, , , , , ino]) => ino === String(file.ino))
+    .map(([, access, pid, major, minor, , first, last]) => ({
+      device: makeDevice(parseInt(major ?? "", 16), parseInt(minor ?? "", 16)),
+      lock: {
+        pid: Number(pid),
+        write: access === "WRITE",
+        first: Number(first),
+        last: last === "EOF" ? Infinity : Number(last),
+      },
+    }));
+  const exact = found.filter(({ device }) => device === file.dev);
+  if (exact.length > 0 || found.length === 0) {
+    return exact.map(({ lock }) => lock);
   }
-  if (exact.length > 0 || elsewhere.length === 0) return exact;
   // btrfs tells stat(2) another device than it lists here. But two disks have
   // files of the same number too, so the mount must vouch for it.
-  const device = file.path === undefined
-    ? null
-    : mountOf(file.path)?.device ?? null;
-  return elsewhere
-    .filter((line) => device === null || line.device === device)
+  const device = file.path === undefined ? null : deviceOfMount(file.path);
+  return found.filter((one) => device === null || one.device === device)
     .map(({ lock }) => lock);
-}
-
-/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`. */
-function parseLock(
-  line: string,
-): { device: bigint; ino: string; lock: KernelLock } | null {
-  const [, kind, , access, pid, place, first, last] = line.split(/\s+/);
-  const [major, minor, ino] = place?.split(":") ?? [];
-  if (kind !== "POSIX" || ino === undefined) return null;
-  return {
-    device: makeDevice(BigInt(`0x${major}`), BigInt(`0x${minor}`)),
-    ino,
-    lock: {
-      pid: Number(pid),
-      write: access === "WRITE",
-      first: Number(first),
-      last: last === "EOF" ? Infinity : Number(last),
-    },
-  };
-}
-
-/** Whether a lock touches `byte`. */
-export function covers({ first, last }: KernelLock, byte: number): boolean {
-  return first <= byte && byte <= last;
 }
 
 /** PIDs with a lock that touches `byte`; for `write` with a write lock. */
@@ -195,122 +186,31 @@ export function pidsAt(
   byte: number,
   write = false,
 ): number[] {
-  return [
-    ...new Set(
-      locks
-        .filter((lock) => (lock.write || !write) && covers(lock, byte))
-        .map(({ pid }) => pid),
-    ),
-  ];
+  const found = locks.filter((lock) =>
+    (lock.write || !write) && lock.first <= byte && byte <= lock.last
+  );
+  return [...new Set(found.map(({ pid }) => pid))];
 }
 
-/**
- * The locks of one process on a file, by its descriptors: whole, where
- * `/proc/locks` may miss one. `null` where one descriptor is not shown.
- */
-export function locksOfProcess(
-  pid: number,
-  file: FileIdentity,
-): KernelLock[] | null {
-  const found: KernelLock[] = [];
-  for (const locks of locksByDescriptor(pid, file)) {
-    if (locks === null) return null;
-    found.push(...locks);
-  }
-  return found;
-}
-
-/**
- * Whether this process has a lock on `byte` of the file. Descriptors behind
- * the one that has it are not looked at: to look at 10 000 took 28 to 84 ms.
- */
-export function hasOwnLock(file: FileIdentity, byte: number): boolean | null {
-  let isWhole = true;
-  for (const locks of locksByDescriptor(process.pid, file)) {
-    if (locks === null) isWhole = false;
-    else if (locks.some((lock) => covers(lock, byte))) return true;
-  }
-  return isWhole ? false : null;
-}
-
-/**
- * What each descriptor of a file lists. A lock belongs to the process, but is
- * listed at the descriptor that took it alone (fs/locks.c, `__show_fd_locks`).
- */
-function* locksByDescriptor(
-  pid: number,
-  file: FileIdentity,
-): Generator<KernelLock[] | null> {
-  const descriptors = showsOthers() ? descriptorsOf(pid) : null;
-  if (descriptors === null) return yield null;
-  for (const name of descriptors) {
-    const open = openFile(pid, name);
-    if (open === null) yield null;
-    if (open?.ino !== file.ino || open.dev !== file.dev) continue;
-    // With every descriptor taken it cannot be opened, and a lock that is held
-    // was said to be lost.
-    const text = readProc(`${pid}/fdinfo/${name}`);
-    if (text === null) yield openFile(pid, name) === undefined ? [] : null;
-    else {
-      yield text.split("\n")
-        .filter((line) => line.startsWith("lock:"))
-        .flatMap((line) => parseLock(line.slice(5).trim())?.lock ?? [])
-        // In another PID namespace it has another number there.
-        .map((lock) => ({ ...lock, pid }));
-    }
-  }
-}
-
-/** The numbers of a process's open descriptors. */
-export function descriptorsOf(pid: number | "self"): string[] | null {
-  if (process.platform !== "linux" || !mayReadProc()) return null;
-  try {
-    return fileSystem().readdirSync(`/proc/${pid}/fd`);
-  } catch {
-    return null;
-  }
-}
-
-/**
- * What a descriptor leads to, whatever its link says: a file may have been
- * renamed or deleted. `undefined` if it is closed, `null` if it is not shown.
- */
-export function openFile(
-  pid: number | "self",
-  descriptor: string,
-): FileIdentity | null | undefined {
-  try {
-    return fileSystem().statSync(`/proc/${pid}/fd/${descriptor}`, {
-      bigint: true,
-      throwIfNoEntry: false,
-    });
-  } catch {
-    return null;
-  }
-}
-
-/** One mount. */
-export interface Mount {
-  folder: string;
-  /** Such as `ext4`, `nfs4` or `fuse.sshfs`. */
-  type: string;
-  /** The device that `/proc/locks` lists for its files. */
-  device: bigint;
-  readOnly: boolean;
-}
-
-/** The mount that an absolute path without symbolic links is on. */
-export function mountOf(path: string): Mount | null {
-  let best: Mount | null = null;
+/** The device of the mount that an absolute path is on. */
+function deviceOfMount(path: string): bigint | null {
+  let best = "";
+  let device: bigint | null = null;
   for (const line of readProc("self/mountinfo")?.split("\n") ?? []) {
-    const mount = parseMount(line);
-    if (mount === null || !isInside(path, mount.folder)) continue;
+    const [, , numbers = "", , escaped = ""] = line.split(" ");
+    const folder = escaped.replace(
+      /\\([0-7]{3})/g,
+      (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+    const isInside = path === folder || folder === "/" ||
+      path.startsWith(`${folder}/`);
     // A later mount on the same folder hides the earlier one.
-    if (best === null || mount.folder.length >= best.folder.length) {
-      best = mount;
-    }
+    if (folder === "" || !isInside || folder.length < best.length) continue;
+    const [major, minor] = numbers.split(":").map(Number);
+    best = folder;
+    device = makeDevice(major ?? 0, minor ?? 0);
   }
-  return best;
+  return device;
 }
 
 /** Whether a file is a mount of its own: its folder is another one's then. */
@@ -322,32 +222,9 @@ export function isMountPoint(path: string): boolean {
   return readProc("self/mountinfo")?.includes(` ${escaped} `) ?? false;
 }
 
-/** proc_pid_mountinfo(5). */
-function parseMount(line: string): Mount | null {
-  const [left, right] = line.split(" - ");
-  const [, , device, , folder, options] = left?.split(" ") ?? [];
-  const type = right?.split(" ")[0];
-  const [, major, minor] = /^(\d+):(\d+)$/.exec(device ?? "") ?? [];
-  if (folder === undefined || type === undefined || minor === undefined) {
-    return null;
-  }
-  return {
-    folder: folder.replace(
-      /\\([0-7]{3})/g,
-      (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)),
-    ),
-    type,
-    device: makeDevice(BigInt(major ?? 0), BigInt(minor)),
-    readOnly: options?.split(",").includes("ro") ?? false,
-  };
-}
-
 /** makedev(3), of the two numbers that the kernel prints. */
-function makeDevice(major: bigint, minor: bigint): bigint {
-  return (minor & 0xffn) | ((major & 0xfffn) << 8n) |
-    ((minor & ~0xffn) << 12n) | ((major & ~0xfffn) << 32n);
-}
-
-function isInside(path: string, folder: string): boolean {
-  return path === folder || folder === "/" || path.startsWith(`${folder}/`);
+function makeDevice(major: number, minor: number): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) |
+    ((high & ~0xfffn) << 32n);
 }

@@ -6,10 +6,8 @@
 
 import { WAL_READ, WAL_WRITE } from "../os/lock_bytes.ts";
 import {
-  covers,
   type KernelLock,
   listsEverybody,
-  locksOfProcess,
   locksOn,
   pidsAt,
 } from "../os/procfs.ts";
@@ -36,24 +34,13 @@ export function lastingHolders(
   if (before === undefined) return now;
   if (before === null || now === null) return null;
   return before.filter((one) =>
-    now.some(({ pid, mark }) => pid === one.pid && mark === one.mark) ||
-    isHolding(path, one)
+    now.some(({ pid, mark }) => pid === one.pid && mark === one.mark)
   );
-}
-
-/**
- * What one process says of one file is whole, while the list of all locks may
- * leave one out: a checkpoint told of a reader, and named nobody.
- */
-function isHolding(path: string, { pid, mark }: MarkHolder): boolean {
-  const shared = stat(`${path}-shm`);
-  if (shared === null) return false;
-  return locksOfProcess(pid, shared)?.some((lock) => isOn(mark, lock)) ?? false;
 }
 
 // A checkpoint or a writer holds marks for writing, for microseconds.
 function isOn(mark: number, lock: KernelLock): boolean {
-  return !lock.write && covers(lock, WAL_READ + mark);
+  return !lock.write && pidsAt([lock], WAL_READ + mark).length > 0;
 }
 
 /**
