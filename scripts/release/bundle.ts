@@ -48,7 +48,10 @@ export function bundled(entry: Entry): string {
   }
   let code = withTabs(withoutDocs(stdout));
   for (const [source, script] of shared) {
-    code = code.replaceAll(`from "./${source}";`, `from "${script}";`);
+    // import … from "x", import "x" and await import("x").
+    for (const before of ["from ", "import ", "import("]) {
+      code = code.replaceAll(`${before}"./${source}"`, `${before}"${script}"`);
+    }
   }
   return code;
 }

@@ -20,7 +20,7 @@ import { faceDoc } from "./declarations.ts";
 import { entries, type Entry, ROOT } from "./entries.ts";
 import { manifest } from "./ship/manifest.ts";
 import { HOME } from "./ship/npm.ts";
-import { vendoredScript, vendoredTypes } from "./vendor.ts";
+import { FOR_BUN, vendoredScript, vendoredTypes } from "./vendor.ts";
 
 /**
  * The text of every file but the manifest, by path.
@@ -91,7 +91,7 @@ export function differences(
 /** Nobody vendors the command: by its size alone it would be a fifth of it all. */
 function command(entry: Entry): string {
   const types = `/* @ts-self-types="./${entry.types}" */`;
-  return `#!/usr/bin/env node\n${types}\n${minified(bundled(entry))}`;
+  return `#!/usr/bin/env node\n${FOR_BUN}${types}\n${minified(bundled(entry))}`;
 }
 
 function withWholeLinks(page: string, pages: readonly string[]): string {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { test } from "node:test";
+import { afterEach, test } from "node:test";
 import { mixed } from "../fixtures/children.ts";
 import { copyConsumer, installPackages } from "../fixtures/consumers.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
@@ -19,6 +19,12 @@ const SERVERS = 5;
 const SECONDS = Number(process.env["LITELATCH_SECONDS"] ?? 3);
 const LIMIT = 1024 * 1024; // as server.js has it
 const options = { skip: withoutPackages };
+
+/** A server that is left behind would keep the test's process alive. */
+const open: McpClient[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((client) => client.close()));
+});
 
 interface Session {
   client: McpClient;
@@ -45,6 +51,7 @@ async function connect(
   });
   const client = new Client({ name: "test", version: "1.0.0" });
   await client.connect(transport);
+  open.push(client);
   return { client, pid: transport.pid ?? -1 };
 }
 
