@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { afterEach, test } from "node:test";
+import { test } from "node:test";
 import { mixed } from "../fixtures/children.ts";
 import { copyConsumer, installPackages } from "../fixtures/consumers.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
@@ -20,11 +20,20 @@ const SECONDS = Number(process.env["LITELATCH_SECONDS"] ?? 3);
 const LIMIT = 1024 * 1024; // as server.js has it
 const options = { skip: withoutPackages };
 
-/** A server that is left behind would keep the test's process alive. */
-const open: McpClient[] = [];
-afterEach(async () => {
-  await Promise.all(open.splice(0).map((client) => client.close()));
-});
+const connected: McpClient[] = [];
+
+/** As `inFolder`; a server left behind would keep this process alive. */
+function inFolderOfServers(
+  body: (folder: string) => Promise<void>,
+): () => Promise<void> {
+  return inFolder(async (folder) => {
+    try {
+      await body(folder);
+    } finally {
+      await Promise.all(connected.splice(0).map((client) => client.close()));
+    }
+  });
+}
 
 interface Session {
   client: McpClient;
@@ -51,7 +60,7 @@ async function connect(
   });
   const client = new Client({ name: "test", version: "1.0.0" });
   await client.connect(transport);
-  open.push(client);
+  connected.push(client);
   return { client, pid: transport.pid ?? -1 };
 }
 
@@ -70,7 +79,7 @@ async function prepare(folder: string): Promise<string> {
 test(
   "five servers index into one database without a tool error",
   options,
-  inFolder(async (folder) => {
+  inFolderOfServers(async (folder) => {
     const path = await prepare(folder);
     const sessions = await Promise.all(
       mixed(SERVERS).map((runtime) => connect(runtime, folder)),
@@ -121,7 +130,7 @@ async function settledSize(path: string): Promise<number> {
 test(
   "the client can show who keeps an exclusive server out",
   options,
-  inFolder(async (folder) => {
+  inFolderOfServers(async (folder) => {
     await prepare(folder);
     const [one, other] = mixed(2) as [TestRuntime, TestRuntime];
     const shared = await connect(one, folder);
