@@ -8,8 +8,13 @@ import { LitelatchError } from "../errors.ts";
 import { holderOf } from "../lock/holders.ts";
 import type { Holder } from "../options.ts";
 import { sleepSync } from "../os/clock.ts";
-import { ATTEMPTS_MS, passive, truncate, walBytes } from "../wal/checkpoint.ts";
-import { type MarkHolder, markHolders, pidsOf } from "../wal/readers.ts";
+import {
+  ATTEMPTS_MS,
+  checkpoint,
+  truncate,
+  walBytes,
+} from "../wal/checkpoint.ts";
+import { lookout } from "../wal/readers.ts";
 import type { Session } from "./session.ts";
 
 /** What a checkpoint did. */
@@ -58,27 +63,28 @@ export function checkpointNow(
     reason: string | null,
     log = -1,
     checkpointed = log,
-    holders: MarkHolder[] | null = [],
+    pids: number[] | null = [],
   ): CheckpointResult => ({
     walBytesBefore,
     walBytesAfter: walBytes(path),
     log,
     checkpointed,
     blocked: reason !== null,
-    blockedBy: pidsOf(holders)?.map((pid) => holderOf(path, pid)) ?? null,
+    blockedBy: pids?.map((pid) => holderOf(path, pid)) ?? null,
     reason,
   });
   if (forbidden !== null) return result(forbidden);
   look();
-  let seen = passive(connection);
+  let seen = checkpoint(connection);
   const all = Math.max(seen.log, 0);
-  let holders: MarkHolder[] | null | undefined;
+  const lookAround = lookout(path, true);
+  let pids: number[] | null = [];
   for (const patience of ATTEMPTS_MS) {
     look();
     seen = truncate(connection, patience);
     if (seen.done) return result(null, all);
     // Writers hold a mark for moments only, at full speed half of the time.
-    holders = markHolders(path, true, holders);
+    pids = lookAround();
     sleepSync(PAUSE_MS);
   }
   const why = seen.ownRead
@@ -88,5 +94,5 @@ export function checkpointNow(
     : seen.checkpointed < seen.log
     ? "a reader keeps an old snapshot"
     : "a transaction is open; all that is committed is in the database";
-  return result(why, seen.log, seen.checkpointed, holders);
+  return result(why, seen.log, seen.checkpointed, pids);
 }

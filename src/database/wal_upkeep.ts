@@ -14,7 +14,7 @@
  *    a row they made the longest write 93 ms, not 43 (scripts/bench/wal.ts).
  * 3. Then it rests for nine times as long: a tenth of the time at most. A
  *    writer at full speed fills the file again meanwhile, so there is no rest
- *    far past the limit, until as many attempts as there are were in vain.
+ *    far past the limit, unless a whole round of attempts was in vain.
  * 4. Who held one read mark in several looks, with the same frames kept back
  *    all the time, is named. That a checkpoint did not finish is no proof: a
  *    writer in a long transaction was named for it.
@@ -29,14 +29,8 @@ import { now } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import type { Settings } from "../settings.ts";
-import {
-  ATTEMPTS_MS,
-  passive,
-  type Progress,
-  truncate,
-  walBytes,
-} from "../wal/checkpoint.ts";
-import { type MarkHolder, markHolders, pidsOf } from "../wal/readers.ts";
+import * as wal from "../wal/checkpoint.ts";
+import { lookout } from "../wal/readers.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
@@ -44,24 +38,21 @@ const REST = 9;
 const FAR = 2.5;
 const LOOKS = 3;
 const BETWEEN_LOOKS_MS = 100;
-
-/** Where checkpoints stop, at -1 for a read of our own; who is seen there. */
-type Stuck = {
-  frame: number;
-  looks: number;
-  at: number;
-  holders: MarkHolder[] | null;
-};
+const ROUND = wal.ATTEMPTS_MS.length;
 
 /** Takes part in the writes of a handle that may make checkpoints. */
 export class WalUpkeep implements Attachment {
   readonly #session: Session;
   readonly #watch: LossWatch;
   readonly #settings: Settings;
-  /** Attempts in vain since the last one that was not. */
   #failed = 0;
   #restUntil = 0;
-  #stuck: Stuck | null = null;
+  // The frame where checkpoints stop, -1 for a read of our own; how often and
+  // when it was looked at.
+  #frame: number | null = null;
+  #looks = 0;
+  #lookedAt = 0;
+  #look = lookout("", false);
 
   constructor(session: Session, watch: LossWatch, settings: Settings) {
     this.#session = session;
@@ -75,7 +66,7 @@ export class WalUpkeep implements Attachment {
     if (bytes <= limit) return;
     const { stopped, isIdle } = this.#session;
     if (stopped !== null || !isIdle) return;
-    const isUrgent = bytes > FAR * limit && this.#failed < ATTEMPTS_MS.length;
+    const isUrgent = bytes > FAR * limit && this.#failed < ROUND;
     if (isUrgent || now() >= this.#restUntil) this.#keep();
   }
 
@@ -86,49 +77,47 @@ export class WalUpkeep implements Attachment {
 
   checkpointed(): void {
     this.#failed = 0;
-    this.#stuck = null;
+    this.#frame = null;
   }
 
   #keep(mostMs = Infinity): void {
     const { connection, path } = this.#session;
-    const size = walBytes(path);
+    const size = wal.walBytes(path);
     if (size <= this.#settings.journalSizeLimit) return this.checkpointed();
     const start = now();
     // What is lost must not be moved into the database, over newer pages.
     this.#watch.look();
-    let seen = passive(connection);
-    if (seen.done || seen.checkpointed !== this.#stuck?.frame) {
-      const patience = ATTEMPTS_MS[this.#failed % ATTEMPTS_MS.length] ?? 0;
+    let seen = wal.checkpoint(connection);
+    if (seen.done || seen.checkpointed !== this.#frame) {
+      const patience = wal.ATTEMPTS_MS[this.#failed % ROUND] ?? 0;
       this.#watch.look();
-      seen = truncate(connection, Math.min(patience, mostMs));
-      if (patience <= mostMs) this.#failed++;
+      seen = wal.truncate(connection, Math.min(patience, mostMs));
+      if (patience <= mostMs && seen.log !== -1) this.#failed++;
     }
-    const restMs = Math.max(REST * (now() - start), BETWEEN_LOOKS_MS);
-    this.#restUntil = now() + restMs;
+    const end = now();
+    this.#restUntil = end + Math.max(REST * (end - start), BETWEEN_LOOKS_MS);
     if (seen.done) this.checkpointed();
-    // Somebody else's checkpoint is as good as ours.
-    else if (seen.log !== -1 || seen.ownRead) this.#suspect(seen, size);
+    // Neither a writer nor somebody else's checkpoint keeps frames back.
+    else if (seen.ownRead || seen.checkpointed < seen.log) {
+      this.#suspect(seen, size);
+    }
   }
 
-  #suspect(
-    { log, checkpointed: frame, ownRead }: Progress,
-    size: number,
-  ): void {
-    const last = this.#stuck?.frame === frame ? this.#stuck : null;
-    const at = now();
-    if (last !== null && at - last.at < BETWEEN_LOOKS_MS) return;
-    this.#stuck = null;
-    if (frame === log && !ownRead) return;
+  #suspect({ checkpointed, ownRead }: wal.Progress, size: number): void {
     const { path } = this.#session;
-    const looks = (last?.looks ?? 0) + 1;
-    const before = looks % LOOKS === 1 ? undefined : last?.holders;
-    const holders = markHolders(path, false, before);
-    this.#stuck = { frame, looks, at, holders };
-    if (looks > 1) this.#failed = ATTEMPTS_MS.length;
+    const time = now();
+    if (checkpointed !== this.#frame) this.#looks = 0;
+    else if (time - this.#lookedAt < BETWEEN_LOOKS_MS) return;
+    this.#frame = checkpointed;
+    this.#lookedAt = time;
+    if (this.#looks % LOOKS === 0) this.#look = lookout(path, false);
+    const pids = this.#look();
+    if (++this.#looks > 1) this.#failed = ROUND;
     // With nobody listed, it may be readers that follow each other.
-    const isProved = holders === null ? !ownRead : holders.length > 0;
-    if (looks % LOOKS !== 0 || !isProved || !isFirst(`wal ${path}`)) return;
-    const names = pidsOf(holders)?.map((pid) => nameOf(path, pid)) ?? null;
+    const isProved = pids === null ? !ownRead : pids.length > 0;
+    if (this.#looks % LOOKS !== 0 || !isProved) return;
+    if (!isFirst(`wal ${path}`)) return;
+    const names = pids?.map((pid) => nameOf(path, pid)) ?? null;
     const text = pinnedText(path, size, names);
     warn(text, "LITELATCH_WAL_PINNED", this.#settings.onWarning);
   }

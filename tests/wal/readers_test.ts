@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { open } from "../../mod.ts";
-import { markHolders } from "../../src/wal/readers.ts";
+import { lookout } from "../../src/wal/readers.ts";
 import { elsewhere, mixed, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
@@ -26,7 +26,7 @@ test(
     const sql = "PRAGMA wal_checkpoint(PASSIVE)";
     const { value } = await writer!.ask({ do: "get", sql });
     assert.equal((value as { checkpointed: number }).checkpointed, 0);
-    assert.deepEqual(markHolders(path, false), [`${reader!.pid} 0`]);
+    assert.deepEqual(lookout(path, false)(), [reader!.pid]);
   }),
 );
 
