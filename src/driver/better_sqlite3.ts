@@ -11,7 +11,7 @@ import {
   type NativeDatabase,
   prepared,
   spread,
-} from "./statement.ts";
+} from "./prepared.ts";
 
 interface BetterStatement extends Methods<unknown[]> {
   readonly reader: boolean;

@@ -10,7 +10,7 @@ import {
   type NativeDatabase,
   type NativeStatement,
   prepared,
-} from "./statement.ts";
+} from "./prepared.ts";
 
 interface BunStatement extends NativeStatement {
   safeIntegers(on: boolean): unknown;

@@ -12,7 +12,7 @@ import {
   type NativeDatabase,
   prepared,
   spread,
-} from "./statement.ts";
+} from "./prepared.ts";
 
 interface NodeStatement extends Methods<unknown[]> {
   columns(): { name: string }[];
