@@ -1,8 +1,4 @@
-/**
- * The conditions a caller can catch, and the facts each one carries.
- *
- * @module
- */
+/** The conditions a caller can catch, and the facts each one carries. */
 
 import type { Holder } from "./options.ts";
 

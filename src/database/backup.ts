@@ -1,8 +1,4 @@
-/**
- * Copies a live database into a new file.
- *
- * @module
- */
+/** Copies a live database into a new file. */
 
 import { messageOf } from "../driver/result_codes.ts";
 import { LitelatchError } from "../errors.ts";

@@ -1,8 +1,4 @@
-/**
- * Whether somebody else has changed the database.
- *
- * @module
- */
+/** Whether somebody else has changed the database. */
 
 import type { Connection } from "../driver/contract.ts";
 import { everyWeakly, now } from "../os/clock.ts";

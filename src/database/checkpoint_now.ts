@@ -1,8 +1,4 @@
-/**
- * A checkpoint that somebody asked for.
- *
- * @module
- */
+/** A checkpoint that somebody asked for. */
 
 import { LitelatchError } from "../errors.ts";
 import { holderOf } from "../lock/holders.ts";

@@ -1,8 +1,6 @@
 /**
  * Looks for a loss right before each write, each COMMIT and each checkpoint,
  * and at the heartbeat; then refuses, and makes the end harmless.
- *
- * @module
  */
 
 import { messageOf } from "../driver/result_codes.ts";

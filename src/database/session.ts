@@ -1,8 +1,6 @@
 /**
  * One connection in use: what state it is in, what takes part in its writes,
  * and what its failures mean.
- *
- * @module
  */
 
 import type { Connection } from "../driver/contract.ts";

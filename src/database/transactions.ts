@@ -1,8 +1,6 @@
 /**
  * From BEGIN to COMMIT: a body runs at most once, and leaves everything or
  * nothing.
- *
- * @module
  */
 
 import { BusyError, LitelatchError } from "../errors.ts";

@@ -5,8 +5,6 @@
  * with jitter is worse at the tail. Asking once a millisecond is fair: with 8
  * processes and 2 ms transactions the longest wait falls to a tenth, at equal
  * throughput (scripts/bench/waiting.ts).
- *
- * @module
  */
 
 import type { Connection, Prepared } from "../driver/contract.ts";

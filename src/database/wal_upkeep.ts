@@ -18,8 +18,6 @@
  * 4. Who held one read mark in several looks, with the same frames kept back
  *    all the time, is named. That a checkpoint did not finish is no proof: a
  *    writer in a long transaction was named for it.
- *
- * @module
  */
 
 import { nameOf } from "../lock/holders.ts";

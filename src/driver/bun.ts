@@ -1,8 +1,4 @@
-/**
- * What `bun:sqlite` does in a way of its own.
- *
- * @module
- */
+/** What `bun:sqlite` does in a way of its own. */
 
 import type { Connection, ConnectionOptions } from "./contract.ts";
 import {

@@ -1,8 +1,4 @@
-/**
- * What `node:sqlite`, as Node and Deno have it, does in a way of its own.
- *
- * @module
- */
+/** What `node:sqlite`, as Node and Deno have it, does in a way of its own. */
 
 import type { Connection, Row, Value } from "./contract.ts";
 import {

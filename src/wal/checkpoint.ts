@@ -1,8 +1,4 @@
-/**
- * One checkpoint, and what came of it.
- *
- * @module
- */
+/** One checkpoint, and what came of it. */
 
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, primaryCode, SQLITE } from "../driver/result_codes.ts";

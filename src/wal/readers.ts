@@ -1,8 +1,4 @@
-/**
- * Who keeps the WAL from being reset.
- *
- * @module
- */
+/** Who keeps the WAL from being reset. */
 
 import { WAL_READ, WAL_WRITE } from "../os/lock_bytes.ts";
 import {
