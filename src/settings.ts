@@ -1,8 +1,4 @@
-/**
- * Checks what a caller asked for, and fills in the defaults.
- *
- * @module
- */
+/** Checks what a caller asked for, and fills in the defaults. */
 
 import type {
   AdoptOptions,

@@ -1,15 +1,14 @@
 /**
- * Makes one declaration file of the library's types.
+ * Makes one declaration file of an entry's types.
  *
  * @module
  */
 
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { fetchPackages } from "../../runtimes/packages.ts";
-
-const FACE = fileURLToPath(new URL("../../../mod.ts", import.meta.url));
+import { fetchPackages } from "../runtimes/packages.ts";
+import { type Entry, ROOT, sharedBy } from "./entries.ts";
 
 const TOOLS = {
   "rollup": "4.68.7",
@@ -35,12 +34,14 @@ export function declarationTools(): string {
 }
 
 /**
- * The types of everything that `mod.ts` exports, with their documentation and
- * without a single import.
+ * The types of everything that an entry exports, with their documentation.
+ * Those of the core import nothing, those of others what the core has.
  *
  * @throws {Error} When npm cannot bring the tools.
  */
-export async function declarations(): Promise<string> {
+export async function declarations(entry: Entry): Promise<string> {
+  const shared = sharedBy(entry, "types");
+  const outside = (source: string) => join(ROOT, source);
   const folder = declarationTools();
   const load = createRequire(join(folder, "load.cjs"));
   const { rollup } = load("rollup") as Rollup;
@@ -49,7 +50,8 @@ export async function declarations(): Promise<string> {
     "typescript",
   ) as Record<string, Record<string, number>>;
   const build = await rollup({
-    input: FACE,
+    input: outside(entry.source),
+    external: [...shared.keys()].map(outside),
     plugins: [dts({
       compilerOptions: {
         allowImportingTsExtensions: true,
@@ -65,9 +67,22 @@ export async function declarations(): Promise<string> {
     onwarn: () => {},
   });
   try {
-    const { output } = await build.generate({ format: "es" });
-    return output[0]?.code ?? "";
+    const paths = Object.fromEntries(
+      [...shared].map(([source, script]) => [outside(source), script]),
+    );
+    const { output } = await build.generate({ format: "es", paths });
+    const code = output[0]?.code ?? "";
+    return faceDoc(entry) + code.replaceAll(MODULE_DOC, "");
   } finally {
     await build.close();
   }
+}
+
+/** What a file says of itself. */
+const MODULE_DOC = /^\/\*\*(?:(?!\*\/)[^])*@module(?:(?!\*\/)[^])*\*\/\n+/gm;
+
+/** What the entry says of itself: the rooms behind it are no modules any more. */
+export function faceDoc(entry: Entry): string {
+  const source = readFileSync(join(ROOT, entry.source), "utf8");
+  return source.match(MODULE_DOC)?.[0] ?? "";
 }

@@ -1,7 +1,5 @@
 /**
  * One connection and its statements, over the methods that the drivers share.
- *
- * @module
  */
 
 import type {
