@@ -17,23 +17,18 @@ import { identityOf, quickStat } from "../os/stat.ts";
 /** What was deleted, moved or replaced. */
 export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 
-interface Inodes {
-  database: number | null;
-  wal: number | null;
-  shm: number | null;
-}
-
-const BESIDE = ["wal", "shm"] as const;
+type End = "" | "-wal" | "-shm";
 
 /** The three files of one database, as they were when they were opened. */
 export class WatchedFiles {
   readonly path: string;
   /** `dev:ino` of the open database. */
-  identity: string | null;
+  identity!: string | null;
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
   readonly #mayMake: boolean;
-  #open: Inodes;
+  /** The inodes of what is open. */
+  #open!: Record<End, number | null>;
 
   /**
    * @param mayMake Whether a WAL that appears is one that we write too. Not for
@@ -43,13 +38,13 @@ export class WatchedFiles {
   constructor(path: string, mayMake: boolean) {
     this.path = path;
     this.#mayMake = mayMake;
-    this.#open = inodesAt(path);
-    this.identity = identityOf(path);
+    this.renew();
   }
 
   /** Takes what is there now for what is open. */
   renew(): void {
-    this.#open = inodesAt(this.path);
+    const [wal, shm] = [this.#there("-wal"), this.#there("-shm")];
+    this.#open = { "": this.#there(""), "-wal": wal, "-shm": shm };
     this.identity = identityOf(this.path);
   }
 
@@ -57,65 +52,60 @@ export class WatchedFiles {
   look(): Loss | null {
     const open = this.#open;
     if (this.isAway()) return "database";
-    const wal = quickStat(`${this.path}-wal`);
-    this.walBytes = wal?.size ?? 0;
-    if (open.wal === null) {
-      // SQLite makes both when they are first needed.
-      if (!this.#mayMake) return null;
-      if (wal !== null) open.shm = null;
-      open.wal = wal?.ino ?? null;
+    const wal = this.#lookAtWal();
+    // SQLite makes both when they are first needed.
+    if (open["-wal"] === null && !this.#mayMake) return null;
+    if (open["-wal"] === null && wal !== null) {
+      open["-wal"] = wal;
+      open["-shm"] = null;
     }
-    if (open.wal !== (wal?.ino ?? null)) return "wal";
-    const shm = inodeOf(`${this.path}-shm`);
-    open.shm ??= shm;
-    return open.shm === shm ? null : "shm";
+    if (open["-wal"] !== wal) return "wal";
+    const shm = this.#there("-shm");
+    open["-shm"] ??= shm;
+    return open["-shm"] === shm ? null : "shm";
   }
 
   /** The quickest look: at the file that is lost most often. */
   isWalInPlace(): boolean {
+    const wal = this.#lookAtWal();
+    return wal !== null && wal === this.#open["-wal"];
+  }
+
+  #lookAtWal(): number | null {
     const wal = quickStat(`${this.path}-wal`);
     this.walBytes = wal?.size ?? 0;
-    return wal !== null && wal.ino === this.#wal;
+    return wal?.ino ?? null;
   }
 
   /** Whether the path leads to another database than the open one. */
   isAway(): boolean {
-    return inodeOf(this.path) !== this.#open.database;
+    return this.#there("") !== this.#open[""];
   }
 
   /** Whether only the `-wal` was deleted, and nobody can have a new one. */
   isOnlyWalMissing(): boolean {
-    const there = inodesAt(this.path);
-    const { database, wal, shm } = this.#open;
-    return there.database === database && shm !== null && there.shm === shm &&
-      wal !== null && there.wal === null;
+    return !this.isAway() && this.#open["-wal"] !== null &&
+      this.#there("-wal") === null && this.ownBeside().length === 1;
   }
 
   /** Whether others have begun a `-wal` or `-shm` of their own at the path. */
   isTakenOver(): boolean {
-    const there = inodesAt(this.path);
-    return BESIDE.some((name) =>
-      there[name] !== null && there[name] !== this.#open[name]
-    );
+    return this.#beside(false).length > 0;
   }
 
   /** Those of `-wal` and `-shm` at the path that are the open ones. */
   ownBeside(): string[] {
-    const there = inodesAt(this.path);
-    return BESIDE
-      .filter((name) => there[name] && there[name] === this.#open[name])
-      .map((name) => `${this.path}-${name}`);
+    return this.#beside(true);
   }
-}
 
-function inodesAt(path: string): Inodes {
-  return {
-    database: inodeOf(path),
-    wal: inodeOf(`${path}-wal`),
-    shm: inodeOf(`${path}-shm`),
-  };
-}
+  #beside(isOwn: boolean): string[] {
+    return (["-wal", "-shm"] as const).filter((end) => {
+      const ino = this.#there(end);
+      return ino !== null && (ino === this.#open[end]) === isOwn;
+    }).map((end) => this.path + end);
+  }
 
-function inodeOf(path: string): number | null {
-  return quickStat(path)?.ino ?? null;
+  #there(end: End): number | null {
+    return quickStat(this.path + end)?.ino ?? null;
+  }
 }
