@@ -60,7 +60,18 @@ export class LitelatchError extends Error {
   }
 }
 
-/** A lock was refused; `holders` says who holds it, as far as can be known. */
+/**
+ * A lock was refused; `holders` says who holds it, as far as can be known.
+ *
+ * @example Say who it is
+ * ```ts
+ * import { LockedError } from "@litelatch/litelatch";
+ *
+ * const who = (error: unknown) =>
+ *   error instanceof LockedError ? error.holders.map(({ pid }) => pid) : [];
+ * console.log(who(new LockedError("Locked", []))); // []
+ * ```
+ */
 export class LockedError extends LitelatchError {
   /** Who holds it. Empty where that cannot be known. */
   readonly holders: Holder[];
@@ -73,7 +84,22 @@ export class LockedError extends LitelatchError {
   }
 }
 
-/** SQLite stayed busy until the deadline. Nothing was written. */
+/**
+ * SQLite stayed busy until the deadline. Nothing was written.
+ *
+ * @example Leave it for the next time
+ * ```ts
+ * import { BusyError, open } from "@litelatch/litelatch";
+ *
+ * using db = open(":memory:", { busyTimeout: 200 });
+ * try {
+ *   db.write(() => db.exec("CREATE TABLE event (text TEXT)"));
+ * } catch (error) {
+ *   if (!(error instanceof BusyError)) throw error;
+ *   console.error(error.waitedMs, error.writers);
+ * }
+ * ```
+ */
 export class BusyError extends LitelatchError {
   /** How long was waited, in milliseconds. */
   readonly waitedMs: number;
@@ -94,7 +120,17 @@ export class BusyError extends LitelatchError {
   }
 }
 
-/** SQLite did not take a setting: `pragma` was asked to be `wanted`. */
+/**
+ * SQLite did not take a setting: `pragma` was asked to be `wanted`.
+ *
+ * @example What it carries
+ * ```ts
+ * import { PragmaError } from "@litelatch/litelatch";
+ *
+ * const { pragma, got } = new PragmaError("No", "journal_mode", "wal", "delete");
+ * console.log(pragma, got); // journal_mode delete
+ * ```
+ */
 export class PragmaError extends LitelatchError {
   /** The name of the pragma. */
   readonly pragma: string;
@@ -121,6 +157,19 @@ export class PragmaError extends LitelatchError {
 /**
  * A lock that was held is gone, or a file under an open database, so the next
  * write was refused. `reopen()` may help.
+ *
+ * @example Open it anew, once
+ * ```ts
+ * import { LockLostError, open } from "@litelatch/litelatch";
+ *
+ * using db = open(new URL("./lost.db", import.meta.url));
+ * try {
+ *   db.write(() => db.exec("CREATE TABLE IF NOT EXISTS event (text TEXT)"));
+ * } catch (error) {
+ *   if (!(error instanceof LockLostError)) throw error;
+ *   db.reopen();
+ * }
+ * ```
  */
 export class LockLostError extends LitelatchError {
   /** Made by litelatch; what it is given are its properties. */
@@ -130,7 +179,20 @@ export class LockLostError extends LitelatchError {
   }
 }
 
-/** The runtime, the filesystem or the file cannot do what was asked. */
+/**
+ * The runtime, the filesystem or the file cannot do what was asked.
+ *
+ * @example Go on without the database
+ * ```ts
+ * import { open, UnsupportedError } from "@litelatch/litelatch";
+ *
+ * try {
+ *   open(":memory:").close();
+ * } catch (error) {
+ *   if (!(error instanceof UnsupportedError)) throw error;
+ * }
+ * ```
+ */
 export class UnsupportedError extends LitelatchError {
   /** Made by litelatch; what it is given are its properties. */
   constructor(message: string, options?: ErrorOptions) {

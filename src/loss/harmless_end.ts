@@ -4,8 +4,6 @@
  * as it closes, over newer pages, and deletes whatever is called `-wal` now: 0
  * of 310 rows of an innocent process were left. To leave the connection open is
  * not enough, since every runtime closes what is open at its end.
- *
- * @module
  */
 
 import type { Connection } from "../driver/contract.ts";

@@ -8,8 +8,6 @@
  * committed into that is gone, and integrity_check says ok. People and tools
  * delete files too: with only the database gone 70 writes were acknowledged and
  * lost, with only the `-shm` gone 50 of another process.
- *
- * @module
  */
 
 import { identityOf, quickStat } from "../os/stat.ts";

@@ -2,8 +2,6 @@
  * When this system and its processes were started, by the clock that files are
  * dated by. The core never imports this: clocks are set, and decide nothing
  * there.
- *
- * @module
  */
 
 import { isGranted } from "./builtin.ts";

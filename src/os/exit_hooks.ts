@@ -1,8 +1,6 @@
 /**
  * The end of the process. What is done then is courtesy only: the kernel frees
  * the locks of a process that dies without a word, and no signal is caught.
- *
- * @module
  */
 
 import { attempt } from "./builtin.ts";

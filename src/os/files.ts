@@ -2,8 +2,6 @@
  * What locks, pidfiles and backups do to files. Nothing here may open what
  * SQLite has open: to close it would drop every lock that this process has on
  * it (https://sqlite.org/howtocorrupt.html, section 2.2).
- *
- * @module
  */
 
 import type fs from "node:fs";

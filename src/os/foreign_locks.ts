@@ -1,8 +1,6 @@
 /**
  * What the lock files of other programs need: put another in the place of one,
  * and take one away unless it changed. The core never imports this.
- *
- * @module
  */
 
 import { fileSystem } from "./builtin.ts";

@@ -1,8 +1,4 @@
-/**
- * The name of this host.
- *
- * @module
- */
+/** The name of this host. */
 
 import { isGranted } from "./builtin.ts";
 

@@ -4,8 +4,6 @@
  * Without certificates it is `fetch` everywhere. With them, Bun takes them as
  * an option of `fetch`, Deno as an HTTP client, and Node's `fetch` cannot be
  * given any, so there it is `node:https`.
- *
- * @module
  */
 
 /** Certificates and keys, as PEM text. */

@@ -1,8 +1,6 @@
 /**
  * Whether `/proc` shows other processes, and which. The core never imports
  * this: it asks about processes whose PIDs it knows.
- *
- * @module
  */
 
 import { fileSystem, mayReadProc } from "./builtin.ts";

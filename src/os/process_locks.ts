@@ -2,8 +2,6 @@
  * What one process has open and locked, descriptor by descriptor: whole, where
  * `/proc/locks` may miss a lock that others change beside. The core never
  * imports this.
- *
- * @module
  */
 
 import { fileSystem } from "./builtin.ts";

@@ -3,8 +3,6 @@
  * litter; who holds a lock, the kernel decides. The answer is `null` on another
  * system, in Deno without `--allow-all`, and of processes where `/proc` is that
  * of another PID namespace.
- *
- * @module
  */
 
 import { programOf } from "../printable.ts";

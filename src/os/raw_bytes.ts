@@ -1,8 +1,6 @@
 /**
  * Opens, reads and closes a file, or has a program read it: what an inspection
  * needs, which knows when that drops no lock. The core never imports this.
- *
- * @module
  */
 
 import { fileSystem, isGranted } from "./builtin.ts";

@@ -2,8 +2,6 @@
  * What all copies of litelatch in one JavaScript realm share: a vendored copy
  * beside an installed one must count together, and a lock handle that nobody
  * refers to would be collected, and its lock with it.
- *
- * @module
  */
 
 const KEY = Symbol.for("litelatch/1");

@@ -127,17 +127,17 @@ test(
     const root = copy(folder);
     const said = newIn(root, () => {
       mkdirSync(join(root, "src/legacy"), { recursive: true });
-      writeFileSync(join(root, "src/legacy/keeper.ts"), "export {};\n");
+      writeFileSync(join(root, "src/legacy/readers.ts"), "export {};\n");
     });
     assert.deepEqual(said, []);
     const twice = newIn(root, () => {
       const used = join(root, "src/os/clock.ts");
-      renameSync(used, join(root, "src/os/keeper.ts"));
-      writeFileSync(used, 'export * from "./keeper.ts";\n');
+      renameSync(used, join(root, "src/os/readers.ts"));
+      writeFileSync(used, 'export * from "./readers.ts";\n');
     }).filter((sentence) => !/lines, got/.test(sentence)); // one more
     assertOne(
       twice,
-      /^src\/wal\/keeper\.ts: .* got keeper\.ts in src\/os\/ too/,
+      /^src\/wal\/readers\.ts: .* got readers\.ts in src\/os\/ too/,
     );
   }),
 );
