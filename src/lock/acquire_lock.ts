@@ -1,8 +1,4 @@
-/**
- * The lock by itself, for a folder or any file.
- *
- * @module
- */
+/** The lock by itself, for a folder or any file. @module */
 
 import { messageOf } from "../driver/result_codes.ts";
 import { requireRuntime } from "../driver/runtime.ts";
@@ -93,24 +89,26 @@ function lockAsk(
 ): Ask {
   const settings = lockSettings(options);
   requireRuntime();
-  const asked = toPath(path);
-  let target: Location;
-  try {
-    target = locate(asked);
-  } catch (error) {
-    throw new LitelatchError(
-      "LITELATCH_OPEN",
-      `Cannot lock "${asked}": its folder must exist and be readable; ${
-        messageOf(error)
-      }`,
-      { cause: error },
-    );
-  }
+  const target = locateTarget(toPath(path));
   const found = stat(target.path);
   const what = found?.kind === "folder" ? "Folder" : "File";
   if (settings.mode === "exclusive") refuseOtherNames(what, target, found);
   const rights = rightsFor(target, found);
   return { ...settings, what, target, blocking, rights };
+}
+
+function locateTarget(path: string): Location {
+  try {
+    return locate(path);
+  } catch (error) {
+    throw new LitelatchError(
+      "LITELATCH_OPEN",
+      `Cannot lock "${path}": its folder must exist and be readable; ${
+        messageOf(error)
+      }`,
+      { cause: error },
+    );
+  }
 }
 
 /**
@@ -124,15 +122,14 @@ export function refuseOtherNames(
 ): void {
   if (found?.kind !== "file") return;
   const why = found.links > 1
-    ? `it has ${found.links} hard links, and each would be a lock of its own. ` +
-      "Remove the other links."
+    ? `has ${found.links} hard links; remove the others`
     : isMountPoint(path)
-    ? "it is a mount of its own, and whoever has the file elsewhere would have " +
-      "a lock of its own. Mount its folder instead."
+    ? "is a mount of its own; mount its folder instead"
     : null;
   if (why === null) return;
   throw new UnsupportedError(
-    `${what} "${path}" cannot be locked: it must have one name, but ${why}`,
+    `${what} "${path}" cannot be locked: it must have one name, as each would ` +
+      `be a lock of its own, but it ${why}`,
   );
 }
 
@@ -168,10 +165,9 @@ export function warnOfNetwork(
   }
   if (!isFirst(`network ${folder}`)) return;
   warn(
-    `"${path}" is on a network filesystem (${type}), where the lock may not ` +
-      "keep out other hosts, and SQLite may damage a database that two hosts " +
-      "write. Put it on a local disk; for several hosts see " +
-      "docs/many-hosts.md (@litelatch/litelatch/etcd).",
+    `"${path}" is on a network filesystem (${type}), where other hosts may ` +
+      "get the lock too, and damage a database. Put it on a local disk; for " +
+      "several hosts see docs/many-hosts.md (@litelatch/litelatch/etcd).",
     "LITELATCH_NETWORK",
     listener,
   );

@@ -18,9 +18,11 @@ import {
 import { openConnection } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockMode } from "../options.ts";
-import { publish, type Rights, whyNoDescriptor } from "../os/files.ts";
+import { publish, remove, type Rights, whyNoDescriptor } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
-import { type FileStat, identityOf, lstat } from "../os/stat.ts";
+import { partsOf } from "../os/paths.ts";
+import { identityOf, lstat } from "../os/stat.ts";
+import { allPidfiles } from "./pidfiles.ts";
 
 // user_version=0 writes page 1 in memory: on a lock file that cannot be written
 // BEGIN EXCLUSIVE succeeds as a mere read lock, and four processes "held" it.
@@ -44,23 +46,21 @@ export class LockFile {
    * @param rights What a new one gets; `null` for those of any new file.
    */
   constructor(target: string, rights: Rights | null) {
-    this.path = `${target}.lock`;
+    const path = this.path = `${target}.lock`;
     // No runtime tells which file its SQLite has open, so the path is looked
     // at before and after.
-    for (let tries = 1;; tries++) {
-      const before = examine(this.path) ?? create(target, rights);
-      const connection = connect(this.path);
-      const after = identityOf(this.path);
+    for (let tries = 0; tries < 10; tries++) {
+      const before = examine(target) ?? create(target, rights);
+      const connection = connect(path);
+      const after = identityOf(path);
       if (after !== null && (before === after || before === null)) {
         this.identity = after;
         this.#connection = connection;
         return;
       }
       connection.close();
-      if (tries === 10) {
-        throw unusable(this.path, "was replaced again and again");
-      }
     }
+    throw unusable(path, "was replaced again and again");
   }
 
   /**
@@ -72,25 +72,24 @@ export class LockFile {
    * @returns `false` if somebody has a lock that excludes this one.
    */
   tryLock(mode: LockMode, sliceMs = 0): boolean {
+    const connection = this.#connection;
     try {
       if (sliceMs !== this.#sliceMs) {
-        this.#connection.exec(`PRAGMA busy_timeout=${sliceMs}`);
+        connection.exec(`PRAGMA busy_timeout=${sliceMs}`);
         this.#sliceMs = sliceMs;
       }
       // A journal file would fail on a full disk. It reads the schema, so it
       // may be busy as well.
-      if (!this.#isInMemory) {
-        this.#connection.value("PRAGMA journal_mode=MEMORY");
-      }
+      if (!this.#isInMemory) connection.value("PRAGMA journal_mode=MEMORY");
       this.#isInMemory = true;
-      this.#connection.exec(BEGIN[mode]);
+      connection.exec(BEGIN[mode]);
     } catch (error) {
       this.unlock();
       if (isBusy(error)) return false;
       throw explain(this.path, error);
     }
     // Bun up to 1.4.3 loses the error of any statement but the last.
-    return this.#connection.inTransaction();
+    return connection.inTransaction();
   }
 
   /** Whether the path leads to another file than the one that is open. */
@@ -115,25 +114,27 @@ export class LockFile {
  * Others may plant what they like there: a FIFO hung open() for ever, and a
  * link made root create a file elsewhere.
  */
-function examine(path: string): string | null {
-  const found = lstat(path);
+function examine(target: string): string | null {
+  const path = `${target}.lock`;
+  let found = lstat(path);
+  if (found !== null && found.links > 1) {
+    // Its maker has yet to take the draft's name away, or was killed before.
+    const drafts = allPidfiles({ path: target, ...partsOf(target) })
+      .filter((draft) => lstat(draft.path)?.ino === found?.ino);
+    for (const draft of drafts) remove(draft.path);
+    found = lstat(path);
+  }
   if (found === null) return null;
   const { kind, size, links, dev, ino } = found;
-  if (kind !== "file") {
-    throw unusable(path, `must be a file, but it is ${named(kind)}`);
-  }
-  if (size !== 0) {
-    throw unusable(path, "must be empty, but it is a file of something else");
-  }
-  if (links > 1) {
-    throw unusable(path, `must have one name, but it has ${links}`);
-  }
-  return `${dev}:${ino}`;
-}
-
-function named(kind: FileStat["kind"]): string {
-  if (kind === "folder") return "a folder";
-  return kind === "link" ? "a symbolic link" : "a device, a socket or a FIFO";
+  const wrong = kind !== "file"
+    ? `a file, but it is ${kind === "other" ? "a FIFO or device" : `a ${kind}`}`
+    : size !== 0
+    ? "empty, but it is a file of something else"
+    : links > 1
+    ? `a file with one name, but it has ${links}`
+    : null;
+  if (wrong === null) return `${dev}:${ino}`;
+  throw unusable(path, `must be ${wrong}; move it away, or use another path`);
 }
 
 /**
@@ -141,13 +142,12 @@ function named(kind: FileStat["kind"]): string {
  * the new file would drop a lock that another thread has on it already.
  */
 function create(target: string, rights: Rights | null): string | null {
-  const path = `${target}.lock`;
   try {
-    publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
+    publish(`${target}.lock`, `${target}.pid-${randomId()}.tmp`, "", rights);
   } catch {
     // SQLite's own try will say why.
   }
-  return examine(path);
+  return examine(target);
 }
 
 function connect(path: string): Connection {
@@ -158,41 +158,24 @@ function connect(path: string): Connection {
   }
 }
 
-function unusable(path: string, why: string, cause?: unknown): LitelatchError {
-  return new LitelatchError(
-    "LITELATCH_OPEN",
-    `Cannot lock: the lock file "${path}" ${why}; move it away, or use ` +
-      "another path",
-    { cause },
-  );
-}
-
-function explain(path: string, error: unknown): Error {
-  const said = messageOf(error);
+function explain(path: string, error: unknown): LitelatchError {
   const code = primaryCode(error);
-  const descriptors = code === SQLITE.CANTOPEN ? whyNoDescriptor() : null;
-  if (code === SQLITE.IOERR || code === SQLITE.PROTOCOL) {
-    return new UnsupportedError(
-      `Cannot lock: the filesystem failed on the lock file "${path}" (${said}). ` +
-        "Put it on a local disk.",
-      { cause: error },
-    );
-  }
-  if (code === SQLITE.NOTADB) {
-    return unusable(path, "must be empty, but it is a file of something else");
-  }
-  const must = descriptors !== null
-    ? `cannot be opened, because this process has too many open files ` +
-      `(${descriptors}); close some, or raise the limit (ulimit -n)`
+  const full = code === SQLITE.CANTOPEN ? whyNoDescriptor() : null;
+  const why = full !== null
+    ? `cannot be opened: this process has too many open files (${full}); ` +
+      "close some, or raise the limit (ulimit -n)"
     : code === SQLITE.CANTOPEN
-    ? "must be a file that this user can create and write; check the " +
-      'rights of the folder, or open with { lock: "none" } where it is read-only'
+    ? "must be a file that this user can create and write; check the rights " +
+      'of the folder, or open with { lock: "none" } where it is read-only'
     : code === SQLITE.READONLY
     ? "must be writable for this user; give it the rights of the database"
-    : `cannot be used (${said})`;
-  return new LitelatchError(
-    "LITELATCH_OPEN",
-    `Cannot lock: the lock file "${path}" ${must}`,
-    { cause: error },
-  );
+    : `cannot be used (${messageOf(error)}); put it on a local disk`;
+  return unusable(path, why, error);
+}
+
+function unusable(path: string, why: string, cause?: unknown): LitelatchError {
+  const text = `Cannot lock: the lock file "${path}" ${why}`;
+  return primaryCode(cause) === SQLITE.IOERR
+    ? new UnsupportedError(text, { cause })
+    : new LitelatchError("LITELATCH_OPEN", text, { cause });
 }
