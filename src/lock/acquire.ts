@@ -11,24 +11,14 @@
 import type { Holder, LegacyGuard, OldVersion } from "../options.ts";
 import { Stopwatch } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
-import type { Rights } from "../os/files.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
 import type { Waiting } from "../os/waiting.ts";
-import type { LockSettings } from "../settings.ts";
 import { holdersNow, toHolder } from "./holders.ts";
 import { clearLitter } from "./litter.ts";
 import { Lock } from "./lock.ts";
 import { LockFile } from "./lock_file.ts";
-import { publishOwn, withdraw } from "./pidfiles.ts";
-import { type Asked, refused } from "./refusal.ts";
-
-/** What is asked for, and on whose behalf. */
-export interface Ask extends Asked, LockSettings {
-  /** Whether the thread may stand still while SQLite waits. */
-  blocking: boolean;
-  /** What our files get: the rights of the database. */
-  rights: Rights | null;
-}
+import { publishOwn } from "./pidfiles.ts";
+import { type Ask, refused } from "./refusal.ts";
 
 // In a slice SQLite waits, and the event loop stands still.
 const SLICE = { ms: 50, every: 0 };
@@ -106,31 +96,22 @@ export function* acquire(ask: Ask): Waiting<Lock> {
   }
 }
 
-/** For how long SQLite may wait in the next try, in milliseconds. */
-function sliceAt(
-  { mode, wait, blocking }: Ask,
-  waited: number,
-  sinceSlice: number,
-): number {
-  const { ms, every } = blocking ? SLICE : ASYNC_SLICE;
+/** For how long SQLite may wait in the next try. */
+function sliceAt(ask: Ask, waited: number, sinceSlice: number): number {
+  const left = ask.wait - waited;
+  const { ms, every } = ask.blocking ? SLICE : ASYNC_SLICE;
   const pause = waited < STANDBY_AFTER_MS ? every : STANDBY.every;
-  if (mode === "shared" || waited >= wait || sinceSlice < pause) return 0;
-  return Math.round(Math.min(ms, wait - waited));
+  if (ask.mode === "shared" || left <= 0 || sinceSlice < pause) return 0;
+  return Math.round(Math.min(ms, left));
 }
 
-/** How long to sleep before the next try, in milliseconds. */
 function pauseAt(waited: number): number {
   return waited < STANDBY_AFTER_MS
     ? 0.5 + Math.random()
     : STANDBY.pause * (0.8 + 0.4 * Math.random());
 }
 
-/**
- * With the kernel lock in our hands: clears litter, and says who we are.
- *
- * @returns `"moved"` if what was tried is not the file at the path; or who is
- * in the way all the same.
- */
+/** With the kernel lock in our hands; what was tried may have been moved. */
 function enter(
   ask: Ask,
   file: LockFile,
@@ -151,12 +132,12 @@ function enter(
     if (old !== null) return old;
     isIn = true;
   } finally {
-    if (!isIn) withdraw(own);
+    if (!isIn) own.withdraw();
   }
   const letGo = (): void => {
     // While our record still says whose PID it is.
     guard?.leave();
-    withdraw(own);
+    own.withdraw();
   };
   const forget = atExit(letGo);
   const { locks } = sharedState();

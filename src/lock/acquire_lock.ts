@@ -13,26 +13,21 @@ import { isFirst } from "../os/shared_state.ts";
 import { type FileStat, stat } from "../os/stat.ts";
 import { waitAsync, waitSync } from "../os/waiting.ts";
 import { lockSettings } from "../settings.ts";
-import { acquire, type Ask } from "./acquire.ts";
+import { acquire } from "./acquire.ts";
 import type { Lock } from "./lock.ts";
+import type { Ask } from "./refusal.ts";
 
 /**
  * Takes a lock that every process on this machine respects, on a folder or a
  * file that need not be a database, nor exist. The lock is `<path>.lock`, and
- * `<path>.pid` says who has it; both lie beside `path`.
- *
- * The kernel frees the lock when the process dies, however it dies. The thread
- * sleeps while it waits; see {@linkcode acquireLockAsync} for the other way.
+ * `<path>.pid` says who has it. The kernel frees it when the process dies. The
+ * thread sleeps while it waits, as it does not in {@linkcode acquireLockAsync}.
  *
  * @param path What to lock. Symbolic links are followed.
- * @param options `mode`, default `"exclusive"`; `wait` in milliseconds,
- * default 0; `app` and `purpose` for whoever is refused.
+ * @param options How to lock it: exclusively and at once, by default.
  * @returns The lock. Locks of one thread count together.
  * @throws {LockedError} If others hold it, and still do after `wait`.
- * @throws {UnsupportedError} If the file system cannot lock, the target has
- * several names, or the runtime is too old.
- * @throws {LitelatchError} If the lock file cannot be opened.
- * @throws {TypeError} If an option is misspelt or has a wrong value.
+ * @throws {UnsupportedError} If the place cannot lock, or has several names.
  *
  * @example Only one at a time may build
  * ```ts
@@ -51,14 +46,11 @@ export function acquireLock(path: string | URL, options?: LockOptions): Lock {
 }
 
 /**
- * Takes a lock as {@linkcode acquireLock} does; the event loop goes on while
- * it waits.
+ * Locks as {@linkcode acquireLock} does; the event loop goes on meanwhile.
  *
  * @param path What to lock.
- * @param options As for {@linkcode acquireLock}, and a `signal` that ends the
- * wait.
+ * @param options The same, and a `signal` that ends the wait.
  * @returns The lock.
- * @throws {LockedError} If others hold it, and still do after `wait`.
  *
  * @example Wait for up to a minute, unless told otherwise
  * ```ts
@@ -89,7 +81,18 @@ function lockAsk(
 ): Ask {
   const settings = lockSettings(options);
   requireRuntime();
-  const target = locateTarget(toPath(path));
+  const asked = toPath(path);
+  let target: Location;
+  try {
+    target = locate(asked);
+  } catch (error) {
+    const said = messageOf(error);
+    throw new LitelatchError(
+      "LITELATCH_OPEN",
+      `Cannot lock "${asked}": its folder must exist and be readable; ${said}`,
+      { cause: error },
+    );
+  }
   const found = stat(target.path);
   const what = found?.kind === "folder" ? "Folder" : "File";
   if (settings.mode === "exclusive") refuseOtherNames(what, target, found);
@@ -97,24 +100,7 @@ function lockAsk(
   return { ...settings, what, target, blocking, rights };
 }
 
-function locateTarget(path: string): Location {
-  try {
-    return locate(path);
-  } catch (error) {
-    throw new LitelatchError(
-      "LITELATCH_OPEN",
-      `Cannot lock "${path}": its folder must exist and be readable; ${
-        messageOf(error)
-      }`,
-      { cause: error },
-    );
-  }
-}
-
-/**
- * Another name of the same file is another lock, and for a database another
- * `-wal`: half of 12,585 acknowledged commits were gone, integrity_check ok.
- */
+/** By two names of a database, half of 12,585 commits were lost. */
 export function refuseOtherNames(
   what: string,
   { path }: Location,
@@ -134,8 +120,8 @@ export function refuseOtherNames(
 }
 
 /**
- * The rights that files beside a target get: its own. Before it exists, what
- * the folder gives to a group (setgid), and as root the owner of the folder.
+ * What files beside a target get: its rights; before it exists, what the folder
+ * gives to a group (setgid), and as root the owner of the folder.
  */
 export function rightsFor(
   { folder }: Location,
@@ -150,19 +136,17 @@ export function rightsFor(
 }
 
 // A program that locks over and over does it in one folder.
-let lastLocal = "";
+let lastFolder = "";
 
 /** Warns about locks on network filesystems, once per folder. */
 export function warnOfNetwork(
   { path, folder }: Location,
   listener: ((message: string) => void) | null = null,
 ): void {
-  if (folder === lastLocal) return;
+  if (folder === lastFolder) return;
+  lastFolder = folder;
   const type = filesystemOf(folder);
-  if (type === null || !crossesHosts(type)) {
-    lastLocal = folder;
-    return;
-  }
+  if (type === null || !crossesHosts(type)) return;
   if (!isFirst(`network ${folder}`)) return;
   warn(
     `"${path}" is on a network filesystem (${type}), where other hosts may ` +

@@ -20,25 +20,22 @@ import {
   exclusivePidfile,
   type HolderRecord,
 } from "./pidfiles.ts";
-import { type Asked, describe } from "./refusal.ts";
+import { type Ask, describe } from "./refusal.ts";
 
 // Who only asks is on the list for as long as SQLite waits for it.
 const LOOKS = 4;
 const BETWEEN_LOOKS_MS = 2;
 
 /**
- * Compares the holders that left a record with those that the kernel lists.
- * Strangers are added; where there are none, a record of nobody on the list is
- * of a dead one, though its PID alone could not prove that.
+ * Those that left a record, and strangers on the kernel's list. Where there are
+ * none, a record of nobody on the list is of a dead one.
  *
  * @param isSure Whether BUSY has lasted for longer than a slice.
  * @param isLast Whether there must be an answer.
  * @returns `null` if it may be that nobody holds it, and others only ask.
- * @throws {UnsupportedError} If nobody holds the lock: ENOLCK and EACCES look
- * like a busy file to SQLite.
  */
 export function* holdersNow(
-  { what, target, mode }: Asked,
+  { what, target, mode }: Ask,
   isSure: boolean,
   isLast: boolean,
 ): Waiting<Holder[] | null> {
@@ -76,6 +73,7 @@ export function* holdersNow(
   if (recorded.length === 0 && (anyLock || listsEverybody())) {
     // Those that only ask leave gaps. It is no holder that excludes us.
     if (!isLast) return null;
+    // ENOLCK and EACCES look like a busy file to SQLite.
     if (!anyLock) {
       throw new UnsupportedError(
         `${what} "${path}" cannot be locked: nobody holds ${name}.lock, yet ` +
@@ -123,7 +121,6 @@ export function holderOf(path: string, pid: number): Holder {
   return record ? toHolder(record) : stranger(pid, "shared");
 }
 
-/** The same in one line. */
 export function nameOf(path: string, pid: number): string {
   return describe(holderOf(path, pid));
 }

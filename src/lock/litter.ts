@@ -1,10 +1,8 @@
 /**
- * What the dead have left, cleared by whoever has the lock.
- *
- * In a folder of 200,000 files a mark on the lock file spares the look: once no
- * record proved a living holder of an earlier one. It is a time of change that
- * no file has by itself, so it ends with its file; litter then stays in such a
- * folder until `clean` comes.
+ * What the dead have left, cleared by whoever has the lock. In a big folder a
+ * mark on the lock file spares the look, once no record proved a living holder
+ * of an earlier one: a time of change that no file has by itself. Litter then
+ * stays there until `clean` comes.
  *
  * @module
  */
@@ -26,24 +24,24 @@ import {
   exclusivePidfile,
   type HolderRecord,
 } from "./pidfiles.ts";
-import { type Asked, refused } from "./refusal.ts";
+import { type Ask, refused } from "./refusal.ts";
 
 // More records than this that nobody can prove dead, and a shared holder tries
-// to be alone for a moment to clear them: hooks that are always killed under
-// narrow permissions would otherwise leave a growing pile.
+// to be alone for a moment: hooks that are killed under narrow permissions would
+// leave a growing pile.
 const PILE = 8;
 // Some ten thousand files on ext4, as many on tmpfs. Where the size of a folder
 // says nothing, there is a look each time.
 const BIG_BYTES = 256 * 1024;
 
 /**
- * Clears litter, with the lock in our hands; but nothing if a record proves a
- * living holder of another lock file that excludes us.
+ * With the lock in our hands. Clears nothing if a record proves a living holder
+ * of another lock file that excludes us.
  *
- * @returns That refusal; `"busy"` if the lock was lost over a pile.
+ * @returns Who is in the way; `"busy"` if the lock was lost over a pile.
  */
 export function clearLitter(
-  ask: Asked,
+  ask: Ask,
   file: LockFile,
 ): OldVersion | "busy" | null {
   const { target, mode } = ask;
@@ -67,13 +65,11 @@ export function clearLitter(
   }
   const pile: string[] = [];
   for (const { path, record } of found) {
-    const alive = record && isAlive(record);
     // Nobody can have the file EXCLUSIVE beside us.
-    if (
-      alive === false || mode === "exclusive" || record?.mode === "exclusive"
-    ) {
-      remove(path);
-    } else if (alive === null) pile.push(path);
+    const isLitter = mode === "exclusive" || record?.mode === "exclusive";
+    const alive = record && isAlive(record);
+    if (isLitter || alive === false) remove(path);
+    else if (alive === null) pile.push(path);
   }
   const own = parseIdentity(file.identity);
   if (isBig && own !== null && elsewhere.length === 0) {
@@ -82,7 +78,7 @@ export function clearLitter(
   return pile.length <= PILE || sweep(pile, file) ? null : "busy";
 }
 
-/** Clears a pile if nobody else holds anything. Whether we hold it again. */
+/** Clears a pile if we are alone. Whether we hold the lock again. */
 function sweep(pile: string[], file: LockFile): boolean {
   file.unlock();
   try {
@@ -102,11 +98,8 @@ export function provesAnother(record: HolderRecord, file: LockFile): boolean {
   const other = parseIdentity(record.sidecar);
   if (other === null || record.sidecar === file.identity) return false;
   const alive = isAlive(record);
-  if (alive === false) return false;
-  const locks = locksOn(other);
-  return locks === null
-    ? alive === true
-    : locks.some(({ pid }) => pid === record.pid);
+  const isListed = locksOn(other)?.some(({ pid }) => pid === record.pid);
+  return alive !== false && (isListed ?? alive === true);
 }
 
 function isMarked(path: string): boolean {

@@ -4,8 +4,8 @@ import type { Holder, LockMode } from "../options.ts";
 import type { HeldLock } from "../os/shared_state.ts";
 
 /**
- * A lock that is held. Handles of one process count together: the lock is let
- * go when the last of them is released.
+ * A lock that is held. It is let go when the last of the handles on it in this
+ * process is released.
  *
  * @example Two handles on one lock
  * ```ts
@@ -25,7 +25,7 @@ export class Lock implements Disposable {
   /** Who else may hold it beside us. */
   readonly mode: LockMode;
   readonly #lock: HeldLock;
-  #counts = true;
+  #isHeld = true;
 
   /** @ignore */
   constructor(path: string, lock: HeldLock) {
@@ -42,7 +42,7 @@ export class Lock implements Disposable {
 
   /** Whether this handle still counts. */
   get held(): boolean {
-    return this.#counts;
+    return this.#isHeld;
   }
 
   /**
@@ -50,8 +50,8 @@ export class Lock implements Disposable {
    * goes with it: to release it by hand ends the handle's right to write.
    */
   release(): void {
-    if (!this.#counts) return;
-    this.#counts = false;
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
     this.#lock.count--;
     if (this.#lock.count === 0) this.#lock.drop();
   }

@@ -1,9 +1,6 @@
 /**
- * The kernel lock: a transaction kept open on an empty SQLite file.
- *
- * SQLite takes a POSIX (or LockFileEx) lock for it, which the kernel frees
- * with the process, and which every runtime's SQLite respects
- * (https://sqlite.org/lockingv3.html).
+ * The kernel lock: a transaction kept open on an empty SQLite file. The kernel
+ * frees it with the process (https://sqlite.org/lockingv3.html).
  *
  * @module
  */
@@ -40,18 +37,18 @@ export class LockFile {
   #sliceMs = -1;
   #isInMemory = false;
 
-  /**
-   * Opens the lock file of `target`, and creates it where it is missing.
-   *
-   * @param rights What a new one gets; `null` for those of any new file.
-   */
   constructor(target: string, rights: Rights | null) {
     const path = this.path = `${target}.lock`;
     // No runtime tells which file its SQLite has open, so the path is looked
     // at before and after.
     for (let tries = 0; tries < 10; tries++) {
-      const before = examine(target) ?? create(target, rights);
-      const connection = connect(path);
+      const before = prepare(target, rights);
+      let connection: Connection;
+      try {
+        connection = openConnection(path, { readOnly: false, create: true });
+      } catch (error) {
+        throw explain(path, error);
+      }
       const after = identityOf(path);
       if (after !== null && (before === after || before === null)) {
         this.identity = after;
@@ -64,12 +61,10 @@ export class LockFile {
   }
 
   /**
-   * Tries once. While BEGIN EXCLUSIVE waits, SQLite keeps its PENDING lock,
-   * which lets no new reader in: without that, an exclusive waiter among six
-   * overlapping shared holders got nothing in 6 s, and in 18 ms with it.
-   *
-   * @param sliceMs For how long SQLite itself waits.
-   * @returns `false` if somebody has a lock that excludes this one.
+   * Tries once. While SQLite waits for `sliceMs` in BEGIN EXCLUSIVE, it keeps
+   * its PENDING lock, which lets no new reader in: without that, an exclusive
+   * waiter among six overlapping shared holders got nothing in 6 s, and in 18 ms
+   * with it.
    */
   tryLock(mode: LockMode, sliceMs = 0): boolean {
     const connection = this.#connection;
@@ -97,12 +92,10 @@ export class LockFile {
     return identityOf(this.path) !== this.identity;
   }
 
-  /** Lets the lock go, if there is one. */
   unlock(): void {
     if (this.#connection.inTransaction()) this.#connection.exec("ROLLBACK");
   }
 
-  /** Lets the lock go, and the file. */
   close(): void {
     this.unlock();
     this.#connection.close();
@@ -110,63 +103,57 @@ export class LockFile {
 }
 
 /**
- * The identity of what lies at the path, if it is a lock file by its form.
- * Others may plant what they like there: a FIFO hung open() for ever, and a
- * link made root create a file elsewhere.
+ * The identity of the lock file, made by another name first where there is none:
+ * to close it would drop a lock that another thread has on it already. Others
+ * may plant what they like there: a FIFO hung open() for ever, and a link made
+ * root create a file elsewhere.
  */
-function examine(target: string): string | null {
+function prepare(target: string, rights: Rights | null): string | null {
   const path = `${target}.lock`;
   let found = lstat(path);
+  if (found === null) {
+    try {
+      publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
+    } catch {
+      // SQLite's own try will say why.
+    }
+    found = lstat(path);
+  }
   if (found !== null && found.links > 1) {
     // Its maker has yet to take the draft's name away, or was killed before.
-    const drafts = allPidfiles({ path: target, ...partsOf(target) })
-      .filter((draft) => lstat(draft.path)?.ino === found?.ino);
-    for (const draft of drafts) remove(draft.path);
+    for (const draft of allPidfiles({ path: target, ...partsOf(target) })) {
+      if (lstat(draft.path)?.ino === found.ino) remove(draft.path);
+    }
     found = lstat(path);
   }
   if (found === null) return null;
   const { kind, size, links, dev, ino } = found;
-  const wrong = kind !== "file"
-    ? `a file, but it is ${kind === "other" ? "a FIFO or device" : `a ${kind}`}`
+  const wrong = kind === "other"
+    ? "a FIFO, a socket or a device"
+    : kind !== "file"
+    ? `a ${kind}`
     : size !== 0
-    ? "empty, but it is a file of something else"
+    ? "a file of something else"
     : links > 1
-    ? `a file with one name, but it has ${links}`
+    ? `one of ${links} names`
     : null;
   if (wrong === null) return `${dev}:${ino}`;
-  throw unusable(path, `must be ${wrong}; move it away, or use another path`);
-}
-
-/**
- * With the rights of the database, and by a name of its own first: to close
- * the new file would drop a lock that another thread has on it already.
- */
-function create(target: string, rights: Rights | null): string | null {
-  try {
-    publish(`${target}.lock`, `${target}.pid-${randomId()}.tmp`, "", rights);
-  } catch {
-    // SQLite's own try will say why.
-  }
-  return examine(target);
-}
-
-function connect(path: string): Connection {
-  try {
-    return openConnection(path, { readOnly: false, create: true });
-  } catch (error) {
-    throw explain(path, error);
-  }
+  throw unusable(
+    path,
+    `must be an empty file with one name, but it is ${wrong}; move it away, or ` +
+      "use another path",
+  );
 }
 
 function explain(path: string, error: unknown): LitelatchError {
   const code = primaryCode(error);
-  const full = code === SQLITE.CANTOPEN ? whyNoDescriptor() : null;
-  const why = full !== null
-    ? `cannot be opened: this process has too many open files (${full}); ` +
+  const full = code === SQLITE.CANTOPEN && whyNoDescriptor();
+  const why = full
+    ? `needs a descriptor, and this process has too many open files (${full}); ` +
       "close some, or raise the limit (ulimit -n)"
     : code === SQLITE.CANTOPEN
     ? "must be a file that this user can create and write; check the rights " +
-      'of the folder, or open with { lock: "none" } where it is read-only'
+      'of the folder, or open with { lock: "none" }'
     : code === SQLITE.READONLY
     ? "must be writable for this user; give it the rights of the database"
     : `cannot be used (${messageOf(error)}); put it on a local disk`;

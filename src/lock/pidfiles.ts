@@ -1,9 +1,7 @@
 /**
- * The pidfiles beside a path, which say who holds its lock.
- *
- * The first line is the PID, so that `head -1` and `pgrep -F` work; the second
- * is one JSON object. Copies of different versions meet on one database, so a
- * missing key is `null` and an unknown one is ignored.
+ * The pidfiles beside a path, which say who holds its lock: a line with the PID,
+ * for `head -1` and `pgrep -F`, and one of JSON. Copies of different versions
+ * meet there, so a missing key is `null` and an unknown one is ignored.
  *
  * @module
  */
@@ -27,10 +25,10 @@ const WORDS = [
   ...["app", "purpose", "command", "runtime", "acquiredAt"] as const,
   ...["startToken", "bootId", "pidNamespace", "id", "sidecar"] as const,
 ];
+type Words = Record<(typeof WORDS)[number], string | null>;
 
 /** What a pidfile says. */
-export interface HolderRecord
-  extends Record<(typeof WORDS)[number], string | null> {
+export interface HolderRecord extends Words {
   pid: number;
   ppid: number | null;
   mode: LockMode;
@@ -40,12 +38,6 @@ export interface HolderRecord
 export interface Pidfile {
   path: string;
   record: HolderRecord | null;
-}
-
-/** Our own pidfile; `path` is `null` where it could not be written. */
-export interface OwnPidfile {
-  path: string | null;
-  record: HolderRecord;
 }
 
 const FORM = '{"v":1,';
@@ -73,17 +65,15 @@ function read(path: string, mode: LockMode): Pidfile | null {
 }
 
 /**
- * Publishes who we are, whole and at once.
- *
- * A lock that is won is not forfeited because its pidfile cannot be written (a
- * full disk): others then read "holder unknown". Where something that is not
- * ours lies at `.pid`, an exclusive holder is recorded as shared ones are.
+ * Publishes who we are, whole and at once. On a full disk others read "holder
+ * unknown"; where what lies at `.pid` is not ours, an exclusive holder is
+ * recorded as shared ones are.
  */
 export function publishOwn(
   { path }: Location,
   facts: Pick<HolderRecord, "mode" | "app" | "purpose" | "sidecar">,
   rights: Rights | null,
-): OwnPidfile {
+): { record: HolderRecord; withdraw(): void } {
   const id = randomId();
   const acquiredAt = new Date().toISOString();
   const record = { ...self(), ...facts, acquiredAt, id };
@@ -93,29 +83,27 @@ export function publishOwn(
   const json = JSON.stringify({ v: 1, ...record, app, purpose });
   const unique = `${path}.pid-${id}`;
   const places = facts.mode === "shared" ? [unique] : [`${path}.pid`, unique];
-  for (const place of places) {
+  const place = places.find((place) => {
     try {
-      if (publish(place, `${unique}.tmp`, `${record.pid}\n${json}\n`, rights)) {
-        return { path: place, record };
-      }
+      return publish(
+        place,
+        `${unique}.tmp`,
+        `${record.pid}\n${json}\n`,
+        rights,
+      );
     } catch {
-      // Nothing half-written is left; the lock itself stands.
+      return false; // Nothing half-written is left; the lock itself stands.
     }
-  }
-  return { path: null, record };
+  });
+  const withdraw = (): void => {
+    // Somebody else's may be in its place.
+    const isOurs = place && readSmall(place)?.includes(`"id":"${id}"`);
+    if (isOurs) remove(place);
+  };
+  return { record, withdraw };
 }
 
-/** Removes our pidfile, and never somebody else's in its place. */
-export function withdraw({ path, record }: OwnPidfile): void {
-  if (path !== null && readSmall(path)?.includes(`"id":"${record.id}"`)) {
-    remove(path);
-  }
-}
-
-/**
- * Whether a text is a record, or what a kill or a full disk left of one. What
- * is not (a daemon's pidfile, a note) is never removed.
- */
+/** Whether it is a record, or what a kill left of one; all else stays. */
 export function isOurForm(text: string): boolean {
   const json = /^\d{1,10}\n(\{.*)/s.exec(text)?.[1];
   return text === "" ||
@@ -141,7 +129,7 @@ export function parseRecord(text: string, mode: LockMode): HolderRecord | null {
     return [key, typeof word === "string" ? printable(word) : null];
   });
   return {
-    ...Object.fromEntries(words) as Record<(typeof WORDS)[number], string>,
+    ...Object.fromEntries(words) as Words,
     pid,
     ppid: typeof ppid === "number" ? ppid : null,
     mode: said === "shared" || said === "exclusive" ? said : mode,

@@ -1,48 +1,50 @@
 /** The words of a refusal: who holds it, who asked, what to do. @module */
 
 import { LockedError } from "../errors.ts";
-import type { Holder, LockMode } from "../options.ts";
+import type { Holder } from "../options.ts";
+import type { Rights } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
 import { inWorker, self } from "../os/process.ts";
 import { processStat } from "../os/procfs.ts";
 import { printable } from "../printable.ts";
+import type { LockSettings } from "../settings.ts";
 
-/** Who asked for what. */
-export interface Asked {
+/** What is asked for, and on whose behalf. */
+export interface Ask extends LockSettings {
   /** How the target is called: `Database`, `Folder`, `File`. */
   what: string;
   target: Location;
-  mode: LockMode;
+  /** Whether the thread may stand still while SQLite waits. */
+  blocking: boolean;
+  /** What our files get: the rights of the database. */
+  rights: Rights | null;
 }
 
 const MOST_LINES = 10;
 
 /**
- * The error of a lock that others hold.
- *
- * @param why `"replaced"` if its lock file was deleted or replaced under them,
- * `"ours"` if this very thread holds it in another mode.
+ * The error of a lock that others hold, or had when its lock file was
+ * `"replaced"`, or that is `"ours"` in another mode.
  */
 export function refused(
-  { what, target: { path, name }, mode }: Asked,
+  { what, target: { path, name }, mode }: Ask,
   holders: Holder[],
   waitedMs: number,
   why: "held" | "replaced" | "ours" = "held",
 ): LockedError {
-  const isShared = !holders.some((holder) => holder.mode === "exclusive");
+  const isShared = holders.every((holder) => holder.mode === "shared");
   const lines = [...new Set(holders.map(describe))];
-  const isOne = lines.length === 1;
-  const cut = lines.length - MOST_LINES;
-  if (cut > 0) lines.splice(MOST_LINES, cut, `and ${cut} more`);
-  let who = holders.length === 0
-    ? ", and its holder is unknown: it left no record that can be read from here."
-    : isOne
+  const cut = lines.splice(MOST_LINES).length;
+  if (cut > 0) lines.push(`and ${cut} more`);
+  let who = lines.length === 0
+    ? ", and its holder is unknown: it left no record that can be read here."
+    : lines.length === 1
     ? ` ${isShared ? "shared" : "exclusively"} by ${lines[0]}.`
-    : [isShared ? " by shared holders:" : " exclusively:", ...lines].join(
-      "\n  ",
-    );
-  if (!isOne && holders.some(({ alive }) => alive === null)) {
-    // A record outlives a holder that is killed, and one of them holds for sure.
+    : ` ${isShared ? "by shared holders" : "exclusively"}:\n  ${
+      lines.join("\n  ")
+    }`;
+  // A record outlives a holder that is killed, and one of them holds for sure.
+  if (lines.length > 1 && holders.some(({ alive }) => alive === null)) {
     who += "\nSome of them may have ended: from here that cannot be seen.";
   }
   if (why === "replaced") {
