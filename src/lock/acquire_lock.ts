@@ -1,8 +1,4 @@
-/**
- * The lock by itself, for a folder or any file.
- *
- * @module
- */
+/** The lock by itself, for a folder or any file. @module */
 
 import { messageOf } from "../driver/result_codes.ts";
 import { requireRuntime } from "../driver/runtime.ts";
@@ -17,26 +13,21 @@ import { isFirst } from "../os/shared_state.ts";
 import { type FileStat, stat } from "../os/stat.ts";
 import { waitAsync, waitSync } from "../os/waiting.ts";
 import { lockSettings } from "../settings.ts";
-import { acquire, type Ask } from "./acquire.ts";
+import { acquire } from "./acquire.ts";
 import type { Lock } from "./lock.ts";
+import type { Ask } from "./refusal.ts";
 
 /**
  * Takes a lock that every process on this machine respects, on a folder or a
  * file that need not be a database, nor exist. The lock is `<path>.lock`, and
- * `<path>.pid` says who has it; both lie beside `path`.
- *
- * The kernel frees the lock when the process dies, however it dies. The thread
- * sleeps while it waits; see {@linkcode acquireLockAsync} for the other way.
+ * `<path>.pid` says who has it. The kernel frees it when the process dies. The
+ * thread sleeps while it waits, as it does not in {@linkcode acquireLockAsync}.
  *
  * @param path What to lock. Symbolic links are followed.
- * @param options `mode`, default `"exclusive"`; `wait` in milliseconds,
- * default 0; `app` and `purpose` for whoever is refused.
+ * @param options How to lock it: exclusively and at once, by default.
  * @returns The lock. Locks of one thread count together.
  * @throws {LockedError} If others hold it, and still do after `wait`.
- * @throws {UnsupportedError} If the file system cannot lock, the target has
- * several names, or the runtime is too old.
- * @throws {LitelatchError} If the lock file cannot be opened.
- * @throws {TypeError} If an option is misspelt or has a wrong value.
+ * @throws {UnsupportedError} If the place cannot lock, or has several names.
  *
  * @example Only one at a time may build
  * ```ts
@@ -55,14 +46,11 @@ export function acquireLock(path: string | URL, options?: LockOptions): Lock {
 }
 
 /**
- * Takes a lock as {@linkcode acquireLock} does; the event loop goes on while
- * it waits.
+ * Locks as {@linkcode acquireLock} does; the event loop goes on meanwhile.
  *
  * @param path What to lock.
- * @param options As for {@linkcode acquireLock}, and a `signal` that ends the
- * wait.
+ * @param options The same, and a `signal` that ends the wait.
  * @returns The lock.
- * @throws {LockedError} If others hold it, and still do after `wait`.
  *
  * @example Wait for up to a minute, unless told otherwise
  * ```ts
@@ -98,11 +86,10 @@ function lockAsk(
   try {
     target = locate(asked);
   } catch (error) {
+    const said = messageOf(error);
     throw new LitelatchError(
       "LITELATCH_OPEN",
-      `Cannot lock "${asked}": its folder must exist and be readable; ${
-        messageOf(error)
-      }`,
+      `Cannot lock "${asked}": its folder must exist and be readable; ${said}`,
       { cause: error },
     );
   }
@@ -113,10 +100,7 @@ function lockAsk(
   return { ...settings, what, target, blocking, rights };
 }
 
-/**
- * Another name of the same file is another lock, and for a database another
- * `-wal`: half of 12,585 acknowledged commits were gone, integrity_check ok.
- */
+/** By two names of a database, half of 12,585 commits were lost. */
 export function refuseOtherNames(
   what: string,
   { path }: Location,
@@ -124,21 +108,20 @@ export function refuseOtherNames(
 ): void {
   if (found?.kind !== "file") return;
   const why = found.links > 1
-    ? `it has ${found.links} hard links, and each would be a lock of its own. ` +
-      "Remove the other links."
+    ? `has ${found.links} hard links; remove the others`
     : isMountPoint(path)
-    ? "it is a mount of its own, and whoever has the file elsewhere would have " +
-      "a lock of its own. Mount its folder instead."
+    ? "is a mount of its own; mount its folder instead"
     : null;
   if (why === null) return;
   throw new UnsupportedError(
-    `${what} "${path}" cannot be locked: it must have one name, but ${why}`,
+    `${what} "${path}" cannot be locked: it must have one name, as each would ` +
+      `be a lock of its own, but it ${why}`,
   );
 }
 
 /**
- * The rights that files beside a target get: its own. Before it exists, what
- * the folder gives to a group (setgid), and as root the owner of the folder.
+ * What files beside a target get: its rights; before it exists, what the folder
+ * gives to a group (setgid), and as root the owner of the folder.
  */
 export function rightsFor(
   { folder }: Location,
@@ -153,25 +136,22 @@ export function rightsFor(
 }
 
 // A program that locks over and over does it in one folder.
-let lastLocal = "";
+let lastFolder = "";
 
 /** Warns about locks on network filesystems, once per folder. */
 export function warnOfNetwork(
   { path, folder }: Location,
   listener: ((message: string) => void) | null = null,
 ): void {
-  if (folder === lastLocal) return;
+  if (folder === lastFolder) return;
+  lastFolder = folder;
   const type = filesystemOf(folder);
-  if (type === null || !crossesHosts(type)) {
-    lastLocal = folder;
-    return;
-  }
+  if (type === null || !crossesHosts(type)) return;
   if (!isFirst(`network ${folder}`)) return;
   warn(
-    `"${path}" is on a network filesystem (${type}), where the lock may not ` +
-      "keep out other hosts, and SQLite may damage a database that two hosts " +
-      "write. Put it on a local disk; for several hosts see " +
-      "docs/many-hosts.md (@litelatch/litelatch/etcd).",
+    `"${path}" is on a network filesystem (${type}), where other hosts may ` +
+      "get the lock too, and damage a database. Put it on a local disk; for " +
+      "several hosts see docs/many-hosts.md (@litelatch/litelatch/etcd).",
     "LITELATCH_NETWORK",
     listener,
   );

@@ -1,15 +1,11 @@
-/**
- * What a caller gets for a lock.
- *
- * @module
- */
+/** What a caller gets for a lock. @module */
 
 import type { Holder, LockMode } from "../options.ts";
 import type { HeldLock } from "../os/shared_state.ts";
 
 /**
- * A lock that is held. Handles of one process count together: the lock is let
- * go when the last of them is released.
+ * A lock that is held. It is let go when the last of the handles on it in this
+ * process is released.
  *
  * @example Two handles on one lock
  * ```ts
@@ -28,26 +24,25 @@ export class Lock implements Disposable {
   readonly path: string;
   /** Who else may hold it beside us. */
   readonly mode: LockMode;
-  #held: HeldLock | null;
-  readonly #holder: Holder;
+  readonly #lock: HeldLock;
+  #isHeld = true;
 
   /** @ignore */
-  constructor(path: string, held: HeldLock) {
-    held.count++;
+  constructor(path: string, lock: HeldLock) {
+    lock.count++;
     this.path = path;
-    this.mode = held.mode;
-    this.#held = held;
-    this.#holder = held.holder as Holder;
+    this.mode = lock.mode;
+    this.#lock = lock;
   }
 
   /** What others are told about us. */
   get holder(): Holder {
-    return { ...this.#holder };
+    return { ...this.#lock.holder as Holder };
   }
 
   /** Whether this handle still counts. */
   get held(): boolean {
-    return this.#held !== null;
+    return this.#isHeld;
   }
 
   /**
@@ -55,11 +50,10 @@ export class Lock implements Disposable {
    * goes with it: to release it by hand ends the handle's right to write.
    */
   release(): void {
-    const held = this.#held;
-    this.#held = null;
-    if (held === null) return;
-    held.count--;
-    if (held.count === 0) held.drop();
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#lock.count--;
+    if (this.#lock.count === 0) this.#lock.drop();
   }
 
   /** Lets the lock go at the end of a `using` block. */

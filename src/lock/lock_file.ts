@@ -1,11 +1,6 @@
 /**
- * The kernel lock: a transaction kept open on an empty SQLite file.
- *
- * SQLite takes a POSIX (or LockFileEx) lock for it, which the kernel frees
- * with the process, and which every runtime's SQLite respects
- * (https://sqlite.org/lockingv3.html).
- *
- * @module
+ * The kernel lock: a transaction kept open on an empty SQLite file. The kernel
+ * frees it with the process (https://sqlite.org/lockingv3.html).
  */
 
 import type { Connection } from "../driver/contract.ts";
@@ -18,9 +13,11 @@ import {
 import { openConnection } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockMode } from "../options.ts";
-import { publish, type Rights, whyNoDescriptor } from "../os/files.ts";
+import { publish, remove, type Rights, whyNoDescriptor } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
-import { type FileStat, identityOf, lstat } from "../os/stat.ts";
+import { partsOf } from "../os/paths.ts";
+import { identityOf, lstat } from "../os/stat.ts";
+import { allPidfiles } from "./pidfiles.ts";
 
 // user_version=0 writes page 1 in memory: on a lock file that cannot be written
 // BEGIN EXCLUSIVE succeeds as a mere read lock, and four processes "held" it.
@@ -38,59 +35,54 @@ export class LockFile {
   #sliceMs = -1;
   #isInMemory = false;
 
-  /**
-   * Opens the lock file of `target`, and creates it where it is missing.
-   *
-   * @param rights What a new one gets; `null` for those of any new file.
-   */
   constructor(target: string, rights: Rights | null) {
-    this.path = `${target}.lock`;
+    const path = this.path = `${target}.lock`;
     // No runtime tells which file its SQLite has open, so the path is looked
     // at before and after.
-    for (let tries = 1;; tries++) {
-      const before = examine(this.path) ?? create(target, rights);
-      const connection = connect(this.path);
-      const after = identityOf(this.path);
+    for (let tries = 0; tries < 10; tries++) {
+      const before = prepare(target, rights);
+      let connection: Connection;
+      try {
+        connection = openConnection(path, { readOnly: false, create: true });
+      } catch (error) {
+        throw explain(path, error);
+      }
+      const after = identityOf(path);
       if (after !== null && (before === after || before === null)) {
         this.identity = after;
         this.#connection = connection;
         return;
       }
       connection.close();
-      if (tries === 10) {
-        throw unusable(this.path, "was replaced again and again");
-      }
     }
+    throw unusable(path, "was replaced again and again");
   }
 
   /**
-   * Tries once. While BEGIN EXCLUSIVE waits, SQLite keeps its PENDING lock,
-   * which lets no new reader in: without that, an exclusive waiter among six
-   * overlapping shared holders got nothing in 6 s, and in 18 ms with it.
-   *
-   * @param sliceMs For how long SQLite itself waits.
-   * @returns `false` if somebody has a lock that excludes this one.
+   * Tries once. While SQLite waits for `sliceMs` in BEGIN EXCLUSIVE, it keeps
+   * its PENDING lock, which lets no new reader in: without that, an exclusive
+   * waiter among six overlapping shared holders got nothing in 6 s, and in 18 ms
+   * with it.
    */
   tryLock(mode: LockMode, sliceMs = 0): boolean {
+    const connection = this.#connection;
     try {
       if (sliceMs !== this.#sliceMs) {
-        this.#connection.exec(`PRAGMA busy_timeout=${sliceMs}`);
+        connection.exec(`PRAGMA busy_timeout=${sliceMs}`);
         this.#sliceMs = sliceMs;
       }
       // A journal file would fail on a full disk. It reads the schema, so it
       // may be busy as well.
-      if (!this.#isInMemory) {
-        this.#connection.value("PRAGMA journal_mode=MEMORY");
-      }
+      if (!this.#isInMemory) connection.value("PRAGMA journal_mode=MEMORY");
       this.#isInMemory = true;
-      this.#connection.exec(BEGIN[mode]);
+      connection.exec(BEGIN[mode]);
     } catch (error) {
       this.unlock();
       if (isBusy(error)) return false;
       throw explain(this.path, error);
     }
     // Bun up to 1.4.3 loses the error of any statement but the last.
-    return this.#connection.inTransaction();
+    return connection.inTransaction();
   }
 
   /** Whether the path leads to another file than the one that is open. */
@@ -98,12 +90,10 @@ export class LockFile {
     return identityOf(this.path) !== this.identity;
   }
 
-  /** Lets the lock go, if there is one. */
   unlock(): void {
     if (this.#connection.inTransaction()) this.#connection.exec("ROLLBACK");
   }
 
-  /** Lets the lock go, and the file. */
   close(): void {
     this.unlock();
     this.#connection.close();
@@ -111,88 +101,66 @@ export class LockFile {
 }
 
 /**
- * The identity of what lies at the path, if it is a lock file by its form.
- * Others may plant what they like there: a FIFO hung open() for ever, and a
- * link made root create a file elsewhere.
+ * The identity of the lock file, made by another name first where there is none:
+ * to close it would drop a lock that another thread has on it already. Others
+ * may plant what they like there: a FIFO hung open() for ever, and a link made
+ * root create a file elsewhere.
  */
-function examine(path: string): string | null {
-  const found = lstat(path);
+function prepare(target: string, rights: Rights | null): string | null {
+  const path = `${target}.lock`;
+  let found = lstat(path);
+  if (found === null) {
+    try {
+      publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
+    } catch {
+      // SQLite's own try will say why.
+    }
+    found = lstat(path);
+  }
+  if (found !== null && found.links > 1) {
+    // Its maker has yet to take the draft's name away, or was killed before.
+    for (const draft of allPidfiles({ path: target, ...partsOf(target) })) {
+      if (lstat(draft.path)?.ino === found.ino) remove(draft.path);
+    }
+    found = lstat(path);
+  }
   if (found === null) return null;
   const { kind, size, links, dev, ino } = found;
-  if (kind !== "file") {
-    throw unusable(path, `must be a file, but it is ${named(kind)}`);
-  }
-  if (size !== 0) {
-    throw unusable(path, "must be empty, but it is a file of something else");
-  }
-  if (links > 1) {
-    throw unusable(path, `must have one name, but it has ${links}`);
-  }
-  return `${dev}:${ino}`;
+  const wrong = kind === "other"
+    ? "a FIFO, a socket or a device"
+    : kind !== "file"
+    ? `a ${kind}`
+    : size !== 0
+    ? "a file of something else"
+    : links > 1
+    ? `one of ${links} names`
+    : null;
+  if (wrong === null) return `${dev}:${ino}`;
+  throw unusable(
+    path,
+    `must be an empty file with one name, but it is ${wrong}; move it away, or ` +
+      "use another path",
+  );
 }
 
-function named(kind: FileStat["kind"]): string {
-  if (kind === "folder") return "a folder";
-  return kind === "link" ? "a symbolic link" : "a device, a socket or a FIFO";
-}
-
-/**
- * With the rights of the database, and by a name of its own first: to close
- * the new file would drop a lock that another thread has on it already.
- */
-function create(target: string, rights: Rights | null): string | null {
-  const path = `${target}.lock`;
-  try {
-    publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
-  } catch {
-    // SQLite's own try will say why.
-  }
-  return examine(path);
-}
-
-function connect(path: string): Connection {
-  try {
-    return openConnection(path, { readOnly: false, create: true });
-  } catch (error) {
-    throw explain(path, error);
-  }
+function explain(path: string, error: unknown): LitelatchError {
+  const code = primaryCode(error);
+  const full = code === SQLITE.CANTOPEN && whyNoDescriptor();
+  const why = full
+    ? `needs a descriptor, and this process has too many open files (${full}); ` +
+      "close some, or raise the limit (ulimit -n)"
+    : code === SQLITE.CANTOPEN
+    ? "must be a file that this user can create and write; check the rights " +
+      'of the folder, or open with { lock: "none" }'
+    : code === SQLITE.READONLY
+    ? "must be writable for this user; give it the rights of the database"
+    : `cannot be used (${messageOf(error)}); put it on a local disk`;
+  return unusable(path, why, error);
 }
 
 function unusable(path: string, why: string, cause?: unknown): LitelatchError {
-  return new LitelatchError(
-    "LITELATCH_OPEN",
-    `Cannot lock: the lock file "${path}" ${why}; move it away, or use ` +
-      "another path",
-    { cause },
-  );
-}
-
-function explain(path: string, error: unknown): Error {
-  const said = messageOf(error);
-  const code = primaryCode(error);
-  const descriptors = code === SQLITE.CANTOPEN ? whyNoDescriptor() : null;
-  if (code === SQLITE.IOERR || code === SQLITE.PROTOCOL) {
-    return new UnsupportedError(
-      `Cannot lock: the filesystem failed on the lock file "${path}" (${said}). ` +
-        "Put it on a local disk.",
-      { cause: error },
-    );
-  }
-  if (code === SQLITE.NOTADB) {
-    return unusable(path, "must be empty, but it is a file of something else");
-  }
-  const must = descriptors !== null
-    ? `cannot be opened, because this process has too many open files ` +
-      `(${descriptors}); close some, or raise the limit (ulimit -n)`
-    : code === SQLITE.CANTOPEN
-    ? "must be a file that this user can create and write; check the " +
-      'rights of the folder, or open with { lock: "none" } where it is read-only'
-    : code === SQLITE.READONLY
-    ? "must be writable for this user; give it the rights of the database"
-    : `cannot be used (${said})`;
-  return new LitelatchError(
-    "LITELATCH_OPEN",
-    `Cannot lock: the lock file "${path}" ${must}`,
-    { cause: error },
-  );
+  const text = `Cannot lock: the lock file "${path}" ${why}`;
+  return primaryCode(cause) === SQLITE.IOERR
+    ? new UnsupportedError(text, { cause })
+    : new LitelatchError("LITELATCH_OPEN", text, { cause });
 }

@@ -1,9 +1,10 @@
 /**
- * The pidfiles beside a path: publish ours, read the others.
- *
- * @module
+ * The pidfiles beside a path, which say who holds its lock: a line with the PID,
+ * for `head -1` and `pgrep -F`, and one of JSON. Copies of different versions
+ * meet there, so a missing key is `null` and an unknown one is ignored.
  */
 
+import type { LockMode } from "../options.ts";
 import {
   namesIn,
   publish,
@@ -14,12 +15,22 @@ import {
 import { randomId } from "../os/ids.ts";
 import type { Location } from "../os/paths.ts";
 import { self } from "../os/process.ts";
-import {
-  formatRecord,
-  type HolderRecord,
-  isOurForm,
-  parseRecord,
-} from "./record.ts";
+import { printable } from "../printable.ts";
+
+// `id` is random, so that a holder removes only its own; `sidecar` is the
+// `dev:ino` of the lock file whose kernel lock the record speaks of.
+const WORDS = [
+  ...["app", "purpose", "command", "runtime", "acquiredAt"] as const,
+  ...["startToken", "bootId", "pidNamespace", "id", "sidecar"] as const,
+];
+type Words = Record<(typeof WORDS)[number], string | null>;
+
+/** What a pidfile says. */
+export interface HolderRecord extends Words {
+  pid: number;
+  ppid: number | null;
+  mode: LockMode;
+}
 
 /** A pidfile that is ours by its form; `record` is `null` if it is torn. */
 export interface Pidfile {
@@ -27,12 +38,7 @@ export interface Pidfile {
   record: HolderRecord | null;
 }
 
-/** Our own pidfile; `path` is `null` where it could not be written. */
-export interface OwnPidfile {
-  path: string | null;
-  record: HolderRecord;
-}
-
+const FORM = '{"v":1,';
 // `app.pid-old` is the user's, and `app.pid-x.lock` may be a lock in use.
 const SHARED = /^-[0-9a-f]{16}(?:\.tmp)?$/;
 
@@ -41,59 +47,89 @@ export function exclusivePidfile({ path }: Location): Pidfile | null {
   return read(`${path}.pid`, "exclusive");
 }
 
-/**
- * All pidfiles of ours, drafts of dead publishers included, for one look into
- * the folder.
- */
-export function allPidfiles(target: Location): Pidfile[] {
-  const { path, folder, name } = target;
-  const found = namesIn(folder, `${name}.pid`)
+/** All of them, drafts of dead publishers too, for one look into the folder. */
+export function allPidfiles({ path, folder, name }: Location): Pidfile[] {
+  return namesIn(folder, `${name}.pid`)
     .map((found) => found.slice(name.length + ".pid".length))
     .filter((rest) => rest === "" || SHARED.test(rest))
-    .map((rest) => read(`${path}.pid${rest}`, rest ? "shared" : "exclusive"));
-  return found.filter((pidfile) => pidfile !== null);
+    .map((rest) => read(`${path}.pid${rest}`, rest ? "shared" : "exclusive"))
+    .filter((pidfile) => pidfile !== null);
+}
+
+function read(path: string, mode: LockMode): Pidfile | null {
+  const text = readSmall(path);
+  if (text === null || !isOurForm(text)) return null;
+  return { path, record: parseRecord(text, mode) };
 }
 
 /**
- * Publishes who we are, whole and at once.
- *
- * A lock that is won is not forfeited because its pidfile cannot be written (a
- * full disk): others then read "holder unknown". Where something that is not
- * ours lies at `.pid`, an exclusive holder is recorded as shared ones are.
+ * Publishes who we are, whole and at once. On a full disk others read "holder
+ * unknown"; where what lies at `.pid` is not ours, an exclusive holder is
+ * recorded as shared ones are.
  */
 export function publishOwn(
   { path }: Location,
   facts: Pick<HolderRecord, "mode" | "app" | "purpose" | "sidecar">,
   rights: Rights | null,
-): OwnPidfile {
+): { record: HolderRecord; withdraw(): void } {
   const id = randomId();
   const acquiredAt = new Date().toISOString();
   const record = { ...self(), ...facts, acquiredAt, id };
-  const text = formatRecord(record);
+  // A record of more than 64 KiB would never be read again.
+  const app = facts.app && printable(facts.app);
+  const purpose = facts.purpose && printable(facts.purpose);
+  const json = JSON.stringify({ v: 1, ...record, app, purpose });
   const unique = `${path}.pid-${id}`;
-  const places = facts.mode === "exclusive"
-    ? [`${path}.pid`, unique]
-    : [unique];
-  for (const place of places) {
+  const places = facts.mode === "shared" ? [unique] : [`${path}.pid`, unique];
+  const place = places.find((place) => {
     try {
-      if (publish(place, `${unique}.tmp`, text, rights)) {
-        return { path: place, record };
-      }
+      return publish(
+        place,
+        `${unique}.tmp`,
+        `${record.pid}\n${json}\n`,
+        rights,
+      );
     } catch {
-      // Nothing half-written is left; the lock itself stands.
+      return false; // Nothing half-written is left; the lock itself stands.
     }
+  });
+  const withdraw = (): void => {
+    // Somebody else's may be in its place.
+    const isOurs = place && readSmall(place)?.includes(`"id":"${id}"`);
+    if (isOurs) remove(place);
+  };
+  return { record, withdraw };
+}
+
+/** Whether it is a record, or what a kill left of one; all else stays. */
+export function isOurForm(text: string): boolean {
+  const json = /^\d{1,10}\n(\{.*)/s.exec(text)?.[1];
+  return text === "" ||
+    (json !== undefined && FORM.startsWith(json.slice(0, FORM.length)));
+}
+
+/** Reads a record; `null` for anything that is none of ours. */
+export function parseRecord(text: string, mode: LockMode): HolderRecord | null {
+  const [, digits, json = ""] = /^(\d{1,10})\n(.*)/s.exec(text) ?? [];
+  const pid = Number(digits);
+  // A larger one is no PID: kill(2) takes an int.
+  if (!(pid > 0 && pid <= 0x7fffffff)) return null;
+  let fields: { [key: string]: unknown } | null;
+  try {
+    fields = JSON.parse(json);
+  } catch {
+    return null;
   }
-  return { path: null, record };
-}
-
-/** Removes our pidfile, and never somebody else's in its place. */
-export function withdraw({ path, record }: OwnPidfile): void {
-  if (path === null) return;
-  if (readSmall(path)?.includes(`"id":"${record.id}"`)) remove(path);
-}
-
-function read(path: string, mode: "shared" | "exclusive"): Pidfile | null {
-  const text = readSmall(path);
-  if (text === null || !isOurForm(text)) return null;
-  return { path, record: parseRecord(text, mode) };
+  if (fields?.["v"] === undefined) return null;
+  const { ppid, mode: said } = fields;
+  const words = WORDS.map((key) => {
+    const word = fields[key];
+    return [key, typeof word === "string" ? printable(word) : null];
+  });
+  return {
+    ...Object.fromEntries(words) as Words,
+    pid,
+    ppid: typeof ppid === "number" ? ppid : null,
+    mode: said === "shared" || said === "exclusive" ? said : mode,
+  };
 }

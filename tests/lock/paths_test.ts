@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  existsSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -128,9 +129,30 @@ test("a lock file of something else is refused, and kept", async () => {
     writeFileSync(`${path}.lock`, "somebody's own notes\n".repeat(100));
     const answer = await child.acquire(path);
     assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
-    assert.match(answer.message!, /\.lock" must be empty, but it is a file of/);
+    assert.match(
+      answer.message!,
+      /\.lock" must be an empty file .*, but it is a file of/,
+    );
     mkdirSync(`${path}-2.lock`);
     const folder = await child.acquire(`${path}-2`);
     assert.equal(folder.code, "LITELATCH_OPEN", folder.message);
+  }
+});
+
+test("a lock file that still has its draft's name is taken, another link is not", async () => {
+  for (const { child } of company.pairs()) {
+    const path = company.newPath();
+    writeFileSync(`${path}.lock`, "");
+    // What a maker leaves that is killed between link(2) and unlink(2).
+    linkSync(`${path}.lock`, `${path}.pid-0123456789abcdef.tmp`);
+    for (const mode of ["shared", "exclusive"]) {
+      assertWon(await child.acquire(path, { mode }));
+      await child.ask({ do: "release" });
+    }
+    linkSync(`${path}.lock`, `${path}.kept`);
+    const answer = await child.acquire(path);
+    assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
+    assert.match(answer.message!, /with one name, but it is one of 2 names/);
+    assert.equal(existsSync(`${path}.kept`), true);
   }
 });

@@ -1,0 +1,111 @@
+/**
+ * What the dead have left, cleared by whoever has the lock. In a big folder a
+ * mark on the lock file spares the look, once no record proved a living holder
+ * of an earlier one: a time of change that no file has by itself. Litter then
+ * stays there until `clean` comes.
+ */
+
+import type { OldVersion } from "../options.ts";
+import { remove, setModified } from "../os/files.ts";
+import { isAlive } from "../os/process.ts";
+import { locksOn } from "../os/procfs.ts";
+import {
+  type FileIdentity,
+  lstat,
+  parseIdentity,
+  quickStat,
+} from "../os/stat.ts";
+import { toHolder } from "./holders.ts";
+import type { LockFile } from "./lock_file.ts";
+import {
+  allPidfiles,
+  exclusivePidfile,
+  type HolderRecord,
+} from "./pidfiles.ts";
+import { type Ask, refused } from "./refusal.ts";
+
+// More records than this that nobody can prove dead, and a shared holder tries
+// to be alone for a moment: hooks that are killed under narrow permissions would
+// leave a growing pile.
+const PILE = 8;
+// Some ten thousand files on ext4, as many on tmpfs. Where the size of a folder
+// says nothing, there is a look each time.
+const BIG_BYTES = 256 * 1024;
+
+/**
+ * With the lock in our hands. Clears nothing if a record proves a living holder
+ * of another lock file that excludes us.
+ *
+ * @returns Who is in the way; `"busy"` if the lock was lost over a pile.
+ */
+export function clearLitter(
+  ask: Ask,
+  file: LockFile,
+): OldVersion | "busy" | null {
+  const { target, mode } = ask;
+  const isBig = (quickStat(target.folder)?.size ?? 0) > BIG_BYTES;
+  if (isBig && isMarked(file.path)) {
+    // As long as this is the lock file, nobody can hold another one.
+    const exclusive = exclusivePidfile(target);
+    if (exclusive !== null) remove(exclusive.path);
+    return null;
+  }
+  const found = allPidfiles(target);
+  const elsewhere = found.flatMap(({ record }) =>
+    record !== null && provesAnother(record, file) ? toHolder(record) : []
+  );
+  const holders = elsewhere.filter((one) =>
+    mode === "exclusive" || one.mode === "exclusive"
+  );
+  if (holders.length > 0) {
+    const error = (ms: number) => refused(ask, holders, ms, "replaced");
+    return { isCertain: true, error };
+  }
+  const pile: string[] = [];
+  for (const { path, record } of found) {
+    // Nobody can have the file EXCLUSIVE beside us.
+    const isLitter = mode === "exclusive" || record?.mode === "exclusive";
+    const alive = record && isAlive(record);
+    if (isLitter || alive === false) remove(path);
+    else if (alive === null) pile.push(path);
+  }
+  const own = parseIdentity(file.identity);
+  if (isBig && own !== null && elsewhere.length === 0) {
+    setModified(file.path, markOf(own));
+  }
+  return pile.length <= PILE || sweep(pile, file) ? null : "busy";
+}
+
+/** Clears a pile if we are alone. Whether we hold the lock again. */
+function sweep(pile: string[], file: LockFile): boolean {
+  file.unlock();
+  try {
+    if (file.tryLock("exclusive") && !file.isReplaced()) pile.forEach(remove);
+  } catch {
+    // The lock file is read-only for us: enough to share, and to leave a pile.
+  }
+  file.unlock();
+  return file.tryLock("shared");
+}
+
+/**
+ * Whether a record proves a living holder of another lock file than this one.
+ * Anybody can plant a record, so the kernel has to list its lock.
+ */
+export function provesAnother(record: HolderRecord, file: LockFile): boolean {
+  const other = parseIdentity(record.sidecar);
+  if (other === null || record.sidecar === file.identity) return false;
+  const alive = isAlive(record);
+  const isListed = locksOn(other)?.some(({ pid }) => pid === record.pid);
+  return alive !== false && (isListed ?? alive === true);
+}
+
+function isMarked(path: string): boolean {
+  const found = lstat(path);
+  return found !== null && found.modifiedMs === markOf(found) * 1000;
+}
+
+/** In seconds. It says which file it speaks of, as it is set by a path. */
+function markOf({ ino }: FileIdentity): number {
+  return 1 + Number(ino % 1_000_000_000n);
+}
