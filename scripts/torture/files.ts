@@ -13,8 +13,15 @@
  */
 
 import { spawn, spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Runtime } from "../runtimes/runtimes.ts";
 import { Child } from "./children.ts";
@@ -292,6 +299,16 @@ class Round {
     else sqlite3(this.path, `VACUUM INTO '${to}'`);
   }
 
+  /** For whoever looks into a breach. */
+  note(): void {
+    const inodes = readdirSync(dirname(this.path)).map((name) =>
+      `${name}:${
+        statSync(join(dirname(this.path), name), { throwIfNoEntry: false })?.ino
+      }`
+    );
+    this.say("files", "-", "note", ...inodes);
+  }
+
   async strike(number: number): Promise<void> {
     const plan = choose(this.stage.random);
     await this.alone(async () => {
@@ -305,6 +322,7 @@ class Round {
       this.say("files", name, "begin", plan.act, ...plan.targets);
       const { moved } = await strike(this.path, plan, number);
       this.say("files", name, "done");
+      this.note();
       tidy(this.path);
       if (moved !== null) this.moved.push(moved);
       this.stage.count("faults");
@@ -335,8 +353,14 @@ class Round {
   /** All write once more, and end; those who were told leave for good. */
   async end(): Promise<void> {
     this.say("files", "-", "end");
-    for (const { child } of this.members) child.send("end");
-    for (const { child } of this.members) await this.hear(child, ["done"]);
+    for (const { child } of this.members) child.send("rest");
+    for (const { child } of this.members) await this.hear(child, ["rests"]);
+    // One after the other: in the moment between the look and the end of a
+    // commit another one that closes could take this last word away too.
+    for (const { child } of this.members) {
+      child.send("end");
+      await this.hear(child, ["done"]);
+    }
     for (const { runtime, child } of this.newcomers) giveBack(runtime, child);
     const touched = new Set<string>();
     const follower = follow(this.log, (line) => {
@@ -386,6 +410,7 @@ class Round {
   verdict(): void {
     const { stage } = this;
     const judge = new FileJudge();
+    this.note();
     const follower = follow(this.log, (line) => judge.read(line));
     follower.read();
     follower.close();

@@ -13,6 +13,7 @@
  *     <process> <handle> ack <n>               it was acknowledged
  *     <process> <handle> failed <n> <code> <text>
  *     <process> <handle> told <code> <text>    another call was refused
+ *     <process> <handle> warned <code> <text>  onWarning was called
  *     <process> <handle> reads <file>          by fs, which drops locks
  *     <process> <handle> read
  *     <process> <handle> closing
@@ -22,7 +23,7 @@
  *     <process> - died <signal>                by what SQLite had mapped
  *     files <incident> begin <act> <file> …    the files are about to suffer
  *     files <incident> done
- *     files - part <json>                      what a writer was told
+ *     files - part|note <text>                 for whoever looks into a breach
  *     files - end                              all are told to end
  *
  * @module
@@ -136,6 +137,8 @@ export class FileJudge {
         return this.#refuse("write", handle, rest.slice(1), at);
       case "told":
         return this.#refuse("checkpoint", handle, rest, at);
+      case "warned":
+        return this.#count("warnings");
       case "shut":
         return this.#refuse("close", handle, rest, at);
       case "reads":
@@ -173,7 +176,7 @@ export class FileJudge {
 
   #readIncident(name: string, word: string, rest: string[], at: number): void {
     const [act = "", ...files] = rest;
-    if (word === "part") return;
+    if (word === "part" || word === "note") return;
     if (word === "end") this.#end = at;
     else if (word === "begin") {
       this.#count(`incidents: ${act} ${files.join(" and ")}`);

@@ -1,9 +1,10 @@
 /**
  * Writes to a database whose files others take away, and takes away its own
- * locks by `fs`. What it does it says in the log, before and after; when it is
- * told to end it writes once more, so that it can be told what was lost.
+ * locks by `fs`. What it does it says in the log, before and after.
  *
- * It reads orders from stdin, a line each: a part, `read <file>`, or `end`.
+ * It reads orders from stdin, a line each: a part, `read <file>`, `rest` (write
+ * no more), or `end`: write once more, so that it can be told what was lost,
+ * and end.
  *
  * @module
  */
@@ -42,6 +43,7 @@ const TABLE = "CREATE TABLE IF NOT EXISTS t (writer TEXT, i INTEGER, b BLOB)";
 const FILES = ["", "-shm", ".lock"] as const;
 const LEAST_PAUSE_MS = 50;
 
+let resting = false;
 let ending = false;
 let wake = () => {};
 const reads: string[] = [];
@@ -92,7 +94,7 @@ class Writer {
         wait: 200,
         busyTimeout: 3000,
         app: part.id,
-        onWarning: () => {},
+        onWarning: (text) => this.log.refusal([this.id, "warned"], text),
         ...more,
       });
       this.lost = false;
@@ -231,7 +233,7 @@ class Writer {
     const { part, chance } = this;
     let done = 0;
     let tries = 0;
-    while (!ending && (part.commits === null || done < part.commits)) {
+    while (!resting && (part.commits === null || done < part.commits)) {
       const read = reads.shift();
       if (read !== undefined) {
         if (chance.chance(0.5)) this.read(read);
@@ -240,7 +242,7 @@ class Writer {
       if (this.db === null) {
         if (part.commits !== null && ++tries > 3) return;
         await pause(LEAST_PAUSE_MS);
-        if (!ending) this.open();
+        if (!resting) this.open();
         continue;
       }
       if (this.lost) {
@@ -300,12 +302,15 @@ function pause(milliseconds: number): Promise<void> {
 
 async function play(part: FilePart): Promise<void> {
   // It may have been told to end what it had already ended.
+  resting = false;
   ending = false;
   reads.length = 0;
   const log = openLog(part.log, part.id);
   const writer = new Writer(part, log);
   console.log(writer.open() ? "opened" : "refused");
   await writer.work();
+  console.log("rests");
+  while (!ending && part.commits === null) await pause(LEAST_PAUSE_MS);
   await writer.end();
   console.log("done");
   log.close();
@@ -319,7 +324,8 @@ async function play(part: FilePart): Promise<void> {
 const lines = createInterface({ input: process.stdin });
 lines.on("line", (line) => {
   const [word, suffix = ""] = line.split(" ");
-  if (word === "end") ending = true;
+  if (word === "rest") resting = true;
+  else if (word === "end") resting = ending = true;
   else if (word === "read") reads.push(suffix);
   else return void play(JSON.parse(line) as FilePart);
   wake();
