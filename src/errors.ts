@@ -1,8 +1,4 @@
-/**
- * The conditions a caller can catch, and the facts each one carries.
- *
- * @module
- */
+/** The conditions a caller can catch, and the facts each one carries. */
 
 import type { Holder } from "./options.ts";
 
@@ -55,11 +51,7 @@ export class LitelatchError extends Error {
   /** A stable name for the condition. */
   readonly code: ErrorCode;
 
-  /**
-   * @param code A stable name for the condition.
-   * @param message The sentence a person reads.
-   * @param options The error that caused this one, if any.
-   */
+  /** Made by litelatch; what it is given are its properties. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -73,10 +65,7 @@ export class LockedError extends LitelatchError {
   /** Who holds it. Empty where that cannot be known. */
   readonly holders: Holder[];
 
-  /**
-   * @param message The sentence a person reads.
-   * @param holders Who holds the lock.
-   */
+  /** Made by litelatch; what it is given are its properties. */
   constructor(message: string, holders: Holder[]) {
     super("LITELATCH_LOCKED", message);
     this.name = "LockedError";
@@ -91,12 +80,7 @@ export class BusyError extends LitelatchError {
   /** PIDs that held the write lock when the wait ended; empty if unknown. */
   readonly writers: number[];
 
-  /**
-   * @param message The sentence a person reads.
-   * @param waitedMs How long was waited, in milliseconds.
-   * @param writers PIDs that held the write lock when the wait ended.
-   * @param options The driver's error.
-   */
+  /** Made by litelatch; what it is given are its properties. */
   constructor(
     message: string,
     waitedMs: number,
@@ -119,12 +103,7 @@ export class PragmaError extends LitelatchError {
   /** What SQLite reports instead. */
   readonly got: string | number | null;
 
-  /**
-   * @param message The sentence a person reads.
-   * @param pragma The name of the pragma.
-   * @param wanted What was asked for.
-   * @param got What SQLite reports instead.
-   */
+  /** Made by litelatch; what it is given are its properties. */
   constructor(
     message: string,
     pragma: string,
@@ -144,7 +123,7 @@ export class PragmaError extends LitelatchError {
  * write was refused. `reopen()` may help.
  */
 export class LockLostError extends LitelatchError {
-  /** @param message The sentence a person reads. */
+  /** Made by litelatch; what it is given are its properties. */
   constructor(message: string) {
     super("LITELATCH_LOCK_LOST", message);
     this.name = "LockLostError";
@@ -153,10 +132,7 @@ export class LockLostError extends LitelatchError {
 
 /** The runtime, the filesystem or the file cannot do what was asked. */
 export class UnsupportedError extends LitelatchError {
-  /**
-   * @param message The sentence a person reads.
-   * @param options The error that caused this one, if any.
-   */
+  /** Made by litelatch; what it is given are its properties. */
   constructor(message: string, options?: ErrorOptions) {
     super("LITELATCH_UNSUPPORTED", message, options);
     this.name = "UnsupportedError";

@@ -1,8 +1,6 @@
 /**
  * The story of one open: the path, the lock, the connection, its settings, the
  * handle.
- *
- * @module
  */
 
 import { switchError } from "./database/busy_error.ts";

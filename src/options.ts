@@ -1,8 +1,4 @@
-/**
- * What a caller may ask for, and what is told about a holder.
- *
- * @module
- */
+/** What a caller may ask for, and what is told about a holder. */
 
 import type { Value } from "./driver/contract.ts";
 

@@ -1,8 +1,4 @@
-/**
- * Checks what a caller asked for, and fills in the defaults.
- *
- * @module
- */
+/** Checks what a caller asked for, and fills in the defaults. */
 
 import type {
   AdoptOptions,
@@ -35,11 +31,6 @@ export function oneOf(...allowed: string[]): Check {
   return (value) => allowed.includes(value as string) ? null : words;
 }
 
-/** A value of this type. */
-function typed(type: string, wanted: string): Check {
-  return (value) => typeof value === type ? null : wanted;
-}
-
 /** Any string. */
 export function text(value: unknown): string | null {
   return typeof value === "string" ? null : "a string";
@@ -50,6 +41,10 @@ export function milliseconds(value: unknown): string | null {
   return typeof value === "number" && value >= 0
     ? null
     : "a number of milliseconds, 0 or more";
+}
+
+function flag(value: unknown): string | null {
+  return typeof value === "boolean" ? null : "true or false";
 }
 
 function whole(unit: string, range: string, most: number): Check {
@@ -88,13 +83,13 @@ function adopting(): Checks {
     synchronous: oneOf("normal", "full"),
     journalSizeLimit: whole("bytes", ", 0 or more", SAFE),
     walAutocheckpoint: whole("pages", ", 0 or more", SAFE),
-    foreignKeys: typed("boolean", "true or false"),
+    foreignKeys: flag,
     heartbeat: (value) =>
       value === false ||
         (typeof value === "number" && value >= 10 && value <= INT)
         ? null
         : "a number of milliseconds, 10 or more, or false",
-    onWarning: typed("function", "a function"),
+    onWarning: (value) => typeof value === "function" ? null : "a function",
   };
 }
 
@@ -102,9 +97,9 @@ function adopting(): Checks {
 export function openSettings(options: OpenOptions | undefined): Settings {
   return fill("open a database", options, {
     ...adopting(),
-    readOnly: typed("boolean", "true or false"),
-    create: typed("boolean", "true or false"),
-    exitWithParent: typed("boolean", "true or false"),
+    readOnly: flag,
+    create: flag,
+    exitWithParent: flag,
     lease: isLease,
   });
 }

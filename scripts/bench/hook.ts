@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { bundle } from "../release/bundle.ts";
+import { vendor } from "../release/vendor.ts";
 import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { runChild } from "../test/child.ts";
 import { median, quantile, spread } from "./figures.ts";
@@ -38,7 +38,7 @@ insert.finalize?.();
 db.close();
 `;
 
-const LITELATCH = `import { open } from "./litelatch.js";
+const LITELATCH = `import { open } from "./litelatch.mjs";
 const db = open(process.argv[2], { app: "hook" });
 db.write(() =>
   db.prepare("INSERT INTO event VALUES (?, ?)").run(Date.now(), "stopped")
@@ -46,7 +46,7 @@ db.write(() =>
 db.close();
 `;
 
-const SETUP = `import { open } from "./litelatch.js";
+const SETUP = `import { open } from "./litelatch.mjs";
 const db = open(process.argv[2]);
 db.exec("CREATE TABLE event (at INTEGER, text TEXT)");
 db.close();
@@ -90,7 +90,7 @@ export const hook: Section = {
       for (const [name, text] of Object.entries(PROGRAMS)) {
         writeFileSync(join(folder, name), text);
       }
-      bundle(join(folder, "litelatch.js"));
+      await vendor(folder);
       return await measure(bench, folder);
     } finally {
       rmSync(folder, { recursive: true });

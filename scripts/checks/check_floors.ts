@@ -1,6 +1,6 @@
 /**
- * Holds the layout of the sources: which room imports from which floor, who
- * may speak of a runtime, and how large a file may grow.
+ * Holds the layout of the sources: which room imports from which floor, and
+ * who may speak of a runtime.
  *
  * Not here, because a ready tool holds them: `any` (`deno lint`), enums,
  * namespaces and parameter properties (`erasableSyntaxOnly`, `deno check`).
@@ -8,99 +8,71 @@
  * @module
  */
 
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, posix } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { defaultExportsOf, firstLogic, isProperty } from "./floors/imports.ts";
 import {
-  defaultExportsOf,
-  firstLogic,
-  importsOf,
-  isProperty,
-} from "./floors/imports.ts";
-import { type Token, tokenize } from "./floors/tokens.ts";
+  FACE,
+  type Problem,
+  readSources,
+  type Source,
+} from "./floors/sources.ts";
+import type { Token } from "./floors/tokens.ts";
 
 /**
- * A room is a file, or a folder with a slash at its end. It imports only from
- * floors below its own; files in one folder may import each other. So rooms
- * on one floor do not know each other, and diagnosis cannot open a database.
+ * A room is a file, or a folder with a slash at its end; a file comes before
+ * its folder. It imports only from floors below its own; files in one folder
+ * may import each other. So rooms on one floor do not know each other, and
+ * diagnosis cannot open a database.
  */
 const FLOORS: Readonly<Record<string, number>> = {
-  "mod.ts": 5,
-  "src/open.ts": 4,
-  "src/cli/": 4,
-  "src/database.ts": 3,
-  "src/database/": 3,
+  "src/cli/": 7,
+  [FACE]: 6,
+  "src/open.ts": 5,
+  "src/database/": 4,
+  "src/loss/": 3,
   "src/etcd/": 3,
-  "src/inspect.ts": 3,
   "src/inspect/": 3,
-  "src/pragmas.ts": 2,
-  "src/busy.ts": 2,
-  "src/loss.ts": 2,
-  "src/lock.ts": 2,
+  "src/legacy/": 3,
   "src/lock/": 2,
-  "src/wal.ts": 2,
   "src/wal/": 2,
   "src/os/": 1,
+  "src/driver/contract.ts": 0,
   "src/driver/": 1,
   "src/errors.ts": 0,
   "src/options.ts": 0,
+  "src/printable.ts": 0,
   "src/settings.ts": 0,
-  "src/settings.ts": 0,
-  "src/sqlite_version.ts": 0,
 };
 
 /** Its rooms hold words and types only, and may know each other. */
 const GROUND = 0;
 
+/** The entries beside the core, and what others may import of each. */
+const ENTRIES: Readonly<Record<string, string>> = {
+  "src/cli/": "src/cli/main.ts",
+  "src/etcd/": "src/etcd/mod.ts",
+  "src/inspect/": "src/inspect/mod.ts",
+  "src/legacy/": "src/legacy/mod.ts",
+};
+
 /** The rooms that may use runtime globals and built-in modules. */
 const NEAR_THE_RUNTIME = ["src/os/", "src/driver/", "src/cli/"];
 const RUNTIME_GLOBALS = ["Bun", "Deno", "process"];
 const NEAR_SQLITE = "src/driver/";
-const MOST_LINES = 250;
-
-/** One breach of one rule, in a sentence that says what to do. */
-export interface Problem {
-  /** Relative to the root, with forward slashes. */
-  readonly file: string;
-  readonly line: number;
-  readonly sentence: string;
-}
-
-/** What the check found below one root. */
-export interface FloorReport {
-  readonly problems: readonly Problem[];
-  readonly files: number;
-  /** Lines of the middle and of the largest file below `src/`. */
-  readonly median: number;
-  readonly largest: number;
-}
 
 /** Checks `mod.ts` and every file below `src/` of one folder. */
-export function checkFloors(root: string): FloorReport {
-  const sizes: number[] = [];
-  const problems: Problem[] = [];
-  for (const file of sourcesOf(root)) {
-    if (!existsSync(join(root, file))) {
-      const sentence = "The face is missing: write it, or check another folder";
-      problems.push({ file, line: 1, sentence });
-      continue;
-    }
-    const source = readFileSync(join(root, file), "utf8");
-    const lines = source.split("\n").length - (source.endsWith("\n") ? 1 : 0);
-    if (file !== "mod.ts") sizes.push(lines);
-    problems.push(...checkFile(file, tokenize(source), lines));
+export function checkFloors(root: string): Problem[] {
+  const sources = readSources(root);
+  const problems = [...sources.values()].flatMap(checkFile);
+  if (!sources.has(FACE)) {
+    const sentence = "The face is missing: write it, or check another folder";
+    problems.unshift({ file: FACE, line: 1, sentence });
   }
-  sizes.sort((a, b) => a - b);
-  return {
-    problems,
-    files: sizes.length,
-    median: sizes[Math.floor(sizes.length / 2)] ?? 0,
-    largest: sizes.at(-1) ?? 0,
-  };
+  return problems;
 }
 
-function checkFile(file: string, tokens: Token[], lines: number): Problem[] {
+function checkFile({ file, tokens, imports }: Source): Problem[] {
   const problems: Problem[] = [];
   const say = (line: number, sentence: string) =>
     problems.push({ file, line, sentence });
@@ -113,14 +85,16 @@ function checkFile(file: string, tokens: Token[], lines: number): Problem[] {
         "or add a line to FLOORS in scripts/checks/check_floors.ts",
     );
   }
-  for (const { specifier, line } of importsOf(tokens)) {
-    const sentence = judgeImport(file, room, specifier);
+  for (const { specifier, target, line } of imports) {
+    const sentence = target === null
+      ? judgePackage(specifier)
+      : judgeImport(room, target);
     if (sentence !== null) say(line, sentence);
   }
   for (const line of defaultExportsOf(tokens)) {
     say(line, "Nothing is exported as default: give it a name");
   }
-  if (file === "mod.ts") {
+  if (file === FACE) {
     const line = firstLogic(tokens);
     if (line !== null) {
       say(
@@ -131,13 +105,6 @@ function checkFile(file: string, tokens: Token[], lines: number): Problem[] {
     }
     return problems;
   }
-  if (lines > MOST_LINES) {
-    say(
-      lines,
-      `A file must have at most ${MOST_LINES} lines, got ${lines}: ` +
-        "split it where it has two reasons",
-    );
-  }
   tokens.forEach((token, i) => {
     const sentence = judgeToken(file, tokens, i);
     if (sentence !== null) say(token.line, sentence);
@@ -145,34 +112,45 @@ function checkFile(file: string, tokens: Token[], lines: number): Problem[] {
   return problems;
 }
 
-function judgeImport(
-  file: string,
-  room: string | undefined,
-  specifier: string,
-): string | null {
-  if (!specifier.startsWith(".")) {
-    // Whether this room may have built-ins is judged with the strings.
-    return /^(node|bun):/.test(specifier)
-      ? null
-      : `Only relative paths are imported, got "${specifier}": ` +
-        "litelatch has no dependencies";
-  }
+function judgePackage(specifier: string): string | null {
+  // Whether this room may have built-ins is judged with the strings.
+  return /^(node|bun):/.test(specifier)
+    ? null
+    : `Only relative paths are imported, got "${specifier}": ` +
+      "litelatch has no dependencies";
+}
+
+function judgeImport(room: string | undefined, target: string): string | null {
   if (room === undefined) return null;
-  const target = posix.join(posix.dirname(file), specifier);
   const other = roomOf(target);
   if (other === undefined) {
     return `A room imports only from rooms, got ${target}: ` +
       "no line of FLOORS in scripts/checks/check_floors.ts names it";
   }
-  const [own, below] = [FLOORS[room]!, FLOORS[other]!];
-  if (below < own || (own === GROUND && below === GROUND)) return null;
   if (other === room && room.endsWith("/")) return null;
-  return `${room} is on floor ${own} and imports only from floors below, ` +
-    `got ${other} on floor ${below}: move what both need further down, ` +
-    "or hand it in as an argument";
+  const face = ENTRIES[other];
+  if (face !== undefined && ENTRIES[room] === undefined) {
+    return `The core imports nothing of an entry, got ${target}: ` +
+      "move what both need into a room of the core, or hand it in";
+  }
+  const [own, below] = [FLOORS[room]!, FLOORS[other]!];
+  if (below > own || (below === own && own !== GROUND)) {
+    return `${room} is on floor ${own} and imports only from floors below, ` +
+      `got ${other} on floor ${below}: move what both need further down, ` +
+      "or hand it in as an argument";
+  }
+  if (face !== undefined && target !== face) {
+    return `An entry imports no other entry's inside, got ${target}: ` +
+      `import from ${face}, or move it into a room of the core`;
+  }
+  return null;
 }
 
-function judgeToken(file: string, tokens: Token[], i: number): string | null {
+function judgeToken(
+  file: string,
+  tokens: readonly Token[],
+  i: number,
+): string | null {
   const { kind, text } = tokens[i]!;
   if (kind === "string") {
     if (text.includes(":sqlite") && !file.startsWith(NEAR_SQLITE)) {
@@ -204,23 +182,11 @@ function roomOf(file: string): string | undefined {
   );
 }
 
-/** The face and everything that is code below `src/`. */
-function sourcesOf(root: string): string[] {
-  const names = ["mod.ts"];
-  if (existsSync(join(root, "src"))) {
-    for (const name of readdirSync(join(root, "src"), { recursive: true })) {
-      names.push(`src/${String(name).replaceAll("\\", "/")}`);
-    }
-  }
-  return names.filter((name) => /\.[cm]?[jt]sx?$/.test(name)).sort();
-}
-
 if (import.meta.main) {
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  const { problems, files, median, largest } = checkFloors(root);
+  const problems = checkFloors(root);
   for (const { file, line, sentence } of problems) {
     console.error(`${file}:${line}: ${sentence}`);
   }
-  console.log(`${files} files, median ${median} lines, largest ${largest}`);
   process.exitCode = problems.length === 0 ? 0 : 1;
 }

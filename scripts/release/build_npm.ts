@@ -1,29 +1,22 @@
 /**
- * Builds the npm package into `npm/`:
+ * Builds the npm package into `npm/` with dnt:
  * `deno run -A scripts/release/build_npm.ts`.
+ *
+ * dnt checks the types as Node sees them. What is published is not what it
+ * emits, but the very files that the tests install: `deno task npm` makes the
+ * same folder where JSR, from which dnt comes, cannot be reached.
  *
  * @module
  */
 
 import { build } from "@deno/dnt";
-import { copy, emptyDir } from "@std/fs";
-import { NPM_FOLDER, npmOptions } from "./ship/npm.ts";
-import { vendor } from "./vendor.ts";
+import { npmFiles } from "./npm.ts";
+import { fillFolder } from "./package.ts";
+import { dntOptions, NPM_FOLDER } from "./ship/npm.ts";
 
-await emptyDir(NPM_FOLDER);
 await build({
-  ...npmOptions(),
+  ...dntOptions(),
   async postBuild() {
-    await copy("README.md", `${NPM_FOLDER}/README.md`);
-    await copy("LICENSE", `${NPM_FOLDER}/LICENSE`);
-    // What `litelatch vendor DEST` copies.
-    await vendor(`${NPM_FOLDER}/vendored`);
-    // A hundred modules cost Node 59 ms to import where one costs 5.5
-    // (scripts/bench/results/import.md). Their types stay.
-    await copy(
-      `${NPM_FOLDER}/vendored/litelatch.js`,
-      `${NPM_FOLDER}/esm/mod.js`,
-      { overwrite: true },
-    );
+    fillFolder(NPM_FOLDER, await npmFiles());
   },
 });

@@ -1,18 +1,15 @@
 /**
- * Makes one JavaScript file of the library, as it is published: names and
- * lines readable, types gone.
+ * Makes one JavaScript file of an entry, as it is published: names and lines
+ * readable, types gone.
  *
  * @module
  */
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { tokenize } from "../checks/floors/tokens.ts";
 import { fetchTool } from "../runtimes/fetch.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+import { type Entry, ROOT, sharedBy } from "./entries.ts";
 
 // Not `deno bundle`: it fetches the same program over its own connection,
 // which does not know a company's certificate as npm does.
@@ -28,24 +25,35 @@ export function bundler(): string {
 }
 
 /**
- * The bundle as text.
+ * The bundle as text. That of another entry than the core imports the core's.
  *
  * @throws {Error} When the bundler cannot be had, or refuses the sources.
  */
-export function bundled(): string {
+export function bundled(entry: Entry): string {
+  const shared = sharedBy(entry, "script");
   const { status, stdout, stderr, error } = spawnSync(bundler(), [
-    join(ROOT, "mod.ts"),
+    join(ROOT, entry.source),
     "--bundle",
     "--format=esm",
     "--target=es2022",
     "--platform=neutral",
     "--charset=utf8",
     "--log-level=warning",
+    "--external:node:*",
+    ...[...shared.keys()].map((source) => `--external:./${source}`),
   ], { encoding: "utf8", cwd: ROOT });
   if (status !== 0) {
-    throw new Error(`Cannot bundle mod.ts: ${error?.message ?? stderr}`);
+    const reason = error?.message ?? stderr;
+    throw new Error(`Cannot bundle ${entry.source}: ${reason}`);
   }
-  return withoutDocs(stdout);
+  let code = withTabs(withoutDocs(stdout));
+  for (const [source, script] of shared) {
+    // import … from "x", import "x" and await import("x").
+    for (const before of ["from ", "import ", "import("]) {
+      code = code.replaceAll(`${before}"./${source}"`, `${before}"${script}"`);
+    }
+  }
+  return code;
 }
 
 /**
@@ -56,14 +64,27 @@ function withoutDocs(code: string): string {
   return code.replaceAll(/^ *\/\*\*[^]*?\*\/\n/gm, "");
 }
 
-/** Writes the bundle. */
-export function bundle(target: string): void {
-  mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, bundled());
+/** Indents by tabs, which saves a twentieth, but not inside of strings. */
+function withTabs(code: string): string {
+  const inside = new Set<number>();
+  for (const { kind, text, line } of tokenize(code)) {
+    if (kind !== "string") continue;
+    for (let i = text.split("\n").length - 1; i > 0; i--) inside.add(line + i);
+  }
+  return code.split("\n").map((text, i) =>
+    inside.has(i + 1)
+      ? text
+      : text.replace(/^(?: {2})+/, (blank) => "\t".repeat(blank.length / 2))
+  ).join("\n");
 }
 
-if (import.meta.main) {
-  const target = process.argv[2] ?? join(ROOT, "dist", "litelatch.js");
-  bundle(target);
-  console.log(target);
+/** The same code, to be run and not to be read. */
+export function minified(code: string): string {
+  const { status, stdout, stderr, error } = spawnSync(
+    bundler(),
+    ["--minify", "--format=esm", "--charset=utf8", "--log-level=warning"],
+    { encoding: "utf8", input: code },
+  );
+  if (status === 0) return stdout;
+  throw new Error(`Cannot minify: ${error?.message ?? stderr}`);
 }

@@ -21,7 +21,15 @@ const UNCHECKED = [
   "tests/consumers/*/**",
 ];
 
-const CHECKS: readonly { readonly name: string; readonly args: string[] }[] = [
+/** One command of Deno. */
+interface Check {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Whether what it prints is shown also where all is well. */
+  readonly shown?: true;
+}
+
+const CHECKS: readonly Check[] = [
   { name: "deno fmt --check", args: ["fmt", "--check"] },
   { name: "deno lint", args: ["lint"] },
   {
@@ -39,8 +47,8 @@ const CHECKS: readonly { readonly name: string; readonly args: string[] }[] = [
   },
   // It also refuses slow types, and what JSR would not take.
   {
-    name: "deno publish --dry-run",
-    args: ["publish", "--dry-run", "--allow-dirty"],
+    name: "deno publish --dry-run, what JSR is given",
+    args: ["run", "-A", "scripts/release/jsr.ts", "--dry-run"],
   },
   {
     name: "deno test --doc",
@@ -50,13 +58,20 @@ const CHECKS: readonly { readonly name: string; readonly args: string[] }[] = [
     name: "scripts/checks/check_floors.ts",
     args: ["run", "-A", "scripts/checks/check_floors.ts"],
   },
+  {
+    name: "scripts/checks/check_budgets.ts",
+    args: ["run", "-A", "scripts/checks/check_budgets.ts"],
+    shown: true,
+  },
 ];
 
 /** Runs all of them with the given Deno, whatever the ones before said. */
 export async function runChecks(deno: string, tally: Tally): Promise<void> {
-  for (const { name, args } of CHECKS) {
+  for (const { name, args, shown } of CHECKS) {
     const { code, cut, output } = await runChild([deno, ...args], PATIENCE);
-    if (code === 0 && cut === null) tally.pass(name);
-    else tally.fail("check", cut === null ? name : `${name}: ${cut}`, output);
+    if (code === 0 && cut === null) {
+      tally.pass(name);
+      if (shown) output.trim().split("\n").forEach((line) => tally.note(line));
+    } else tally.fail("check", cut === null ? name : `${name}: ${cut}`, output);
   }
 }

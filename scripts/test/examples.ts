@@ -1,6 +1,6 @@
 /**
- * Runs every example of the documentation, in a copy of the sources: examples
- * open databases beside themselves.
+ * Runs every example of the sources, the README and the pages of `docs/`, in a
+ * copy: examples open databases beside themselves.
  *
  * @module
  */
@@ -21,11 +21,16 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
+/** Run by tests/consumers/adopting_test.ts: it imports packages of npm. */
+const RUN_ELSEWHERE = ["docs/adopting.md"];
+/** They need a server: they are only type-checked. */
+const CHECKED = ["src/etcd", "docs/many-hosts.md"];
+
 /** The exit code of `deno test --doc`. */
 export function runExamples(deno: string): number {
   const folder = mkdtempSync(join(tmpdir(), "litelatch-doc-"));
   try {
-    for (const name of ["mod.ts", "src"]) {
+    for (const name of ["mod.ts", "src", "docs", "README.md"]) {
       cpSync(join(ROOT, name), join(folder, name), { recursive: true });
     }
     const config = JSON.parse(
@@ -35,19 +40,32 @@ export function runExamples(deno: string): number {
     // most examples do not use them all.
     delete config.compilerOptions["noUnusedLocals"];
     writeFileSync(join(folder, "deno.json"), JSON.stringify(config));
-    // Those of src/etcd/ need a server: they are only type-checked.
-    const check = ["check", "--doc-only", "src/etcd"];
-    const checked = spawnSync(deno, check, { cwd: folder, stdio: "inherit" });
-    if (checked.status !== 0) return checked.status ?? 1;
-    const rooms = readdirSync(join(folder, "src"))
-      .filter((name) => name !== "etcd")
-      .map((name) => `src/${name}`);
-    const args = ["test", "--doc", "-A", "mod.ts", ...rooms];
-    const { status } = spawnSync(deno, args, { cwd: folder, stdio: "inherit" });
-    return status ?? 1;
+    const examples = [
+      "mod.ts",
+      "README.md",
+      ...listed("src"),
+      ...listed("docs").filter((page) => page.endsWith(".md")),
+    ].filter((path) => ![...CHECKED, ...RUN_ELSEWHERE].includes(path));
+    for (
+      const args of [
+        ["check", "--doc-only", ...CHECKED],
+        ["test", "--doc", "-A", ...examples],
+      ]
+    ) {
+      const { status } = spawnSync(deno, args, {
+        cwd: folder,
+        stdio: "inherit",
+      });
+      if (status !== 0) return status ?? 1;
+    }
+    return 0;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function listed(folder: string): string[] {
+  return readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`);
 }
 
 if (import.meta.main) process.exitCode = runExamples(process.execPath);

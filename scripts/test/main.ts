@@ -10,13 +10,13 @@ import { readdirSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bundler } from "../release/bundle.ts";
-import { declarationTools } from "../release/vendor/declarations.ts";
+import { declarationTools } from "../release/declarations.ts";
 import { pinnedRuntime, PINS, type Runtime } from "../runtimes/runtimes.ts";
 import { abandon } from "../torture/session.ts";
 import { HELP, readArguments, type Wishes } from "./arguments.ts";
 import { runChecks } from "./checks.ts";
 import { endAll } from "./child.ts";
-import { testPackages } from "./packages.ts";
+import { packagingTools, testPackages } from "./packages.ts";
 import { runSuite } from "./suite.ts";
 import { startTally, type Tally } from "./tally.ts";
 import { runTorture } from "./torture.ts";
@@ -134,7 +134,7 @@ function findPackages(tally: Tally): string {
 
 /** What tests would fetch on first use, when their time runs already. */
 function fetchTools(tally: Tally): void {
-  for (const fetchTool of [bundler, declarationTools]) {
+  for (const fetchTool of [bundler, declarationTools, packagingTools]) {
     try {
       fetchTool();
     } catch (error) {

@@ -31,3 +31,20 @@ const PACKAGES = {
 export function testPackages(): string {
   return fetchPackages("packages", PACKAGES);
 }
+
+/** What looks at the published package, as its users' tools do. */
+const PACKAGING_TOOLS = {
+  "publint": "0.3.25",
+  "@arethetypeswrong/cli": "0.18.5",
+  // The other major than the one above.
+  "typescript": "7.0.2",
+};
+
+/**
+ * Fetches what is missing, into a folder of its own.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function packagingTools(): string {
+  return fetchPackages("packaging", PACKAGING_TOOLS);
+}

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../spelling.ts";
+import { suggestion } from "../settings.ts";
 
 /** The commands, each with the options that it knows beside the common ones. */
 export const COMMANDS = {

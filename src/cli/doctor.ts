@@ -4,14 +4,15 @@
  * @module
  */
 
-import { look } from "../inspect/inspect.ts";
-import type { Report } from "../inspect/report.ts";
-import { sleepSync } from "../os/waiting.ts";
+import type { Report } from "../inspect/mod.ts";
+import { sleepSync } from "../os/clock.ts";
 import type { Wishes } from "./arguments.ts";
-import { cannotLook } from "./cannot_look.ts";
-import { type Finding, findingsOf } from "./findings.ts";
+import { look, lookOrExcuse } from "./cannot_look.ts";
+import type { Finding } from "./finding.ts";
+import { findingsOf } from "./findings.ts";
+import { count, size } from "./formats.ts";
+import { jsonText, printableReport } from "./safe_text.ts";
 import { type Screen, wrap } from "./screen.ts";
-import { count, size } from "./words.ts";
 
 // What is there in every look is no matter of a moment.
 const LOOKS = 5;
@@ -20,17 +21,16 @@ const INDENT = 11;
 
 /** Looks, and prints what is wrong. */
 export function doctor({ path, limit, json }: Wishes, screen: Screen): number {
-  const reports = [look(path, true)];
-  const excuse = cannotLook(reports[0] as Report);
-  if (excuse !== null) throw excuse;
-  while (reports.length < LOOKS) {
+  const looks = [lookOrExcuse(path)];
+  while (looks.length < LOOKS) {
     sleepSync(PAUSE_MS);
-    reports.push(look(path, true));
+    looks.push(look(path));
   }
+  const reports = json ? looks : looks.map(printableReport);
   const last = reports.at(-1) as Report;
   const findings = findingsOf({ reports, last, limit });
   if (json) {
-    screen.line(JSON.stringify({ findings, report: last }, null, 2));
+    screen.line(jsonText({ findings, report: last }));
   } else print(findings, last, screen);
   return findings.length === 0 ? 0 : 1;
 }

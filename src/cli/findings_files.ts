@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Finding, Looks } from "./findings.ts";
-import { count, size } from "./words.ts";
+import type { Finding, Looks } from "./finding.ts";
+import { size } from "./formats.ts";
 
 /** What is wrong with the files. */
 export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
-  const { file, database, wal, filesystem, path } = last;
+  const { file, database, wal, filesystem } = last;
   const found: Finding[] = [];
   const add = (
     code: string,
@@ -60,17 +60,6 @@ export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
         "that it works: `litelatch selftest` on that folder.",
     );
   }
-  if (file?.kind === "file" && file.links > 1) {
-    add(
-      "hard-links",
-      "warning",
-      `The file has ${
-        count(file.links, "name")
-      } (hard links): each has a WAL ` +
-        "and a lock of its own, so processes on different names corrupt it.",
-      "Remove the other names: `find . -samefile " + nameOf(path) + "`.",
-    );
-  }
   const stuck = file?.writable === false
     ? "the file"
     : file?.folderWritable === false
@@ -98,10 +87,4 @@ export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
     );
   }
   return found;
-}
-
-function nameOf(path: string): string {
-  return path.slice(
-    Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1,
-  );
 }

@@ -4,37 +4,41 @@
  * @module
  */
 
-import type { Report } from "../inspect/report.ts";
-import { always, type Finding, type Looks } from "./findings.ts";
-import { namesOf, staleRecords } from "./people.ts";
-import { count, list } from "./words.ts";
+import type { RegisteredHolder } from "../inspect/mod.ts";
+import { always, type Finding, type Looks, nameOfFile } from "./finding.ts";
+import { count, list } from "./formats.ts";
+import { countRecords, namesOf, staleRecords } from "./process_lines.ts";
 
 /** What is wrong with the holders. */
 export function findingsAboutHolders({ reports, last }: Looks): Finding[] {
   const found: Finding[] = [];
   const names = (pids: number[]) => namesOf(last, pids);
+  const file = `${nameOfFile(last.path)}.lock`;
+  const stale = staleRecords(last);
+  // A planted record would have told to stop a process that holds nothing.
+  const pidsWhere = (is: (holder: RegisteredHolder) => boolean) =>
+    [
+      ...new Set(
+        last.holders.filter((one) => !stale.includes(one) && is(one))
+          .map(({ pid }) => pid),
+      ),
+    ].sort((one, other) => one - other);
 
-  const replaced = last.holders
-    .filter(({ lockReplaced }) => lockReplaced === true)
-    .map(({ pid }) => pid);
+  const replaced = pidsWhere(({ lockReplaced }) => lockReplaced === true);
   if (replaced.length > 0) {
-    const file = `${base(last)}.lock`;
     found.push({
       code: "lock-replaced",
       level: "error",
-      what:
-        `${file} was ${last.lock.exists ? "replaced" : "deleted"} while ${
-          names(replaced)
-        } held it: the next one takes a new lock, and ` +
-        "both believe to be alone.",
+      what: `${file} was ${last.lock.exists ? "replaced" : "deleted"} while ${
+        names(replaced)
+      } held it.`,
       todo: `Stop that process and start it again. Nobody may delete ${file}.`,
       pids: replaced,
     });
   }
-  const orphans = last.holders
-    .filter(({ alive, parentGone }) => alive === true && parentGone === true)
-    .map(({ pid }) => pid)
-    .sort((one, other) => one - other);
+  const orphans = pidsWhere(({ alive, parentGone }) =>
+    alive === true && parentGone === true
+  );
   if (orphans.length > 0) {
     found.push({
       code: "parent-gone",
@@ -68,27 +72,27 @@ export function findingsAboutHolders({ reports, last }: Looks): Finding[] {
           unknown.length === 1 ? "holds" : "hold"
         } the lock without a pidfile: others are told "holder unknown". The ` +
         "disk was full, the folder not writable, or somebody removed it.",
-      todo:
-        `It is a true holder: do not delete ${base(last)}.lock. Make room ` +
-        "or give rights, then start it again.",
+      todo: `It is a true holder: do not delete ${file}. Make room or give ` +
+        "rights, then start it again.",
       pids: unknown,
     });
   }
-  const stale = staleRecords(last);
-  const litter = stale.length + last.unreadable.length;
+  const litter = countRecords(stale) + last.unreadable.length;
   if (litter > 0) {
-    const gone = stale.map(({ pid }) => pid);
+    const pids = [...new Set(stale.map(({ pid }) => pid))];
+    const areGone = stale.every(({ alive }) => alive === false);
     found.push({
       code: "stale-records",
       level: "warning",
-      what: `${count(litter, "record")} ${
-        litter === 1 ? "is" : "are"
-      } left of processes that are gone${
-        gone.length === 0 ? "" : ` (${pidList(gone)})`
-      }. They block nobody.`,
+      what: `${count(litter, "record")} ${litter === 1 ? "is" : "are"} ${
+        areGone
+          ? "left of processes that are gone"
+          : "of nobody who holds the lock: its process or worker ended, or " +
+            "somebody planted it"
+      }${pids.length === 0 ? "" : ` (${pidList(pids)})`}. They block nobody.`,
       todo:
         "`litelatch clean` removes them; so does the next exclusive holder.",
-      pids: gone,
+      pids,
     });
   }
   return found;
@@ -101,11 +105,4 @@ export function pidList(pids: number[]): string {
   const shown = pids.slice(0, MOST_PIDS).map(String);
   if (pids.length > MOST_PIDS) shown.push(`${pids.length - MOST_PIDS} more`);
   return `PID${pids.length === 1 ? "" : "s"} ${list(shown)}`;
-}
-
-/** The name of the database without its folder. */
-export function base({ path }: Report): string {
-  return path.slice(
-    Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1,
-  );
 }

@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { ProcessReport, Report } from "../inspect/report.ts";
-import { always, type Finding, type Looks } from "./findings.ts";
-import { base, pidList } from "./findings_holders.ts";
-import { namesOf } from "./people.ts";
+import type { ProcessReport, Report } from "../inspect/mod.ts";
+import { always, type Finding, type Looks, nameOfFile } from "./finding.ts";
+import { pidList } from "./findings_holders.ts";
+import { linesOf, namesOf } from "./process_lines.ts";
 
 /** What is wrong with the locks. */
 export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
@@ -62,9 +62,8 @@ export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
   if (state === "exclusive" || isHeldExclusively(last)) {
     const holders = pids?.length
       ? pids
-      : last.holders.filter(({ mode, alive }) =>
-        mode === "exclusive" && alive !== false
-      ).map(({ pid }) => pid);
+      : linesOf(last).filter(({ record }) => record?.mode === "exclusive")
+        .map(({ pid }) => pid);
     found.push({
       code: "locked-exclusively",
       level: "warning",
@@ -72,12 +71,30 @@ export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
         names(holders)
       }: others that open it with litelatch are refused.`,
       todo: `Wait for it with { wait: ms }, or stop it. Do not delete ${
-        base(last)
+        nameOfFile(last.path)
       }.lock.`,
       pids: holders,
     });
   }
-  const writers = stuckWriters(reports);
+  const stopped = lasting(({ stopped }) => stopped === true);
+  if (stopped.length > 0) {
+    const isOne = stopped.length === 1;
+    found.push({
+      code: "stopped",
+      level: "warning",
+      what: `${names(stopped)} ${
+        isOne ? "is" : "are"
+      } stopped (by Ctrl-Z, SIGSTOP or a debugger), and ${
+        isOne ? "keeps its" : "keep their"
+      } locks meanwhile${isWriter(last, stopped) ? ", also to write" : ""}.`,
+      todo: `Let ${isOne ? "it" : "them"} go on: \`kill -CONT ${
+        stopped.join(" ")
+      }\`.`,
+      pids: stopped,
+    });
+  }
+  const writers = stuckWriters(reports)
+    .filter((pid) => !stopped.includes(pid));
   if (writers.length > 0) {
     const waiting = [
       ...new Set(
@@ -108,6 +125,10 @@ export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
 function isHeldExclusively({ lock, holders }: Report): boolean {
   return lock.state === null &&
     holders.some(({ mode, alive }) => mode === "exclusive" && alive === true);
+}
+
+function isWriter({ processes }: Report, pids: number[]): boolean {
+  return (processes ?? []).some((one) => one.writing && pids.includes(one.pid));
 }
 
 /**

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { always, type Finding, type Looks } from "./findings.ts";
-import { namesOf } from "./people.ts";
-import { size } from "./words.ts";
+import { always, type Finding, type Looks } from "./finding.ts";
+import { size } from "./formats.ts";
+import { namesOf } from "./process_lines.ts";
 
 /** What is wrong with the WAL. */
 export function findingsAboutWal({ reports, last, limit }: Looks): Finding[] {

@@ -65,9 +65,10 @@ Exit code: 0 done, 1 something was in the way, 2 it could not try.`,
 
 Removes the pidfiles of processes that are gone: those that are proved dead, and
 all of them if the kernel gives us the lock for a moment. It refuses, naming the
-holder, whatever the kernel says is held. There is no --force.
+holder, whatever the kernel says is held, and leaves alone what is no record of
+litelatch. There is no --force.
 
-  --json        { "removed": [...], "kept": [...] }
+  --json        { "removed": [...], "kept": [...], "foreign": [...] }
 
 Exit code: 0 done, 1 something was kept, 2 it could not look.`,
   selftest: `litelatch selftest DIR

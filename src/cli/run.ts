@@ -4,7 +4,6 @@
  * @module
  */
 
-import { look } from "../inspect/inspect.ts";
 import { LitelatchError } from "../errors.ts";
 import {
   type CommandName,
@@ -12,11 +11,12 @@ import {
   UsageError,
   type Wishes,
 } from "./arguments.ts";
-import { cannotLook, Excuse } from "./cannot_look.ts";
-import { checkpointCommand } from "./checkpoint.ts";
-import { clean } from "./clean.ts";
+import { Excuse, lookOrExcuse } from "./cannot_look.ts";
+import { checkpointCommand } from "./checkpoint_command.ts";
+import { clean } from "./clean_command.ts";
 import { doctor } from "./doctor.ts";
 import { help } from "./help.ts";
+import { jsonText, printableLines, printableReport } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
 import { selftest } from "./selftest.ts";
 import { vendor } from "./vendor.ts";
@@ -67,23 +67,21 @@ export async function run(
     const message = error instanceof Error ? error.message : String(error);
     if (words.includes("--json")) {
       const code = error instanceof LitelatchError ? error.code : null;
-      screen.line(JSON.stringify({ error: { code, message } }));
-    } else complain(message);
+      screen.line(jsonText({ error: { code, message } }, 0));
+    } else complain(printableLines(message));
     if (error instanceof UsageError) {
       complain("`litelatch --help` shows what there is.");
     } else if (!isExpected(error)) {
-      complain(error instanceof Error ? error.stack ?? "" : "");
+      complain(printableLines(error instanceof Error ? error.stack ?? "" : ""));
     }
     return 2;
   }
 }
 
 function who({ path, json }: Wishes, screen: Screen): number {
-  const report = look(path, true);
-  const excuse = cannotLook(report);
-  if (excuse !== null) throw excuse;
-  if (json) screen.line(JSON.stringify(report, null, 2));
-  else printWho(report, screen);
+  const report = lookOrExcuse(path);
+  if (json) screen.line(jsonText(report));
+  else printWho(printableReport(report), screen);
   return 0;
 }
 

@@ -6,11 +6,13 @@
 
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { mountOf } from "../os/mounts.ts";
-import { filesystemOf } from "../os/look.ts";
+import { filesystemOf } from "../os/filesystem.ts";
 import { toPath } from "../os/paths.ts";
+import { mountOf } from "../os/mounts.ts";
+import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";
+import { jsonText } from "./safe_text.ts";
 import { type Screen, wrap } from "./screen.ts";
 import { Crew } from "./selftest_crew.ts";
 import { type Step, STEPS } from "./selftest_steps.ts";
@@ -56,7 +58,7 @@ export async function selftest(
   }
   const passed = results.every(({ ok }) => ok);
   if (json) {
-    screen.line(JSON.stringify({ passed, steps: results }, null, 2));
+    screen.line(jsonText({ passed, steps: results }));
   } else verdict(where, results, screen);
   return passed ? 0 : 1;
 }
@@ -101,7 +103,7 @@ function showResult({ name, ok, seen }: Result, screen: Screen): void {
 
 function verdict(where: string, results: Result[], screen: Screen): void {
   const type = mountOf(where)?.type ?? filesystemOf(where);
-  const place = `${where}${type === null ? "" : ` (${type})`}`;
+  const place = `${printable(where, 1000)}${type === null ? "" : ` (${type})`}`;
   const failed = results.filter(({ ok }) => !ok).length;
   screen.line();
   const text = failed === 0

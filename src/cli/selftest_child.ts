@@ -7,13 +7,12 @@
 
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import type { Database } from "../database/database.ts";
-import { connect, furnish } from "../database/furnish.ts";
 import { LockedError } from "../errors.ts";
 import { acquireLock } from "../lock/acquire_lock.ts";
-import type { Lock } from "../lock/handle.ts";
+import type { Lock } from "../lock/lock.ts";
+import { open } from "../open.ts";
 import type { LockMode } from "../options.ts";
-import { sleepSync, waitSync } from "../os/waiting.ts";
-import { openSettings } from "../settings.ts";
+import { sleepSync } from "../os/clock.ts";
 
 /** The word that makes the command such a process. */
 export const CHILD = "selftest-child";
@@ -79,7 +78,11 @@ function obey(order: Order): unknown {
     case "race":
       return race(order.path, order.rounds);
     case "open":
-      database = open(order.path);
+      database = open(order.path, {
+        lock: "none",
+        busyTimeout: 30_000,
+        onWarning: () => {},
+      });
       return null;
     case "insert":
       for (let row = 0; row < order.rows; row++) {
@@ -113,10 +116,4 @@ function race(path: string, rounds: number): number {
     }
   }
   return overlaps;
-}
-
-function open(path: string): Database {
-  const settings = openSettings({ lock: "none", busyTimeout: 30_000 });
-  const { connection, identity } = connect(path, settings);
-  return waitSync(furnish(connection, path, null, settings, identity));
 }

@@ -7,8 +7,10 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";
+import { jsonText } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
 import { judge, type Judgement, readHeader } from "./vendored.ts";
 
@@ -39,8 +41,8 @@ export async function vendor(
     writeFileSync(join(path, name), await shipped(name, entry));
     written.push(join(path, name));
   }
-  if (json) screen.line(JSON.stringify({ written }, null, 2));
-  else written.forEach((file) => screen.line(file));
+  if (json) screen.line(jsonText({ written }));
+  else written.forEach((file) => screen.line(printable(file, 1000)));
   return 0;
 }
 
@@ -62,10 +64,10 @@ async function checkFile(
   const name = path.endsWith(".d.ts") ? FILES[1] : FILES[0];
   const judgement = judge(copy, await shipped(name, entry));
   const version = readHeader(copy)?.version ?? null;
-  if (json) screen.line(JSON.stringify({ judgement, version }, null, 2));
+  if (json) screen.line(jsonText({ judgement, version }));
   else {
     const from = version === null ? "" : ` (${version})`;
-    screen.line(`${path}${from}: ${WORDS[judgement]}`);
+    screen.line(`${printable(`${path}${from}`, 1000)}: ${WORDS[judgement]}`);
   }
   return judgement === "current" ? 0 : 1;
 }

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { look } from "../inspect/inspect.ts";
-import type { Report } from "../inspect/report.ts";
-import { now } from "../os/waiting.ts";
+import type { Report } from "../inspect/mod.ts";
+import { now } from "../os/clock.ts";
 import type { Wishes } from "./arguments.ts";
-import { cannotLook } from "./cannot_look.ts";
-import { lineOf, pictureOf, tickOf } from "./frame.ts";
+import { look, lookOrExcuse } from "./cannot_look.ts";
+import { jsonText, printableReport } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
+import { lineOf, pictureOf, tickOf } from "./watch_picture.ts";
 
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
@@ -28,13 +28,13 @@ export async function watch(wishes: Wishes, screen: Screen): Promise<number> {
     for (let tick = 0; tick < ticks && !stop.asked; tick++) {
       if (tick > 0) await stop.pause(interval);
       if (stop.asked) break;
-      const report = look(path, true);
-      const excuse = tick === 0 ? cannotLook(report) : null;
-      if (excuse !== null) throw excuse;
+      const report = printableReport(
+        tick === 0 ? lookOrExcuse(path) : look(path),
+      );
       const at = now();
       const numbers = tickOf(report, before, at, limit);
       before = { report, at };
-      if (json) screen.line(JSON.stringify(numbers));
+      if (json) screen.line(jsonText(numbers, 0));
       else if (!inPlace) screen.line(lineOf(numbers));
       else height = draw(report, numbers, screen, height);
     }

@@ -4,17 +4,18 @@
  * @module
  */
 
-import type { Report } from "../inspect/report.ts";
+import type { Report } from "../inspect/mod.ts";
+import { count, since } from "./formats.ts";
 import {
   commandOf,
+  countRecords,
   holdsOf,
-  peopleOf,
-  type Person,
+  linesOf,
+  type ProcessLine,
   staleRecords,
-} from "./people.ts";
+} from "./process_lines.ts";
 import { type Screen, wrap } from "./screen.ts";
 import { type Column, table } from "./table.ts";
-import { count, since } from "./words.ts";
 
 const LAYOUT: Column[] = [
   { title: "PID", right: true },
@@ -41,24 +42,24 @@ export function printWho(report: Report, screen: Screen): void {
 
 /** The table as lines, the titles first. */
 export function whoLines(report: Report, columns: number): string[] {
-  return table(LAYOUT, peopleOf(report).map(row), columns);
+  return table(LAYOUT, linesOf(report).map(row), columns);
 }
 
-function row(person: Person): string[] {
-  const { pid, record, process } = person;
+function row(line: ProcessLine): string[] {
+  const { pid, record, process } = line;
   const foreign = record?.pidNamespace === "other" ? "*" : "";
   return [
     `${pid}${foreign}`,
     record?.app ?? "-",
-    commandOf(person),
-    lockOf(person),
+    commandOf(line),
+    lockOf(line),
     record?.acquiredAt ? since(record.acquiredAt) : "-",
     record?.parentGone ? "gone" : String(process?.ppid ?? record?.ppid ?? "?"),
-    holdsOf(person),
+    holdsOf(line),
   ];
 }
 
-function lockOf({ record, process }: Person): string {
+function lockOf({ record, process }: ProcessLine): string {
   const lock = process?.lock ?? record?.mode ?? "none";
   return lock === "none" ? "-" : lock === "exclusive" ? "excl." : lock;
 }
@@ -68,7 +69,7 @@ function remarks(report: Report): string[] {
   const stale = staleRecords(report);
   if (stale.length > 0) {
     said.push(
-      `${count(stale.length, "record")} of processes that are gone: ` +
+      `${count(countRecords(stale), "record")} of nobody who holds the lock: ` +
         "`litelatch clean` removes them.",
     );
   }

@@ -1,8 +1,4 @@
-/**
- * Copies a live database into a new file.
- *
- * @module
- */
+/** Copies a live database into a new file. */
 
 import { messageOf } from "../driver/result_codes.ts";
 import { LitelatchError } from "../errors.ts";
@@ -21,53 +17,42 @@ import type { Session } from "./session.ts";
 export function backup(session: Session, destination: string): void {
   session.require();
   const path = toPath(destination);
-  if (session.depth > 0) {
-    throw failure(path, "it must not be called inside read() or write()");
-  }
   const draft = `${path}.${randomId()}.tmp`;
+  let why = "something is there already; remove it, or give a new name";
+  let cause: unknown;
   try {
-    const rights = session.path === ":memory:" ? null : stat(session.path);
-    create(draft, "", rights);
+    create(draft, "", session.path === ":memory:" ? null : stat(session.path));
     copyInto(session, draft);
     flush(draft);
-    if (!moveTo(draft, path)) {
-      throw failure(
-        path,
-        "something is there already; remove it, or give a new name",
-      );
-    }
+    if (moveTo(draft, path)) return;
   } catch (error) {
+    cause = session.explain(error);
+    if (cause instanceof LitelatchError) throw cause;
+    why = messageOf(cause);
+    // Deno sets SQLITE_LIMIT_ATTACHED to 0 where it cannot check each path.
+    if (why.startsWith("too many attached databases - max 0")) {
+      why = "Deno lets SQLite write another file only with --allow-all";
+    }
+  } finally {
     remove(draft);
     remove(`${draft}-journal`);
-    const seen = session.explain(error);
-    if (seen instanceof LitelatchError) throw seen;
-    const said = messageOf(error);
-    // Deno sets SQLITE_LIMIT_ATTACHED to 0 where it cannot check each path.
-    const why = said.startsWith("too many attached databases - max 0")
-      ? "Deno lets SQLite write another file only with --allow-all"
-      : said;
-    throw failure(path, why, error);
   }
+  throw new LitelatchError(
+    "LITELATCH_BACKUP",
+    `Cannot copy the database to "${path}": ${why}`,
+    { cause },
+  );
 }
 
 function copyInto({ connection, turns }: Session, draft: string): void {
   // With a fence nothing may be written outside of write(), but this writes
   // nothing into the database.
-  const isQueryOnly = connection.value("PRAGMA query_only") === 1;
-  if (isQueryOnly) connection.exec("PRAGMA query_only=0");
-  const statement = turns.again(() => connection.prepare("VACUUM INTO ?"));
+  const before = connection.value("PRAGMA query_only");
+  connection.exec("PRAGMA query_only=0");
   try {
-    turns.again(() => statement.run([draft]));
+    const quoted = draft.replaceAll("'", "''");
+    turns.again(() => connection.exec(`VACUUM INTO '${quoted}'`));
   } finally {
-    statement.finalize();
-    if (isQueryOnly) connection.exec("PRAGMA query_only=1");
+    connection.exec(`PRAGMA query_only=${before}`);
   }
-}
-
-function failure(path: string, why: string, cause?: unknown): LitelatchError {
-  return new LitelatchError(
-    "LITELATCH_BACKUP",
-    `Cannot copy the database to "${path}": ${why}`,
-    { cause },
-  );
 }

@@ -1,8 +1,4 @@
-/**
- * Who keeps a connection waiting, in words.
- *
- * @module
- */
+/** Who keeps a connection waiting, in words. */
 
 import { BusyError } from "../errors.ts";
 import { nameOf } from "../lock/holders.ts";

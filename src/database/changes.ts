@@ -1,8 +1,4 @@
-/**
- * Whether somebody else has changed the database.
- *
- * @module
- */
+/** Whether somebody else has changed the database. */
 
 import type { Connection } from "../driver/contract.ts";
 import { everyWeakly, now } from "../os/clock.ts";
@@ -30,58 +26,46 @@ export type Away = () => "replaced" | "gone" | null;
 export class ChangeWatch {
   readonly #session: Session;
   readonly #away: Away;
-  #connection: Connection;
-  #version: number;
+  #connection: Connection | undefined;
+  #version = 0;
 
   constructor(session: Session, away: Away) {
     this.#session = session;
     this.#away = away;
-    this.#connection = session.connection;
-    this.#version = versionOf(session);
+    this.#hasMoved();
   }
 
-  /** What changed since the last look. */
-  look(): Change {
-    const away = this.#away();
-    if (away !== null) return away;
-    const version = this.#current();
-    if (version === this.#version) return "unchanged";
-    this.#version = version;
-    return "changed";
+  /**
+   * What changed since the last look.
+   *
+   * @param awayOnly Whether to leave what others commit to a later look.
+   */
+  look(awayOnly = false): Change {
+    if (this.#session.stopped === "closed") return "unchanged";
+    const moved = () => !awayOnly && this.#hasMoved();
+    return this.#away() ?? (moved() ? "changed" : "unchanged");
   }
 
-  #current(): number {
-    const { connection, stopped } = this.#session;
+  #hasMoved(): boolean {
+    const { connection, stopped, turns } = this.#session;
     // A lost connection does not see what others commit.
-    if (stopped === "lost") return LOST;
-    if (connection !== this.#connection) {
-      // A new one counts anew; what it missed shows as one change.
-      this.#connection = connection;
-      this.#version = NEW;
-    }
-    return versionOf(this.#session);
+    const version = stopped === "lost"
+      ? -1
+      : turns.again(() => Number(connection.value("PRAGMA data_version")));
+    // A new one counts anew; what it missed shows as one change.
+    const moved = connection !== this.#connection || version !== this.#version;
+    this.#connection = connection;
+    this.#version = version;
+    return moved;
   }
-}
-
-const LOST = -1;
-const NEW = -2;
-
-function versionOf({ connection, turns }: Session): number {
-  return turns.again(() => Number(connection.value("PRAGMA data_version")));
 }
 
 // A file that is replaced or gone is told at once, whatever the interval.
 const LOOK_EVERY_MS = 200;
 
 /** Tells a listener, by a timer that keeps neither it nor the process alive. */
-export class ChangeListener {
-  readonly #changes: ChangeWatch;
-  readonly #session: Session;
-  readonly #every: number;
-  readonly #listener: (change: Exclude<Change, "unchanged">) => void;
-  #told = -Infinity;
-  #isPending = false;
-  #away: Change | null = null;
+export class ChangeListener extends ChangeWatch {
+  readonly #tell: () => void;
   /** Ends it. */
   readonly stop: () => void;
 
@@ -91,44 +75,29 @@ export class ChangeListener {
     listener: (change: Exclude<Change, "unchanged">) => void,
     { every = 1000 }: WatchOptions = {},
   ) {
-    if (typeof listener !== "function") {
+    const isNumber = Number.isFinite(every) && every > 0;
+    if (!isNumber || typeof listener !== "function") {
       throw new TypeError(
-        `Cannot watch: the listener must be a function, got ${typeof listener}`,
+        'Cannot watch: it needs a function, and for "every" a number of ' +
+          "milliseconds above 0",
       );
     }
-    if (!Number.isFinite(every) || every <= 0) {
-      throw new TypeError(
-        `Cannot watch: "every" must be a number of milliseconds, got ${every}`,
-      );
-    }
-    this.#session = session;
-    this.#changes = new ChangeWatch(session, away);
-    this.#listener = listener;
-    this.#every = every;
+    super(session, away);
+    let last: Change = "unchanged";
+    let told = -Infinity;
+    this.#tell = () => {
+      const before = last;
+      try {
+        last = this.look(now() - told < every);
+      } catch {
+        // The next look may succeed; nobody could catch this one's error.
+        return;
+      }
+      if (last === "changed") told = now();
+      else if (last === "unchanged" || last === before) return;
+      listener(last);
+    };
     const interval = Math.min(every, LOOK_EVERY_MS);
-    this.stop = everyWeakly(interval, this, (one) => one.#look());
-  }
-
-  #look(): void {
-    if (this.#session.stopped === "closed") return;
-    let change: Change;
-    try {
-      change = this.#changes.look();
-    } catch {
-      // The next look may succeed; nobody could catch this one's error.
-      return;
-    }
-    if (change === "replaced" || change === "gone") {
-      if (change === this.#away) return;
-      this.#away = change;
-      return this.#listener(change);
-    }
-    this.#away = null;
-    this.#isPending ||= change === "changed";
-    // A change that came too early is told when the interval is over.
-    if (!this.#isPending || now() - this.#told < this.#every) return;
-    this.#isPending = false;
-    this.#told = now();
-    this.#listener("changed");
+    this.stop = everyWeakly(interval, this, (one) => one.#tell());
   }
 }

@@ -1,8 +1,4 @@
-/**
- * A checkpoint that somebody asked for.
- *
- * @module
- */
+/** A checkpoint that somebody asked for. */
 
 import { LitelatchError } from "../errors.ts";
 import { holderOf } from "../lock/holders.ts";
@@ -10,13 +6,11 @@ import type { Holder } from "../options.ts";
 import { sleepSync } from "../os/clock.ts";
 import {
   ATTEMPTS_MS,
-  isPinned,
-  passive,
-  type Progress,
+  checkpoint,
   truncate,
   walBytes,
 } from "../wal/checkpoint.ts";
-import { lastingHolders, type MarkHolder } from "../wal/readers.ts";
+import { lookout } from "../wal/readers.ts";
 import type { Session } from "./session.ts";
 
 /** What a checkpoint did. */
@@ -31,19 +25,17 @@ export interface CheckpointResult {
   checkpointed: number;
   /** Whether something kept the WAL from being emptied. */
   blocked: boolean;
-  /** Who reads an old snapshot; `null` where that cannot be told. */
+  /** Who was seen in the way; `null` where that cannot be told. */
   blockedBy: Holder[] | null;
   /** Why it was blocked, in words; `null` if it was not. */
   reason: string | null;
 }
 
-// Other writers hold a mark for moments only: a writer at full speed reads half
-// of the time.
-const LOOKS = 10;
+// Between attempts, for whoever waits to write.
 const PAUSE_MS = 2;
 
 /**
- * Empties the WAL, in the short attempts of the keeper.
+ * Empties the WAL in the attempts of the upkeep, one after the other.
  *
  * @param forbidden Why there may be none here, in words.
  * @param look Called right before each attempt; throws if the WAL is lost.
@@ -65,45 +57,38 @@ export function checkpointNow(
   const walBytesBefore = walBytes(path);
   const result = (
     reason: string | null,
-    log: number,
-    checkpointed: number,
-    blockedBy: Holder[] | null,
+    log = -1,
+    checkpointed = log,
+    pids: number[] | null = [],
   ): CheckpointResult => ({
     walBytesBefore,
     walBytesAfter: walBytes(path),
     log,
     checkpointed,
     blocked: reason !== null,
-    blockedBy,
+    blockedBy: pids?.map((pid) => holderOf(path, pid)) ?? null,
     reason,
   });
-  if (forbidden !== null) return result(forbidden, -1, -1, []);
+  if (forbidden !== null) return result(forbidden);
   look();
-  const all = Math.max(passive(connection).log, 0);
-  let last: Progress | undefined;
-  let suspects: MarkHolder[] | null | undefined;
+  let seen = checkpoint(connection);
+  const all = Math.max(seen.log, 0);
+  const lookAround = lookout(path, true);
+  let pids: number[] | null = [];
   for (const patience of ATTEMPTS_MS) {
     look();
-    last = truncate(connection, patience);
-    if (last.done) return result(null, all, all, []);
-    suspects = lastingHolders(path, suspects);
-  }
-  for (let looks = 0; looks < LOOKS; looks++) {
+    seen = truncate(connection, patience);
+    if (seen.done) return result(null, all);
+    // Writers hold a mark for moments only, at full speed half of the time.
+    pids = lookAround();
     sleepSync(PAUSE_MS);
-    suspects = lastingHolders(path, suspects);
   }
-  const { log, checkpointed } = last as Progress;
-  const pids = suspects && [...new Set(suspects.map(({ pid }) => pid))];
-  const blockedBy = pids?.map((pid) => holderOf(path, pid)) ?? null;
-  return result(whyNot(last as Progress), log, checkpointed, blockedBy);
-}
-
-function whyNot(progress: Progress): string {
-  if (progress.ownRead) {
-    return "a loop over rows of this very connection is under way";
-  }
-  if (progress.log === -1) return "another checkpoint is under way";
-  return isPinned(progress)
+  const why = seen.ownRead
+    ? "a loop over rows of this very connection is under way"
+    : seen.log === -1
+    ? "another checkpoint is under way"
+    : seen.checkpointed < seen.log
     ? "a reader keeps an old snapshot"
     : "a transaction is open; all that is committed is in the database";
+  return result(why, seen.log, seen.checkpointed, pids);
 }

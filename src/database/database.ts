@@ -1,8 +1,4 @@
-/**
- * The handle: one open database.
- *
- * @module
- */
+/** The handle: one open database. */
 
 import type { Lock } from "../lock/lock.ts";
 import { identityOf } from "../os/stat.ts";

@@ -1,8 +1,6 @@
 /**
  * Writes that need a lease: they ask whether it stands before they begin and
  * before they commit.
- *
- * @module
  */
 
 import { LockLostError } from "../errors.ts";

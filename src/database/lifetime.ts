@@ -1,8 +1,6 @@
 /**
  * From open to close: the connection of one handle may be opened anew, by hand
  * or at the heartbeat, and ends with the handle.
- *
- * @module
  */
 
 import type { Connection } from "../driver/contract.ts";

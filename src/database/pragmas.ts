@@ -1,8 +1,6 @@
 /**
  * Applies the settings of a connection in the right order, and reads every one
  * back: SQLite is silent about a pragma that it does not take.
- *
- * @module
  */
 
 import type { Connection, Value } from "../driver/contract.ts";

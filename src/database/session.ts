@@ -1,8 +1,6 @@
 /**
  * One connection in use: what state it is in, what takes part in its writes,
  * and what its failures mean.
- *
- * @module
  */
 
 import type { Connection } from "../driver/contract.ts";
@@ -123,9 +121,18 @@ export class Session {
     };
   }
 
-  /** Calls one hook of everything that takes part. */
-  each(hook: "beforeWrite" | "beforeBegin" | "begun" | "beforeCommit"): void {
-    for (const attachment of this.attachments) attachment[hook]?.();
+  /** Each hook of everything that takes part, see `Attachment`. */
+  beforeWrite(): void {
+    for (const one of this.attachments) one.beforeWrite?.();
+  }
+  beforeBegin(): void {
+    for (const one of this.attachments) one.beforeBegin?.();
+  }
+  begun(): void {
+    for (const one of this.attachments) one.begun?.();
+  }
+  beforeCommit(): void {
+    for (const one of this.attachments) one.beforeCommit?.();
   }
 
   /** What the caller wrote is committed, so nothing throws any more. */
@@ -146,7 +153,7 @@ export class Session {
    */
   guarded<T>(run: () => T, heeded: Heeded, isSeveral = false): T {
     if (this.depth > 0 && !this.reading) return this.#inside(run, heeded.ends);
-    this.each("beforeWrite");
+    this.beforeWrite();
     try {
       if (this.reading) {
         this.wrote = true;
@@ -187,7 +194,8 @@ export class Session {
 
   /** @throws {LitelatchError} If it has. */
   requireTransaction(reason?: string): void {
-    this.noticeEnd(reason);
+    // All that our own handle runs is looked at where it runs.
+    if (this.turns.isShared || reason !== undefined) this.noticeEnd(reason);
     this.require();
   }
 

@@ -1,8 +1,4 @@
-/**
- * A prepared statement, as callers have it.
- *
- * @module
- */
+/** A prepared statement, as callers have it. */
 
 import type {
   Connection,

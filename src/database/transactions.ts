@@ -1,56 +1,67 @@
 /**
  * From BEGIN to COMMIT: a body runs at most once, and leaves everything or
  * nothing.
- *
- * @module
  */
 
 import { BusyError, LitelatchError } from "../errors.ts";
+import { sleepSync } from "../os/clock.ts";
 import { self } from "../os/process.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
+import type { GaveUp } from "./turns.ts";
 
 type Body<D, T> = (db: D) => T;
 
 /** Runs `body` in an immediate transaction, or in a savepoint of the one. */
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
-  return waitSync(writing(session, db, body, () => isSelfBlocked(session)));
+  requireWrite(session, body);
+  if (session.depth > 0) return savepoint(session, () => body(db));
+  const { turns } = session;
+  const pause = turns.pauseForOthers();
+  if (pause > 0) sleepSync(pause);
+  const attempt = () => tryToBegin(session);
+  let gaveUp = turns.begin(attempt);
+  if (gaveUp !== null && !isSelfBlocked(session)) {
+    gaveUp = waitSync(turns.beginLater(attempt, gaveUp));
+  }
+  if (gaveUp !== null) throw failed(session, gaveUp);
+  return transact(session, () => body(db), "write");
 }
 
-/**
- * As {@linkcode write}; yields while it waits for its turn.
- *
- * @param isHopeless Asked once, before it waits.
- */
+/** As {@linkcode write}; yields while it waits for its turn. */
 export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
-  isHopeless: () => boolean = () => false,
 ): Waiting<T> {
   requireWrite(session, body);
   if (session.depth > 0) return savepoint(session, () => body(db));
   const { turns } = session;
-  const gaveUp = yield* turns.begin((begin) => {
+  const pause = turns.pauseForOthers();
+  if (pause > 0) yield pause;
+  const attempt = () => {
     // The connection may have been closed, lost or exchanged in a pause.
     if (turns !== session.turns || session.stopped) requireWrite(session, body);
-    session.each("beforeBegin");
-    try {
-      begin();
-    } catch (error) {
-      session.afterWrite();
-      throw error;
-    }
-  }, isHopeless);
-  if (gaveUp !== null) {
-    throw isSelfBlocked(session)
-      ? selfBlocked(session, gaveUp.waitedMs, gaveUp.cause)
-      : session.explain(gaveUp.cause, gaveUp.waitedMs);
-  }
+    tryToBegin(session);
+  };
+  let gaveUp = turns.begin(attempt);
+  if (gaveUp !== null) gaveUp = yield* turns.beginLater(attempt, gaveUp);
+  if (gaveUp !== null) throw failed(session, gaveUp);
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.
   return transact(session, () => body(db), "write");
+}
+
+function tryToBegin(session: Session): void {
+  session.beforeBegin();
+  try {
+    session.turns.tryToBegin();
+  } catch (error) {
+    session.afterWrite();
+    refuseOwnTransaction(session, "write");
+    throw error;
+  }
 }
 
 /** Runs `body` on one snapshot; inside a transaction there is one already. */
@@ -97,10 +108,10 @@ function transact<T>(
   session.depth = 1;
   let failure: unknown = null;
   try {
-    if (name === "write") session.each("begun");
+    if (name === "write") session.begun();
     const result = refusePromise(name, body());
     session.requireTransaction();
-    if (name === "write" || session.wrote) session.each("beforeCommit");
+    if (name === "write" || session.wrote) session.beforeCommit();
     session.turns.commit();
     return result;
   } catch (error) {
@@ -157,9 +168,7 @@ function requireWrite(session: Session, body: unknown): void {
         "write(), and read inside it",
     );
   }
-  if (session.depth > 0) return;
-  refuseOwnTransaction(session, "write");
-  session.each("beforeWrite");
+  if (session.depth === 0) session.beforeWrite();
 }
 
 /** A BEGIN of the caller's own, by exec() or on the driver's object. */
@@ -184,14 +193,11 @@ function isSelfBlocked(session: Session): boolean {
   return handlesOn(session.path).some((handle) => handle.isWriting());
 }
 
-function selfBlocked(
-  { path }: Session,
-  waitedMs: number,
-  cause: unknown,
-): BusyError {
-  const message = `Cannot write to "${path}" here: another handle of this ` +
-    "thread is inside write() on it, and this one cannot wait for that to end; " +
-    "use that handle, its write() can be nested";
+function failed(session: Session, { waitedMs, cause }: GaveUp): unknown {
+  if (!isSelfBlocked(session)) return session.explain(cause, waitedMs);
+  const message = `Cannot write to "${session.path}" here: another handle of ` +
+    "this thread is inside write() on it, and this one cannot wait for that to " +
+    "end; use that handle, its write() can be nested";
   return new BusyError(message, waitedMs, [self().pid], { cause });
 }
 
@@ -204,7 +210,8 @@ function requireSync(name: string, body: unknown): void {
       `Cannot ${name}: the body must be a function, got ${typeof body}`,
     );
   }
-  if (/Async|Generator/.test(body.constructor?.name ?? "")) refuseAsync(name);
+  const kind = body.constructor?.name ?? "";
+  if (kind !== "Function" && /Async|Generator/.test(kind)) refuseAsync(name);
 }
 
 function refusePromise<T>(name: string, result: T): T {

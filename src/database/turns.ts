@@ -5,8 +5,6 @@
  * with jitter is worse at the tail. Asking once a millisecond is fair: with 8
  * processes and 2 ms transactions the longest wait falls to a tenth, at equal
  * throughput (scripts/bench/waiting.ts).
- *
- * @module
  */
 
 import type { Connection, Prepared } from "../driver/contract.ts";
@@ -93,29 +91,24 @@ export class Turns {
   }
 
   /**
-   * Begins an immediate transaction.
+   * Tries once to begin an immediate transaction, without any wait.
    *
-   * @param attempt What is done around each try.
-   * @param isHopeless Asked once, before it waits.
-   * @returns Nothing, or why there is no transaction.
+   * @returns Nothing, or why there is none.
    */
-  *begin(
-    attempt: (begin: () => void) => void,
-    isHopeless: () => boolean,
-  ): Waiting<GaveUp | null> {
-    const pause = this.#pauseForOthers();
-    if (pause > 0) yield pause;
-    const run = () => attempt(() => this.#tryToBegin());
+  begin(attempt: () => void): GaveUp | null {
     try {
-      run();
+      attempt();
       return null;
     } catch (cause) {
       if (!isBusy(cause)) throw cause;
-      if (!this.#isWorthWaiting(cause) || isHopeless()) {
-        return { waitedMs: 0, cause };
-      }
+      return { waitedMs: 0, cause };
     }
-    const gaveUp = yield* this.#retry(run);
+  }
+
+  /** Tries again and again; where that can help. */
+  *beginLater(attempt: () => void, first: GaveUp): Waiting<GaveUp | null> {
+    if (!this.#isWorthWaiting(first.cause)) return first;
+    const gaveUp = yield* this.#retry(attempt);
     if (gaveUp === null) this.#turnSince = now();
     return gaveUp;
   }
@@ -150,7 +143,7 @@ export class Turns {
    * that ask once a millisecond; so whoever had to wait for its turn, and knows
    * by that of others, pauses for one when it has written for long enough.
    */
-  #pauseForOthers(): number {
+  pauseForOthers(): number {
     if (this.#turnSince === null) return 0;
     const time = now();
     const isOver = time - this.#committedAt > LONG_PAUSE_MS;
@@ -159,7 +152,8 @@ export class Turns {
     return isOver ? 0 : PAUSE_MS + Math.random();
   }
 
-  #tryToBegin(): void {
+  /** BEGIN IMMEDIATE. */
+  tryToBegin(): void {
     if (this.#isShared) {
       try {
         this.#connection.exec("PRAGMA busy_timeout=0;BEGIN IMMEDIATE");

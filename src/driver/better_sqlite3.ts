@@ -1,8 +1,4 @@
-/**
- * What better-sqlite3 does in a way of its own, for `adopt`.
- *
- * @module
- */
+/** What better-sqlite3 does in a way of its own, for `adopt`. */
 
 import type { Connection, RunResult } from "./contract.ts";
 import {
@@ -11,7 +7,7 @@ import {
   type NativeDatabase,
   prepared,
   spread,
-} from "./statement.ts";
+} from "./prepared.ts";
 
 interface BetterStatement extends Methods<unknown[]> {
   readonly reader: boolean;
@@ -29,7 +25,7 @@ export function connectBetter(
     const methods = spread(statement);
     // It runs only what returns no rows, and asks only what does.
     if (reader) {
-      methods.run = (values) => {
+      methods.run = (values = []) => {
         statement.all(...values);
         return exact(
           "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid",

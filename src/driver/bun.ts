@@ -1,8 +1,4 @@
-/**
- * What `bun:sqlite` does in a way of its own.
- *
- * @module
- */
+/** What `bun:sqlite` does in a way of its own. */
 
 import type { Connection, ConnectionOptions } from "./contract.ts";
 import {
@@ -10,7 +6,7 @@ import {
   type NativeDatabase,
   type NativeStatement,
   prepared,
-} from "./statement.ts";
+} from "./prepared.ts";
 
 interface BunStatement extends NativeStatement {
   safeIntegers(on: boolean): unknown;

@@ -1,8 +1,4 @@
-/**
- * The little of SQLite that litelatch needs, the same on every runtime.
- *
- * @module
- */
+/** The little of SQLite that litelatch needs, the same on every runtime. */
 
 /** What a column can hold. Integers beyond 2^53 - 1 are `bigint`. */
 export type Value = null | number | bigint | string | Uint8Array;

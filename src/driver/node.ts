@@ -1,8 +1,4 @@
-/**
- * What `node:sqlite`, as Node and Deno have it, does in a way of its own.
- *
- * @module
- */
+/** What `node:sqlite`, as Node and Deno have it, does in a way of its own. */
 
 import type { Connection, Row, Value } from "./contract.ts";
 import {
@@ -12,7 +8,7 @@ import {
   type NativeDatabase,
   prepared,
   spread,
-} from "./statement.ts";
+} from "./prepared.ts";
 
 interface NodeStatement extends Methods<unknown[]> {
   columns(): { name: string }[];

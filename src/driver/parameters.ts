@@ -3,8 +3,6 @@
  *
  * The drivers disagree: for a misspelt name Bun binds NULL where Node throws,
  * `:name` takes a value by position only in Bun, and `?1` not in Node 22.
- *
- * @module
  */
 
 import type { Parameters } from "./contract.ts";

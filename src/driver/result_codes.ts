@@ -1,8 +1,4 @@
-/**
- * Reads SQLite's result code off the errors of every driver.
- *
- * @module
- */
+/** Reads SQLite's result code off the errors of every driver. */
 
 /** Primary result codes, https://sqlite.org/rescode.html. */
 export const SQLITE = {

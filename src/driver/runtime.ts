@@ -1,8 +1,4 @@
-/**
- * The one place that says on which runtime we are and picks its driver.
- *
- * @module
- */
+/** The one place that says on which runtime we are and picks its driver. */
 
 import { UnsupportedError } from "../errors.ts";
 import { connectBetter } from "./better_sqlite3.ts";

@@ -6,12 +6,12 @@
  */
 
 import { HEADER_BYTES, parseHeader } from "./database_header.ts";
-import { findSources, readFrom, type Sources } from "./files.ts";
-import type { FileLocks } from "./kernel.ts";
+import { findSources, readFrom, type Sources } from "./database_files.ts";
+import type { FileLocks } from "./file_locks.ts";
 import { type PageOne, pageOneByFrames, pageOneByIndex } from "./page_one.ts";
 import type { Reasons } from "./reasons.ts";
 import type { DatabaseReport, WalReport } from "./report.ts";
-import { readWal, type Wal, walReport } from "./wal.ts";
+import { readWal, type Wal, walReport } from "./wal_report.ts";
 
 /** What the files say. */
 export interface Contents {

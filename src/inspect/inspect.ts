@@ -5,19 +5,33 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import { canWrite } from "../os/files.ts";
-import { facts } from "../os/look.ts";
-import { mountOf } from "../os/mounts.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
+import { whyNoProc } from "../os/proc_view.ts";
 import { self } from "../os/process.ts";
+import { mountOf } from "../os/mounts.ts";
+import { isMountPoint } from "../os/procfs.ts";
+import { type FileStat, stat } from "../os/stat.ts";
+import { check } from "../settings.ts";
 import { readContents } from "./contents.ts";
-import { filesystemReport } from "./filesystem.ts";
-import { findHolders, lockReport } from "./holders.ts";
-import { readLocks } from "./kernel.ts";
-import { findOpened, findProcesses } from "./processes.ts";
+import { diskReport } from "./disk_report.ts";
+import { readLocks } from "./file_locks.ts";
+import { findRecords, lockReport, type Records } from "./lock_report.ts";
+import { findOpened, findProcesses } from "./process_reports.ts";
 import { Reasons } from "./reasons.ts";
 import type { FileReport, Report } from "./report.ts";
-import { sqliteReport } from "./sqlite.ts";
+import { sqliteReport } from "./sqlite_report.ts";
+
+/** What {@linkcode inspect} can be told. */
+export interface InspectOptions {
+  /**
+   * Whether nothing in this process has the database open. Default false. Where
+   * that cannot be seen (macOS, Deno without `--allow-all`), its bytes are then
+   * read here, and not by another process.
+   */
+  alone?: boolean;
+}
 
 /**
  * Looks at a database, and at who has it open, on a live system: it takes no
@@ -33,29 +47,27 @@ import { sqliteReport } from "./sqlite.ts";
  * bytes: closing a file would drop this process's locks on it.
  *
  * @param path A file or a `file:` URL. Symbolic links are followed.
+ * @param options `alone` where nothing in this process has it open.
  * @returns What is known, as one object that survives JSON.
- * @throws {TypeError} If `path` is no path.
+ * @throws {TypeError} If `path` is no path, or an option is wrong.
  *
  * @example Who writes?
  * ```ts
- * import { inspect } from "@litelatch/litelatch";
+ * import { inspect } from "@litelatch/litelatch/inspect";
  *
  * const report = inspect(new URL("./events.db", import.meta.url));
  * const writer = report.processes?.find((process) => process.writing);
  * console.log(writer?.pid ?? "nobody writes", report.reasons.processes);
  * ```
  */
-export function inspect(path: string | URL): Report {
-  return look(path, false);
-}
-
-/**
- * As {@linkcode inspect}.
- *
- * @param alone Whether the caller knows that nothing in this process has the
- * database open.
- */
-export function look(path: string | URL, alone: boolean): Report {
+export function inspect(
+  path: string | URL,
+  options?: InspectOptions,
+): Report {
+  check("inspect a database", options, {
+    alone: (value) => typeof value === "boolean" ? null : "true or false",
+  });
+  const alone = options?.alone ?? false;
   if (path === ":memory:") {
     throw new TypeError(
       'Cannot inspect ":memory:": it must be a file, and others cannot open it',
@@ -76,9 +88,9 @@ export function look(path: string | URL, alone: boolean): Report {
   const opened = findOpened(place);
   const locks = readLocks(place, opened ?? { files: [], unseen: 0 });
   const { processes, unseen } = findProcesses(place, opened, locks, reasons);
-  const { holders, unreadable } = target === null
-    ? { holders: [], unreadable: [] }
-    : findHolders(target, locks, reasons);
+  const records: Records = target === null
+    ? { holders: [], unreadable: [], foreign: [] }
+    : findRecords(target, locks, reasons);
   const lock = lockReport(place, locks, reasons);
   const file = target === null ? null : fileReport(target, reasons);
   const { database, wal } = readContents(place, locks, alone, reasons);
@@ -92,33 +104,36 @@ export function look(path: string | URL, alone: boolean): Report {
     database,
     wal,
     lock,
-    holders,
-    unreadable,
+    ...records,
     processes,
     unseen,
-    filesystem: filesystemReport(target?.folder ?? place, locked, reasons),
+    filesystem: diskReport(target?.folder ?? place, locked, reasons),
     sqlite: sqliteReport(reasons),
     reasons: reasons.all,
   };
 }
 
 function fileReport(target: Location, reasons: Reasons): FileReport | null {
-  let found: ReturnType<typeof facts>;
+  let found: FileStat | null;
   try {
-    found = facts(target.path);
+    found = stat(target.path);
   } catch (error) {
-    const { code, name } = error as { code?: string; name?: string };
-    return reasons.note("file", `it cannot be looked at (${code ?? name})`);
+    return reasons.note("file", messageOf(error));
   }
   if (found === null) return reasons.note("file", "there is nothing");
+  const { kind, size, links } = found;
   const denied = "the rights could not be asked for";
+  const mount = mountOf(target.path);
   // Deno asks for the rights alone, and root has them all.
   const may = (path: string) =>
     mountOf(path)?.readOnly === true ? false : canWrite(path);
   return {
-    kind: found.kind,
-    bytes: Number(found.size),
-    links: Number(found.links),
+    kind: kind === "link" ? "other" : kind,
+    bytes: size,
+    links,
+    mounted: mount === null
+      ? reasons.note("file.mounted", whyNoProc() ?? "the kernel does not tell")
+      : kind === "file" && isMountPoint(target.path),
     writable: may(target.path) ?? reasons.note("file.writable", denied),
     folderWritable: may(target.folder) ??
       reasons.note("file.folderWritable", denied),

@@ -9,7 +9,7 @@ import {
   HEADER_BYTES,
   parseHeader,
 } from "./database_header.ts";
-import { readFrom, readIndex, type Sources } from "./files.ts";
+import { readFrom, readIndex, type Sources } from "./database_files.ts";
 import {
   FRAME_HEADER_BYTES,
   frameOffset,

@@ -26,10 +26,12 @@ export interface Report {
   wal: WalReport | null;
   /** The lock of litelatch, by the kernel. */
   lock: LockReport;
-  /** Who left a pidfile, dead or alive. */
+  /** Who left a pidfile, dead or alive, each process once. */
   holders: RegisteredHolder[];
   /** Names of pidfiles that say nothing that can be read. */
   unreadable: string[];
+  /** What lies at names of ours, or of SQLite's, and is something else. */
+  foreign: ForeignFile[];
   /** Every process that has one of the files open, or a lock on one. */
   processes: ProcessReport[] | null;
   /** Processes of others that could not be looked into. */
@@ -50,6 +52,8 @@ export interface FileReport {
   bytes: number;
   /** How many names it has. */
   links: number;
+  /** Whether this file alone is mounted here, and its folder is another. */
+  mounted: boolean | null;
   /** Whether this user may write to it. */
   writable: boolean | null;
   /** Whether this user may create files beside it. */
@@ -105,7 +109,7 @@ export interface ReadMark {
 
 /** The lock of litelatch, by the kernel. */
 export interface LockReport {
-  /** Whether there is an `app.db.lock`. */
+  /** Whether there is an `app.db.lock` that is a file. */
   exists: boolean;
   /** Who else may have it now. */
   state: "free" | "shared" | "exclusive" | null;
@@ -113,16 +117,29 @@ export interface LockReport {
   pids: number[] | null;
 }
 
-/** A pidfile, and what has become of who left it. */
+/** A process that left a pidfile, and what has become of it. */
 export interface RegisteredHolder extends Holder {
   /** The name of the pidfile. */
   record: string;
+  /** Names of the others that its threads left; a worker may have ended. */
+  moreRecords: string[];
   /** Whether the process that started it is gone. */
   parentGone: boolean | null;
-  /** Whether the kernel lists its lock. */
+  /**
+   * Whether the kernel lists its lock. A record of a process that lives and has
+   * none was left by a worker that ended, or planted.
+   */
   holdsLock: boolean | null;
-  /** Whether its record speaks of another `app.db.lock` than the one there. */
+  /** Whether it holds another `app.db.lock` than the one at the path. */
   lockReplaced: boolean | null;
+}
+
+/** Something that is not what its name says. It is never touched. */
+export interface ForeignFile {
+  /** Such as `app.db.lock`. */
+  name: string;
+  /** What it is, such as `a symbolic link`. */
+  what: string;
 }
 
 /** A file of the four. */
@@ -134,10 +151,12 @@ export interface ProcessReport {
   pid: number;
   /** The PID of its parent. */
   ppid: number | null;
-  /** Its command line. */
+  /** Its program and script: arguments carry secrets. */
   command: string | null;
   /** Whether it is the process that looked. */
   self: boolean;
+  /** Whether it is stopped, as by Ctrl-Z: it keeps its locks meanwhile. */
+  stopped: boolean | null;
   /** Which files it has open. */
   files: FileName[] | null;
   /** Which of them were deleted or replaced under it. */

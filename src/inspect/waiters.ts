@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type Doing, doingOf } from "../os/neighbours.ts";
-import { sleepSync } from "../os/waiting.ts";
+import { sleepSync } from "../os/clock.ts";
+import { type Activity, activityOf } from "./process_activity.ts";
 import type { Reasons } from "./reasons.ts";
 import type { ProcessReport } from "./report.ts";
 
@@ -25,12 +25,13 @@ export function noteWaiting(
   reasons: Reasons,
 ): void {
   const isWriting = processes.some(({ writing }) => writing);
-  const seen = new Map<ProcessReport, Doing[]>();
+  const seen = new Map<ProcessReport, Activity[]>();
   for (const one of processes) {
+    if (one.waiting === "lock") continue;
     if (one.lock === "none" && one.files?.includes("lock")) {
       one.waiting = "lock";
     } else if (one.database === "pending") one.waiting = "write";
-    else if (isWriting && !one.writing && !one.self) {
+    else if (isWriting && !one.writing && !one.self && !one.stopped) {
       one.waiting = null;
       seen.set(one, []);
     }
@@ -38,8 +39,8 @@ export function noteWaiting(
   for (let looks = 0; looks < LOOKS && seen.size > 0; looks++) {
     if (looks > 0) sleepSync(PAUSE_MS);
     for (const [one, before] of seen) {
-      const doing = doingOf(one.pid);
-      if (doing !== null) before.push(doing);
+      const activity = activityOf(one.pid);
+      if (activity !== null) before.push(activity);
       one.waiting = judge(before);
       const hidden = before.length === 0 && looks >= HIDDEN_AFTER;
       if (one.waiting !== null || hidden) seen.delete(one);
@@ -53,7 +54,7 @@ export function noteWaiting(
   }
 }
 
-function judge(seen: Doing[]): ProcessReport["waiting"] {
+function judge(seen: Activity[]): ProcessReport["waiting"] {
   // An event loop has it, so no call of SQLite's has.
   if (seen.some(({ state }) => state === "waits")) return "none";
   if (!seen.some(({ state }) => state === "naps")) return null;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Peek } from "../os/peek.ts";
+import type { Read } from "./safe_read.ts";
 
 /** Bytes of the header of the file, and of each frame. */
 export const WAL_HEADER_BYTES = 32;
@@ -55,11 +55,11 @@ export function frameOffset(frame: number, pageSize: number): number {
 export function countFrames(
   { pageSize, salts }: WalHeader,
   bytes: number,
-  peek: Peek,
+  read: Read,
 ): number | null {
   const frameBytes = FRAME_HEADER_BYTES + pageSize;
   const head = (frame: number) =>
-    peek(frameOffset(frame, pageSize), FRAME_HEADER_BYTES).bytes;
+    read(frameOffset(frame, pageSize), FRAME_HEADER_BYTES).bytes;
   let least = 0;
   let most = Math.max(0, Math.floor((bytes - WAL_HEADER_BYTES) / frameBytes));
   while (least < most) {

@@ -181,15 +181,19 @@ function claim(ask: Ask, file: LockFile, guard: LegacyGuard | null): Claim {
     withdraw(pidfile);
     return { result: "moved" };
   }
-  let old: OldVersion | null;
+  let old: OldVersion | null = null;
+  let isIn = false;
   try {
     old = guard?.enter() ?? null;
-  } catch (error) {
-    withdraw(pidfile);
-    throw error;
+    isIn = old === null;
+  } finally {
+    if (!isIn) {
+      withdraw(pidfile);
+      // As long as our record was there, another may have handed to us.
+      guard?.leave();
+    }
   }
   if (old === null) return { result: "won", pidfile };
-  withdraw(pidfile);
   file.unlock();
   return { result: "old", old };
 }

@@ -66,6 +66,13 @@ export class WatchedFiles {
     return this.#shm === shm ? null : "shm";
   }
 
+  /** The quickest look: at the file that is lost most often. */
+  isWalInPlace(): boolean {
+    const wal = quickStat(`${this.path}-wal`);
+    this.walBytes = wal?.size ?? 0;
+    return wal !== null && wal.ino === this.#wal;
+  }
+
   /** Whether the path leads to another database than the open one. */
   isAway(): boolean {
     return inodeOf(this.path) !== this.#database;

@@ -13,6 +13,8 @@ export const SHARED = 0x40000002;
 
 /** In the `-shm`, https://sqlite.org/walformat.html#wal_locks. */
 export const WAL_WRITE = 120;
+/** While a checkpoint is made. */
+export const WAL_CHECKPOINT = 121;
 /** While the WAL is recovered. */
 export const WAL_RECOVER = 122;
 /**

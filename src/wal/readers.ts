@@ -1,8 +1,4 @@
-/**
- * Who keeps the WAL from being reset.
- *
- * @module
- */
+/** Who keeps the WAL from being reset. */
 
 import { WAL_READ, WAL_WRITE } from "../os/lock_bytes.ts";
 import {
@@ -13,51 +9,38 @@ import {
 } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 
-/** A process that holds a read mark of the WAL. */
-export interface MarkHolder {
-  pid: number;
-  /** Which of the five marks. */
-  mark: number;
-}
-
-const MARKS = [0, 1, 2, 3, 4];
+/** Looks, and tells the PIDs that held one read mark in every look so far. */
+export type Lookout = () => number[] | null;
 
 /**
- * Those of `before` that still hold the same mark; everybody now, where there
- * was no look before. `null` where it cannot be told.
- */
-export function lastingHolders(
-  path: string,
-  before: MarkHolder[] | null | undefined,
-): MarkHolder[] | null {
-  const now = markHolders(path);
-  if (before === undefined) return now;
-  if (before === null || now === null) return null;
-  return before.filter((one) =>
-    now.some(({ pid, mark }) => pid === one.pid && mark === one.mark)
-  );
-}
-
-// A checkpoint or a writer holds marks for writing, for microseconds.
-function isOn(mark: number, lock: KernelLock): boolean {
-  return !lock.write && pidsAt([lock], WAL_READ + mark).length > 0;
-}
-
-/**
- * Who holds a read mark now; `null` where the kernel does not tell. Whom it
+ * Begins a series of looks. They tell `null` where the kernel does not. Whom it
  * does not list may still be there: "nobody" was said of a reader outside of
  * our container.
+ *
+ * @param writersToo A writer in a transaction holds a mark as well, and keeps
+ * nothing back: it was named as a reader.
  */
-export function markHolders(path: string): MarkHolder[] | null {
-  const shared = stat(`${path}-shm`);
-  if (shared === null) return [];
-  const locks = locksOn(shared);
-  if (locks === null) return null;
-  // A writer reads too, and keeps nothing back: it was named as a reader.
-  const writers = pidsAt(locks, WAL_WRITE, true);
-  const holders = MARKS.flatMap((mark) =>
-    locks.filter((lock) => isOn(mark, lock) && !writers.includes(lock.pid))
-      .map(({ pid }) => ({ pid, mark }))
+export function lookout(path: string, writersToo: boolean): Lookout {
+  let held: string[] | undefined;
+  return () => {
+    const shared = stat(`${path}-shm`);
+    if (shared === null) return [];
+    const locks = locksOn(shared);
+    if (locks === null) return null;
+    const now = marksIn(locks, writersToo);
+    held = held?.filter((mark) => now.includes(mark)) ?? now;
+    const isWhole = held.length > 0 || listsEverybody();
+    return isWhole ? [...new Set(held.map((mark) => parseInt(mark)))] : null;
+  };
+}
+
+/** Such as `4242 1`: who holds which of the five read marks. */
+function marksIn(locks: KernelLock[], writersToo: boolean): string[] {
+  const writers = writersToo ? [] : pidsAt(locks, WAL_WRITE, true);
+  // A checkpoint or a writer holds marks for writing, for microseconds.
+  const reading = locks
+    .filter(({ pid, write }) => !write && !writers.includes(pid));
+  return [0, 1, 2, 3, 4].flatMap((mark) =>
+    pidsAt(reading, WAL_READ + mark).map((pid) => `${pid} ${mark}`)
   );
-  return holders.length > 0 || listsEverybody() ? holders : null;
 }

@@ -13,8 +13,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { inspect } from "../../mod.ts";
-import type { Finding } from "../../src/cli/findings.ts";
+import { inspect } from "../../src/inspect/mod.ts";
+import type { Finding } from "../../src/cli/finding.ts";
 import { Child, elsewhere, start } from "../fixtures/children.ts";
 import { cli, cliAsNobody } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
@@ -64,7 +64,7 @@ test(
     await run("BEGIN IMMEDIATE");
     const { what, todo, pids } = await finding(path, "write-lock-kept");
     assert.deepEqual(pids, [child.pid]);
-    assert.match(what, /database is locked.*sqlite3 -batch/);
+    assert.match(what, /database is locked.*\(sqlite3\)/);
     assert.match(todo, /transaction is too long/);
     const { stdout, code } = await cli("doctor", path);
     assert.equal(code, 1);
@@ -154,8 +154,8 @@ test(
     assert.equal(removed.length, 1);
     assert.equal(kept[0].pid, living!.pid);
     assert.deepEqual(records(), [kept[0].record]);
-    // One that says nothing blocks nobody, and goes when nobody is there.
-    writeFileSync(`${path}.pid-${"f".repeat(16)}`, "rubbish");
+    // One that is torn blocks nobody, and goes when nobody is there.
+    writeFileSync(`${path}.pid-${"f".repeat(16)}`, '4242\n{"v":1,"pid');
     assert.equal((await finding(path, "stale-records")).pids.length, 0);
     assert.equal((await cli("clean", path)).code, 1);
     assert.equal(records().length, 2);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { inspect, type Report } from "../../mod.ts";
+import { inspect, type Report } from "../../src/inspect/mod.ts";
 import { findingsOf } from "../../src/cli/findings.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";

@@ -2,23 +2,33 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { jsrFiles } from "../../scripts/release/jsr.ts";
+import { fillFolder } from "../../scripts/release/package.ts";
 import { manifest } from "../../scripts/release/ship/manifest.ts";
 import { Child } from "../fixtures/children.ts";
 import { copyConsumer } from "../fixtures/consumers.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
+import { withoutPackages } from "../fixtures/packages.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
 const deno = runtimes().find(({ id }) => id === "deno")?.command[0];
-const options = { skip: deno === undefined && "Deno is not here" };
+const options = {
+  skip: withoutPackages || (deno === undefined && "Deno is not here"),
+};
 
-/** JSR cannot be reached from every machine: the name leads to the sources. */
-function prepare(folder: string): string {
+/** JSR cannot be reached from every machine: the name leads to its files. */
+async function prepare(folder: string): Promise<string> {
   copyConsumer("jsr_import", folder);
+  const jsr = join(folder, "jsr");
+  fillFolder(jsr, await jsrFiles());
   const file = join(folder, "deno.json");
   const config = JSON.parse(readFileSync(file, "utf8"));
   const { name, version } = manifest();
   assert.equal(config.imports[name], `jsr:${name}@^${version}`);
-  config.imports[name] = new URL("../../mod.ts", import.meta.url).href;
+  const published = readFileSync(join(jsr, "deno.json"), "utf8");
+  const { ".": face } = JSON.parse(published).exports;
+  config.imports[name] = pathToFileURL(join(jsr, face)).href;
   writeFileSync(file, JSON.stringify(config));
   const data = join(folder, "data");
   mkdirSync(data);
@@ -43,7 +53,7 @@ test(
   "a Deno program needs no more than the folder of its database",
   options,
   inFolder(async (folder) => {
-    const data = prepare(folder);
+    const data = await prepare(folder);
     const path = join(data, "starts.db");
     const config = `--config=${join(folder, "deno.json")}`;
     const main = join(folder, "main.ts");
@@ -68,7 +78,7 @@ test(
   "a Deno program without those rights says so, and asks for no more",
   options,
   inFolder(async (folder) => {
-    const data = prepare(folder);
+    const data = await prepare(folder);
     const elsewhere = join(folder, "elsewhere");
     mkdirSync(elsewhere);
     const args = [deno ?? "", "run", "--no-prompt", `--allow-read=${data}`];
@@ -86,7 +96,7 @@ test(
   "a Deno program that is refused says who holds the database",
   options,
   inFolder(async (folder) => {
-    const data = prepare(folder);
+    const data = await prepare(folder);
     const path = join(data, "starts.db");
     const { open } = await import("../../src/open.ts");
     const db = open(path, { app: "holder" });

@@ -20,6 +20,21 @@ const SECONDS = Number(process.env["LITELATCH_SECONDS"] ?? 3);
 const LIMIT = 1024 * 1024; // as server.js has it
 const options = { skip: withoutPackages };
 
+const connected: McpClient[] = [];
+
+/** As `inFolder`; a server left behind would keep this process alive. */
+function inFolderOfServers(
+  body: (folder: string) => Promise<void>,
+): () => Promise<void> {
+  return inFolder(async (folder) => {
+    try {
+      await body(folder);
+    } finally {
+      await Promise.all(connected.splice(0).map((client) => client.close()));
+    }
+  });
+}
+
 interface Session {
   client: McpClient;
   pid: number;
@@ -45,6 +60,7 @@ async function connect(
   });
   const client = new Client({ name: "test", version: "1.0.0" });
   await client.connect(transport);
+  connected.push(client);
   return { client, pid: transport.pid ?? -1 };
 }
 
@@ -63,7 +79,7 @@ async function prepare(folder: string): Promise<string> {
 test(
   "five servers index into one database without a tool error",
   options,
-  inFolder(async (folder) => {
+  inFolderOfServers(async (folder) => {
     const path = await prepare(folder);
     const sessions = await Promise.all(
       mixed(SERVERS).map((runtime) => connect(runtime, folder)),
@@ -114,7 +130,7 @@ async function settledSize(path: string): Promise<number> {
 test(
   "the client can show who keeps an exclusive server out",
   options,
-  inFolder(async (folder) => {
+  inFolderOfServers(async (folder) => {
     await prepare(folder);
     const [one, other] = mixed(2) as [TestRuntime, TestRuntime];
     const shared = await connect(one, folder);

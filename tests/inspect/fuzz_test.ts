@@ -3,7 +3,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { inspect } from "../../mod.ts";
+import { inspect } from "../../src/inspect/mod.ts";
 import { findingsOf } from "../../src/cli/findings.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder } from "../fixtures/folder.ts";

@@ -12,7 +12,8 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { inspect, open, type Report } from "../../mod.ts";
+import { open } from "../../mod.ts";
+import { inspect, type Report } from "../../src/inspect/mod.ts";
 import { openConnection } from "../../src/driver/runtime.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, query, withDatabase } from "../fixtures/folder.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { inspect } from "../../mod.ts";
+import { inspect } from "../../src/inspect/mod.ts";
 import { elsewhere, mixed, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { unexplained } from "./fixtures/reasons.ts";

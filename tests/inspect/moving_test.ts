@@ -6,10 +6,10 @@ import {
   findSources,
   readIndex,
   type Sources,
-} from "../../src/inspect/files.ts";
+} from "../../src/inspect/database_files.ts";
 import { Reasons } from "../../src/inspect/reasons.ts";
 import type { WalReport } from "../../src/inspect/report.ts";
-import { readWal, walReport } from "../../src/inspect/wal.ts";
+import { readWal, walReport } from "../../src/inspect/wal_report.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
 
@@ -26,15 +26,15 @@ function reported(
   after: () => void = () => {},
 ): WalReport {
   const sources = findSources(path, ALONE);
-  const { peek } = sources.wal!.window!;
+  const { read } = sources.wal!.reader!;
   let reads = 0;
   const wal: Sources["wal"] = {
     path: sources.wal!.path,
-    window: {
+    reader: {
       cheap: true,
-      peek: (...where) => {
+      read: (...where) => {
         before(++reads);
-        const found = peek(...where);
+        const found = read(...where);
         after();
         return found;
       },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inspect, type Report } from "../../mod.ts";
-import type { Finding } from "../../src/cli/findings.ts";
+import { inspect, type Report } from "../../src/inspect/mod.ts";
+import type { Finding } from "../../src/cli/finding.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cliOn } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";

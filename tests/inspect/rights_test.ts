@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import type { Report } from "../../mod.ts";
+import type { Report } from "../../src/inspect/mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cliAsNobody, cliOn } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { inspect, type ProcessReport } from "../../mod.ts";
+import { inspect, type ProcessReport } from "../../src/inspect/mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { cli } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";

@@ -4,32 +4,15 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { acquireLock } from "../../mod.ts";
+import { legacyLocks } from "../../src/legacy/mod.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { LockProcess } from "../fixtures/lock_processes.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
+import { interposed } from "./fixtures/interposed.ts";
 
-type Verb = "renameSync" | "unlinkSync" | "readdirSync" | "writeFileSync";
-
-/** Calls `meanwhile` with the paths, before each call of `verb` in `run`. */
-function interposed<T>(
-  verb: Verb,
-  meanwhile: (...paths: string[]) => void,
-  run: () => T,
-): T {
-  const real = fs[verb];
-  const set = (value: unknown) => Object.assign(fs, { [verb]: value });
-  set((...words: never[]) => {
-    set(real);
-    meanwhile(...words);
-    set(between);
-    return (real as (...words: never[]) => unknown)(...words);
-  });
-  const between = fs[verb];
-  try {
-    return run();
-  } finally {
-    set(real);
-  }
+/** As another version of litelatch writes it, which knows less. */
+function recordOf(pid: number): string {
+  return `${pid}\n{"v":1,"pid":${pid},"mode":"shared"}\n`;
 }
 
 /** A scene with a process that lives, and may have a record or none. */
@@ -50,7 +33,7 @@ function withAnother(
         target: join(folder, "content"),
         old: join(folder, "old.pid"),
         pid: another.pid,
-        enter: () => fs.writeFileSync(record, `${another.pid}\n`),
+        enter: () => fs.writeFileSync(record, recordOf(another.pid)),
         leave: () => fs.rmSync(record, { force: true }),
       });
     } finally {
@@ -62,7 +45,10 @@ function withAnother(
 test(
   "an heir that left before it was named is not left in the old lock",
   withAnother(({ target, old, pid, enter, leave }) => {
-    const lock = acquireLock(target, { mode: "shared", legacy: [old] });
+    const lock = acquireLock(target, {
+      mode: "shared",
+      legacy: legacyLocks(old),
+    });
     enter();
     const named: string[] = [];
     interposed("renameSync", (draft, path) => {
@@ -84,7 +70,7 @@ test(
     fs.writeFileSync(second, `${process.ppid}\n`);
     let handed = 0;
     const take = () =>
-      acquireLock(target, { mode: "shared", legacy: [old, second] });
+      acquireLock(target, { mode: "shared", legacy: legacyLocks(old, second) });
     interposed("unlinkSync", (path) => {
       // Our record, which goes when we are refused.
       if (!/content\.pid-[0-9a-f]{16}$/.test(path!)) return;
@@ -103,9 +89,13 @@ for (const [when, looks] of [["just now", 2], ["a moment later", 8]] as const) {
     withAnother(({ target, old, pid }) => {
       fs.writeFileSync(old, `${pid}\n`);
       let seen = 0;
-      const lock = interposed("readdirSync", () => {
-        if (++seen === looks) fs.rmSync(old);
-      }, () => acquireLock(target, { mode: "shared", legacy: [old] }));
+      const lock = interposed(
+        "readdirSync",
+        () => {
+          if (++seen === looks) fs.rmSync(old);
+        },
+        () => acquireLock(target, { mode: "shared", legacy: legacyLocks(old) }),
+      );
       assert.ok(seen >= looks);
       assert.equal(fs.readFileSync(old, "utf8"), `${process.pid}\n`);
       lock.release();
@@ -118,12 +108,13 @@ test(
   "an old lock that cannot be written leaves no record of us",
   inFolder((folder) => {
     const names = ["first.pid", "second.pid"];
-    const legacy = names.map((name) => join(folder, name));
+    const paths = names.map((name) => join(folder, name));
+    const legacy = legacyLocks(...paths);
     for (const mode of ["shared", "exclusive"] as const) {
       const take = () => acquireLock(join(folder, "content"), { mode, legacy });
-      interposed("writeFileSync", (path) => {
-        if (path!.startsWith(legacy[1]!)) throw new Error("read-only");
-      }, () => assert.throws(take, /read-only/));
+      interposed("openSync", (path) => {
+        if (path!.startsWith(paths[1]!)) throw new Error("read-only");
+      }, () => assert.throws(take, /LitelatchError: .*writable.*read-only/));
       assert.deepEqual(fs.readdirSync(folder), ["content.lock"]);
     }
   }),

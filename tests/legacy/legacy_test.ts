@@ -17,6 +17,7 @@ import {
   open,
 } from "../../mod.ts";
 import { Child, fixture, otherRuntime, start } from "../fixtures/children.ts";
+import { legacyLocks } from "../../src/legacy/mod.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { LockProcess } from "../fixtures/lock_processes.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
@@ -60,7 +61,10 @@ for (const kind of KINDS) {
       assert.equal(await ask(old, "take"), "ok");
       for (const mode of ["shared", "exclusive"] as const) {
         const take = () =>
-          acquireLock(join(folder, "content"), { mode, legacy: [path] });
+          acquireLock(join(folder, "content"), {
+            mode,
+            legacy: legacyLocks(path),
+          });
         const { message, holders } = refused(take);
         const who = kind === "proper-lockfile" ? [] : [old.pid];
         assert.deepEqual(holders.map(({ pid }) => pid), who);
@@ -71,7 +75,7 @@ for (const kind of KINDS) {
       // It lets go while we wait.
       const coming = acquireLockAsync(join(folder, "content"), {
         wait: 20_000,
-        legacy: [path],
+        legacy: legacyLocks(path),
       });
       assert.equal(await ask(old, "leave"), "ok");
       (await coming).release();
@@ -86,7 +90,7 @@ for (const kind of KINDS) {
       const path = join(folder, "content.db.lock");
       const lock = acquireLock(join(folder, "content"), {
         mode: "shared",
-        legacy: [path],
+        legacy: legacyLocks(path),
       });
       assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
       const old = oldVersion(kind, path);
@@ -109,7 +113,9 @@ for (const kind of KINDS) {
       assert.equal(await ask(old, "take"), "ok");
       old.kill("SIGKILL");
       await old.ended;
-      const lock = acquireLock(join(folder, "content"), { legacy: [path] });
+      const lock = acquireLock(join(folder, "content"), {
+        legacy: legacyLocks(path),
+      });
       assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
       lock.release();
     }),
@@ -121,10 +127,14 @@ test(
   inFolder((folder) => {
     const path = join(folder, "content.db.lock");
     mkdirSync(path);
-    refused(() => acquireLock(join(folder, "content"), { legacy: [path] }));
+    refused(() =>
+      acquireLock(join(folder, "content"), { legacy: legacyLocks(path) })
+    );
     const before = Date.now() / 1000 - 61;
     utimesSync(path, before, before);
-    const lock = acquireLock(join(folder, "content"), { legacy: [path] });
+    const lock = acquireLock(join(folder, "content"), {
+      legacy: legacyLocks(path),
+    });
     assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
     lock.release();
     assert.equal(existsSync(path), false);
@@ -135,7 +145,7 @@ test(
   "the new version's shared holders hand the place on, the last removes it",
   inFolder(async (folder) => {
     const path = join(folder, "old.pid");
-    const how = { mode: "shared", legacy: [path] } as const;
+    const how = { mode: "shared", legacy: [path] };
     const first = await LockProcess.start(otherRuntime());
     const second = await LockProcess.start(node);
     try {
@@ -148,7 +158,10 @@ test(
       assert.equal(readFileSync(path, "utf8"), `${first.pid}\n`);
       await first.ask({ do: "release" });
       assert.equal(readFileSync(path, "utf8"), `${second.pid}\n`);
-      const third = acquireLock(join(folder, "content"), how);
+      const third = acquireLock(join(folder, "content"), {
+        mode: "shared",
+        legacy: legacyLocks(path),
+      });
       // Killed, it cannot hand it on: we notice.
       await second.kill();
       const until = Date.now() + 30_000;
@@ -166,15 +179,42 @@ test(
 );
 
 test(
+  "threads of one process leave the place to each other",
+  inFolder(async (folder) => {
+    const path = join(folder, "old.pid");
+    const child = await LockProcess.start(node);
+    const how = {
+      path: join(folder, "content"),
+      options: { mode: "shared", legacy: [path] },
+    };
+    try {
+      for (const thread of [false, true]) {
+        const answer = await child.ask({ do: "acquire", thread, ...how });
+        assert.equal(answer.ok, true, answer.message);
+      }
+      await child.ask({ do: "release" });
+      assert.equal(readFileSync(path, "utf8"), `${child.pid}\n`);
+      await child.ask({ do: "release", thread: true });
+      assert.equal(existsSync(path), false);
+    } finally {
+      await child.kill();
+    }
+  }),
+);
+
+test(
   "open takes the old version's lock into account too",
   inFolder(async (folder) => {
     const path = join(folder, "server.pid");
     const old = start(node, OLD_VERSION, "pid", path);
     assert.equal(await ask(old, "take"), "ok");
     const database = join(folder, "app.db");
-    assert.throws(() => open(database, { legacy: [path] }), LockedError);
+    assert.throws(
+      () => open(database, { legacy: legacyLocks(path) }),
+      LockedError,
+    );
     assert.equal(await ask(old, "leave"), "ok");
-    const db = open(database, { legacy: [path] });
+    const db = open(database, { legacy: legacyLocks(path) });
     assert.match(await ask(old, "take"), /^refused: PID/);
     db.close();
     assert.equal(existsSync(path), false);
@@ -187,13 +227,16 @@ test(
     const path = join(folder, "old.pid");
     writeFileSync(path, "");
     assert.deepEqual(
-      refused(() => acquireLock(join(folder, "content"), { legacy: [path] }))
+      refused(() =>
+        acquireLock(join(folder, "content"), { legacy: legacyLocks(path) })
+      )
         .holders,
       [],
     );
     const before = Date.now() / 1000 - 6;
     utimesSync(path, before, before);
-    acquireLock(join(folder, "content"), { legacy: [path] }).release();
+    acquireLock(join(folder, "content"), { legacy: legacyLocks(path) })
+      .release();
   }),
 );
 
@@ -202,10 +245,12 @@ test(
   inFolder((folder) => {
     const path = join(folder, "app.db");
     assert.throws(
-      () => open(path, { legacy: [`${path}.lock`] }),
+      () => open(path, { legacy: legacyLocks(`${path}.lock`) }),
       /TypeError: Cannot lock .*litelatch's own.*acquireLock.*lock: "none"/,
     );
-    const wrong: object = { legacy: path };
-    assert.throws(() => open(path, wrong), /must be a list of paths/);
+    const wrong: object = { legacy: [path] };
+    assert.throws(() => open(path, wrong), /must be what legacyLocks\(\) /);
+    assert.throws(() => legacyLocks(), /TypeError: .* there must be a path/);
+    assert.throws(() => legacyLocks(""), /TypeError: .* must name a file/);
   }),
 );

@@ -4,23 +4,29 @@ import {
   existsSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
 } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { inspect, open } from "../../mod.ts";
+import { open } from "../../mod.ts";
 import { openConnection } from "../../src/driver/runtime.ts";
-import { locksOfDescriptor } from "../../src/os/kernel_locks.ts";
-import { facts } from "../../src/os/look.ts";
-import { hasOwnLock, locksOfProcess } from "../../src/os/process_locks.ts";
+import { inspect } from "../../src/inspect/mod.ts";
+import { SHARED } from "../../src/os/lock_bytes.ts";
+import { locksOfProcess, openFile } from "../../src/os/process_locks.ts";
+import { pidsAt } from "../../src/os/procfs.ts";
+import { type FileIdentity, stat } from "../../src/os/stat.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 
 const skip = !existsSync("/proc/locks") && "needs /proc/locks";
 
-const SHARED_BYTE = 0x40000002;
 // Of the range that a shared lock takes one byte, or all of them.
 const FREE_BYTE = 0x40000000;
+
+function hasOwnLock(file: FileIdentity, byte: number): boolean {
+  return pidsAt(locksOfProcess(process.pid, file) ?? [], byte).length > 0;
+}
 
 /** Runs `body` while lists of what a descriptor locks cannot be opened. */
 function withoutLists(which: RegExp, body: () => void): void {
@@ -48,10 +54,10 @@ test(
     one.exec("CREATE TABLE t (x); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
     const more = openConnection(path, { readOnly: true, create: false });
     more.exec("BEGIN; SELECT * FROM t");
-    const before = facts(path)!;
+    const before = stat(path)!;
     for (const name of [`${path}.moved`, path]) {
       renameSync(name === path ? `${path}.moved` : path, name);
-      assert.equal(hasOwnLock(before, SHARED_BYTE), true);
+      assert.equal(hasOwnLock(before, SHARED), true);
       assert.equal(hasOwnLock(before, FREE_BYTE), false);
       const pids = locksOfProcess(process.pid, before)!.map(({ pid }) => pid);
       assert.ok(pids.length >= 2);
@@ -61,7 +67,7 @@ test(
     more.close();
     one.exec("ROLLBACK");
     one.close();
-    assert.equal(hasOwnLock(before, SHARED_BYTE), false);
+    assert.equal(hasOwnLock(before, SHARED), false);
     assert.deepEqual(locksOfProcess(process.pid, before), []);
   }),
 );
@@ -72,20 +78,19 @@ test(
   withDatabase((path) => {
     const db = open(path, { heartbeat: false });
     db.exec("CREATE TABLE t (x)");
-    const file = facts(path)!;
+    const file = stat(path)!;
     withoutLists(/\/fdinfo\//, () => {
-      assert.equal(hasOwnLock(file, SHARED_BYTE), null);
       assert.equal(locksOfProcess(process.pid, file), null);
       // The list of all processes still tells.
       const report = inspect(path);
       assert.equal(report.lock.state, "shared");
       assert.equal(report.processes?.[0]?.database, "shared");
     });
-    assert.equal(hasOwnLock(file, SHARED_BYTE), true);
+    assert.equal(hasOwnLock(file, SHARED), true);
     db.close();
     const closed = openSync("/dev/null", "r");
     closeSync(closed);
-    assert.deepEqual(locksOfDescriptor(process.pid, String(closed)), []);
+    assert.equal(openFile("self", String(closed)), undefined);
   }),
 );
 
@@ -98,13 +103,11 @@ test(
     const more = openConnection(sidecar, { readOnly: true, create: false });
     more.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
     const taker = readdirSync("/proc/self/fd").find((name) => {
-      const list = locksOfDescriptor(process.pid, name);
-      return list?.length && linkOf(name) === sidecar;
+      return linkOf(name) === sidecar && listOf(name).includes("lock:");
     });
     assert.ok(taker);
     withoutLists(new RegExp(`/fdinfo/${taker}$`), () => {
-      assert.equal(hasOwnLock(facts(sidecar)!, SHARED_BYTE), null);
-      assert.equal(locksOfProcess(process.pid, facts(sidecar)!), null);
+      assert.equal(locksOfProcess(process.pid, stat(sidecar)!), null);
       const { lock, holders } = inspect(path);
       assert.equal(lock.state, "shared");
       assert.equal(holders[0]?.holdsLock, true);
@@ -114,6 +117,10 @@ test(
     db.close();
   }),
 );
+
+function listOf(descriptor: string): string {
+  return readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8");
+}
 
 function linkOf(descriptor: string): string | null {
   try {

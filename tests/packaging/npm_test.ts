@@ -3,11 +3,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { manifest } from "../../scripts/release/ship/manifest.ts";
-import { npmOptions } from "../../scripts/release/ship/npm.ts";
+import { dntOptions, packageJson } from "../../scripts/release/ship/npm.ts";
 import { PINS } from "../../scripts/runtimes/runtimes.ts";
 
 const ROOT = new URL("../../", import.meta.url);
-const { package: json, ...options } = npmOptions();
+const json = packageJson();
+const options = dntOptions();
 
 test("the npm package has the version and licence of deno.json", () => {
   const { version, license } = manifest();
@@ -17,16 +18,31 @@ test("the npm package has the version and licence of deno.json", () => {
 });
 
 test("the npm package needs nothing and runs nothing when installed", () => {
-  assert.deepEqual(json.dependencies, {});
-  for (const key of ["scripts", "gypfile", "optionalDependencies"]) {
+  const not = ["scripts", "gypfile", "dependencies", "optionalDependencies"];
+  for (const key of [...not, "devDependencies", "peerDependencies"]) {
     assert.equal(Object.hasOwn(json, key), false, key);
   }
 });
 
-test("the npm package is ESM only, without shims", () => {
+test("the npm package is ESM only, without shims or polyfills", () => {
   assert.equal(json.type, "module");
   assert.equal(options.scriptModule, false);
+  assert.equal(options.polyfills, false);
   assert.deepEqual(options.shims, {});
+});
+
+test("every entry has types and a default, so that CommonJS may require it", () => {
+  const { "./package.json": _, ...entries } = json.exports;
+  assert.deepEqual(
+    Object.keys(entries),
+    Object.keys(manifest().exports).filter((name) => name !== "./cli"),
+  );
+  for (const entry of Object.values(entries)) {
+    // The first condition that fits is taken: types must come first.
+    assert.deepEqual(Object.keys(entry), ["types", "default"]);
+  }
+  const { default: main, types } = entries["."] as Record<string, string>;
+  assert.deepEqual([json.main, json.types], [main, types]);
 });
 
 test("engines are the oldest releases that are tested or refused", () => {
@@ -36,7 +52,7 @@ test("engines are the oldest releases that are tested or refused", () => {
 });
 
 test("./cli becomes the litelatch command, and every other entry stays", () => {
-  const { entryPoints } = npmOptions({
+  const { entryPoints } = dntOptions({
     ...manifest(),
     exports: { ".": "./mod.ts", "./cli": "./cli.ts", "./other": "./o.ts" },
   });

@@ -2,16 +2,23 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
-  cpSync,
   existsSync,
   readFileSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { checkCopy, vendor } from "../../scripts/release/vendor.ts";
+import { entries } from "../../scripts/release/entries.ts";
+import { npmFiles } from "../../scripts/release/npm.ts";
+import { fillFolder } from "../../scripts/release/package.ts";
+import {
+  checkCopy,
+  vendor,
+  vendoredScript,
+} from "../../scripts/release/vendor.ts";
 import { judge, readHeader, withHeader } from "../../src/cli/vendored.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
@@ -42,10 +49,105 @@ test(
     await vendor(folder);
     copyFileSync(SMOKE, join(folder, "smoke.mjs"));
     const said = run(
-      [...own.command, "smoke.mjs", "./litelatch.js", folder],
+      [...own.command, "smoke.mjs", "./litelatch.mjs", folder],
       folder,
     );
     assert.equal(said, "smoke: all is well\n");
+  }),
+);
+
+for (const type of ["commonjs", "module"]) {
+  test(
+    `a vendored copy is imported and required in a ${type} project`,
+    options,
+    inFolder(async (folder) => {
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ type }));
+      await vendor(join(folder, "vendor"));
+      const file = "./vendor/litelatch.mjs";
+      const use = "open('app.db').close(); console.log(LockedError.name);\n";
+      writeFileSync(
+        join(folder, "a.cjs"),
+        `const { LockedError, open } = require("${file}"); ${use}`,
+      );
+      writeFileSync(
+        join(folder, "b.mjs"),
+        `import { LockedError, open } from "${file}"; ${use}`,
+      );
+      for (const program of ["a.cjs", "b.mjs"]) {
+        assert.equal(
+          run([...own.command, program], folder),
+          "LockedError\n",
+          program,
+        );
+      }
+    }),
+  );
+}
+
+test(
+  "another entry comes beside the core, and throws the core's errors",
+  options,
+  inFolder(async (folder) => {
+    const written = await vendor(folder, ["etcd"]);
+    assert.deepEqual(
+      written.map((path) => path.slice(folder.length + 1)),
+      [
+        "litelatch.mjs",
+        "litelatch.d.mts",
+        "litelatch-etcd.mjs",
+        "litelatch-etcd.d.mts",
+      ],
+    );
+    writeFileSync(
+      join(folder, "same.mjs"),
+      'import { LockedError } from "./litelatch.mjs";\n' +
+        'import { LockedError as other } from "./litelatch-etcd.mjs";\n' +
+        "console.log(LockedError === other);\n",
+    );
+    assert.equal(run([...own.command, "same.mjs"], folder), "true\n");
+    await assert.rejects(
+      vendor(folder, ["cli"]),
+      /must be one of \., etcd, inspect, legacy, got "cli"/,
+    );
+  }),
+);
+
+test(
+  "the core holds no code of another entry, and the others none of its errors",
+  options,
+  async () => {
+    const room = /^\/\/ (src\/\w+(?:\/|\.ts))/gm;
+    for (const entry of entries()) {
+      const code = await vendoredScript(entry);
+      const rooms = [...code.matchAll(room)].map(([, path]) => path);
+      assert.ok(rooms.length > 0, entry.name);
+      const others = ["src/cli/", "src/etcd/", "src/inspect/", "src/legacy/"]
+        .filter((path) => !entry.source.startsWith(path));
+      if (entry.name !== ".") others.push("src/errors.ts", "src/open.ts");
+      assert.deepEqual(
+        others.filter((path) => rooms.includes(path)),
+        [],
+        entry.name,
+      );
+    }
+  },
+);
+
+test(
+  "Deno and its type check find the declarations of a vendored copy",
+  { skip: withoutPackages || (own.id !== "deno" && "this is about Deno") },
+  inFolder(async (folder) => {
+    await vendor(folder);
+    const program = "import { open } from './litelatch.mjs';\n" +
+      "const wrong: string = open(':memory:');\nconsole.log(wrong);\n";
+    writeFileSync(join(folder, "wrong.ts"), program);
+    const { status, stderr } = spawnSync(
+      own.command[0] ?? "",
+      ["check", "--no-config", "wrong.ts"],
+      { cwd: folder, encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } },
+    );
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /Type 'Database' is not assignable to type 'string'/);
   }),
 );
 
@@ -66,15 +168,19 @@ test(
     const { version } = JSON.parse(
       readFileSync(new URL("../../deno.json", import.meta.url), "utf8"),
     );
-    for (const name of ["litelatch.js", "litelatch.d.ts"]) {
+    for (const name of ["litelatch.mjs", "litelatch.d.mts"]) {
       const text = readFileSync(join(folder, name), "utf8");
       const code = text.replaceAll(/\/\*[^]*?\*\//g, "");
       assert.doesNotMatch(code, /^\s*import\b|\bfrom\s*"|\bimport\(/m, name);
       assert.doesNotMatch(code, /\brequire\("/, name);
-      assert.equal(readHeader(text)?.version, version);
-      assert.match(text, /Permission is hereby granted, free of charge/);
+      const headed = text.replace(/^\/\/ @bun\n/, "");
+      assert.equal(readHeader(headed)?.version, version);
+      assert.match(text, /^ \* MIT License/m);
     }
-    const code = readFileSync(join(folder, "litelatch.js"), "utf8");
+    const code = readFileSync(join(folder, "litelatch.mjs"), "utf8");
+    assert.match(code, /Permission is hereby granted, free of charge/);
+    // Bun looks at the very first line only.
+    assert.match(code, /^\/\/ @bun\n\/\*! litelatch /);
     const asked = code.matchAll(/getBuiltinModule\("([^"]+)"\)/g);
     for (const [, name] of asked) assert.match(name ?? "", /^(node|bun):/);
   }),
@@ -90,7 +196,7 @@ test(
     writeFileSync(
       join(folder, "both.mjs"),
       `import { acquireLock as vendored } from ${
-        url(join(folder, "litelatch.js"))
+        url(join(folder, "litelatch.mjs"))
       };
 import { acquireLock as installed } from ${url(face)};
 import { existsSync } from "node:fs";
@@ -117,20 +223,11 @@ test(
   "litelatch vendor writes and checks what came with the package",
   options,
   inFolder(async (folder) => {
-    // As npm lays it out: the command in esm/, the files beside it.
-    cpSync(
-      fileURLToPath(new URL("../../src", import.meta.url)),
-      join(folder, "esm/src"),
-      { recursive: true },
-    );
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }\n');
+    const laid = join(folder, "package");
+    fillFolder(laid, await npmFiles());
     const command = (...words: string[]): [string, number | null] => {
-      const [program = "", ...args] = [
-        ...own.command,
-        join(folder, "esm/src/cli/main.ts"),
-        "vendor",
-        ...words,
-      ];
+      const cli = join(laid, "litelatch-cli.mjs");
+      const [program = "", ...args] = [...own.command, cli, "vendor", ...words];
       const { stdout, stderr, status } = spawnSync(program, args, {
         encoding: "utf8",
         env: { ...process.env, NO_COLOR: "1" },
@@ -138,14 +235,7 @@ test(
       return [status === 2 ? stderr : stdout, status];
     };
     const target = join(folder, "target");
-    const [excuse, code] = command(target);
-    assert.match(
-      excuse,
-      /^Cannot find litelatch\.js: it must come with the package/,
-    );
-    assert.equal(code, 2);
-    await vendor(join(folder, "vendored"));
-    const files = ["litelatch.js", "litelatch.d.ts"];
+    const files = ["litelatch.mjs", "litelatch.d.mts"];
     const written = files.map((name) => join(target, name));
     assert.deepEqual(command(target), [`${written.join("\n")}\n`, 0]);
     for (const file of written) {
@@ -156,11 +246,25 @@ test(
       ]);
     }
     const [file = ""] = written;
+    const older = join(target, "litelatch.js");
+    copyFileSync(file, older);
+    assert.deepEqual(command("--check", older), [
+      `${older} (0.1.0): current\n`,
+      0,
+    ]);
     writeFileSync(file, `${readFileSync(file, "utf8")}// mine\n`);
     assert.deepEqual(command("--check", file), [
       `${file} (0.1.0): edited since it was written\n`,
       1,
     ]);
+    rmSync(join(laid, "litelatch.d.mts"));
+    rmSync(target, { recursive: true });
+    const [excuse, code] = command(target);
+    assert.match(
+      excuse,
+      /^Cannot find litelatch\.d\.mts: it must come with the package/,
+    );
+    assert.equal(code, 2);
   }),
 );
 
@@ -176,7 +280,7 @@ test(
     await vendor(folder);
     writeFileSync(
       join(folder, "try.mjs"),
-      'import { open } from "./litelatch.js";\n' +
+      'import { open } from "./litelatch.mjs";\n' +
         "try { open('x.db'); } catch (error) {\n" +
         "  console.log(error.code, error.message);\n}\n",
     );
@@ -205,10 +309,22 @@ test(
   options,
   inFolder(async (folder) => {
     await vendor(folder);
-    const file = join(folder, "litelatch.js");
+    const file = join(folder, "litelatch.mjs");
     const check = async () => (await checkCopy(file)).judgement;
     assert.equal(await check(), "current");
     const text = readFileSync(file, "utf8");
+    // Under the names of before, without the line for Bun, with other line
+    // ends: the same file.
+    for (const name of ["litelatch.js", "lock.mjs"]) {
+      const other = join(folder, name);
+      writeFileSync(other, text.replace(/^\/\/ @bun\n/, ""));
+      assert.equal((await checkCopy(other)).judgement, "current", name);
+    }
+    const types = join(folder, "litelatch.d.ts");
+    copyFileSync(join(folder, "litelatch.d.mts"), types);
+    assert.equal((await checkCopy(types)).judgement, "current");
+    writeFileSync(file, text.replaceAll("\n", "\r\n"));
+    assert.equal(await check(), "current");
     writeFileSync(file, text.replace("BEGIN IMMEDIATE", "BEGIN"));
     assert.equal(await check(), "edited");
     writeFileSync(file, "export {};\n");

@@ -15,7 +15,7 @@ function problemsOf(tree: Record<string, string>): string[] {
       mkdirSync(dirname(join(root, name)), { recursive: true });
       writeFileSync(join(root, name), source);
     }
-    return checkFloors(root).problems.map(({ file, line, sentence }) =>
+    return checkFloors(root).map(({ file, line, sentence }) =>
       `${file}:${line}: ${sentence}`
     );
   } finally {
@@ -38,16 +38,20 @@ test("a tree that keeps the rules has no problem", () => {
     "src/lock/shared.ts": 'import "../os/files.ts";\n',
     "src/os/files.ts": 'import type fs from "node:fs";\nprocess.pid;\n',
     "src/driver/pick.ts": 'process.getBuiltinModule("bun:sqlite");\n',
-    "src/cli/main.ts": 'import { inspect } from "../inspect/mod.ts";\n',
-    "src/inspect/mod.ts": 'import "../wal.ts";\n',
-    "src/wal.ts": "export {};\n",
+    "src/cli/main.ts": 'import { inspect } from "../inspect/mod.ts";\n' +
+      'import { open } from "../../mod.ts";\n',
+    "src/inspect/mod.ts": 'import "../wal/readers.ts";\n',
+    "src/wal/readers.ts": "export {};\n",
+    "src/loss/end.ts": 'import "../wal/readers.ts";\n',
+    "src/options.ts": 'import type { V } from "./driver/contract.ts";\n',
+    "src/driver/contract.ts": 'import type { H } from "../options.ts";\n',
   });
   assert.deepEqual(problems, []);
 });
 
 test("comments, strings and property names set off nothing", () => {
   const problems = problemsOf({
-    "src/busy.ts": [
+    "src/wal/busy.ts": [
       '// import "./wal.ts"; Deno, Bun, process, node:fs, bun:sqlite',
       '/** import { x } from "./open.ts"; export default process */',
       'const a = \'import "./wal.ts"\', b = "Deno and Bun";',
@@ -63,28 +67,27 @@ test("comments, strings and property names set off nothing", () => {
 });
 
 test("a room that imports from a floor above is named with both floors", () => {
-  const above = { "src/busy.ts": '\nimport { x } from "./open.ts";\n' };
   assertOne(
-    problemsOf(above),
-    /^src\/busy\.ts:2: src\/busy\.ts is on floor 2 .* src\/open\.ts on floor 4/,
+    problemsOf({ "src/wal/a.ts": '\nimport { x } from "../open.ts";\n' }),
+    /^src\/wal\/a\.ts:2: src\/wal\/ is on floor 2 .* src\/open\.ts on floor 5/,
   );
 });
 
 test("every form of import counts", () => {
   const forms = [
-    'import "./open.ts";',
-    'import x, { y as z } from "./open.ts";',
-    'import * as x from "./open.ts";',
-    'import type { X } from "./open.ts";',
-    'export { x } from "./open.ts";',
-    'export type { X } from "./open.ts";',
-    'export * from "./open.ts";',
-    'export * as x from "./open.ts";',
-    'const x = await import("./open.ts");',
-    'let x: import("./open.ts").X;',
+    'import "../open.ts";',
+    'import x, { y as z } from "../open.ts";',
+    'import * as x from "../open.ts";',
+    'import type { X } from "../open.ts";',
+    'export { x } from "../open.ts";',
+    'export type { X } from "../open.ts";',
+    'export * from "../open.ts";',
+    'export * as x from "../open.ts";',
+    'const x = await import("../open.ts");',
+    'let x: import("../open.ts").X;',
   ];
   for (const form of forms) {
-    assertOne(problemsOf({ "src/wal.ts": form }), /on floor 4/);
+    assertOne(problemsOf({ "src/wal/a.ts": form }), /on floor 5/);
   }
 });
 
@@ -99,16 +102,35 @@ test("rooms on one floor do not import each other", () => {
   );
 });
 
-test("diagnosis does not import open.ts, and the face is nobody's", () => {
-  for (const room of ["inspect", "cli"]) {
+test("diagnosis does not import open.ts, and only the command the face", () => {
+  assertOne(
+    problemsOf({ "src/inspect/a.ts": 'import "../open.ts";' }),
+    /got src\/open\.ts on floor 5/,
+  );
+  assertOne(
+    problemsOf({ "src/etcd/a.ts": 'import "../../mod.ts";' }),
+    /got mod\.ts on floor 6/,
+  );
+});
+
+test("the core imports nothing of an entry, whatever its floor", () => {
+  for (const room of ["open.ts", "database/a.ts"]) {
+    const up = room.includes("/") ? "../" : "./";
     assertOne(
-      problemsOf({ [`src/${room}/a.ts`]: 'import "../open.ts";' }),
-      /got src\/open\.ts on floor 4/,
+      problemsOf({ [`src/${room}`]: `import "${up}legacy/mod.ts";` }),
+      /The core imports nothing of an entry, got src\/legacy\/mod\.ts/,
     );
   }
+});
+
+test("an entry imports no other entry's inside", () => {
   assertOne(
-    problemsOf({ "src/cli/a.ts": 'import "../../mod.ts";' }),
-    /got mod\.ts on floor 5/,
+    problemsOf({ "src/cli/a.ts": 'import "../inspect/report.ts";' }),
+    /no other entry's inside, .* import from src\/inspect\/mod\.ts/,
+  );
+  assertOne(
+    problemsOf({ "src/inspect/a.ts": 'import "../cli/main.ts";' }),
+    /got src\/cli\/ on floor 7/,
   );
 });
 
@@ -135,8 +157,8 @@ test("runtime globals stay near the runtime", () => {
   const uses = ["Deno.pid;", "Bun.version;", "const { pid } = process;"];
   for (const use of [...uses, "globalThis.process.pid;", "f(...process);"]) {
     assertOne(
-      problemsOf({ "src/lock.ts": use }),
-      /^src\/lock\.ts:1: .*use runtime globals/,
+      problemsOf({ "src/lock/a.ts": use }),
+      /^src\/lock\/a\.ts:1: .*use runtime globals/,
     );
   }
 });
@@ -160,16 +182,8 @@ test("only the driver names SQLite's module", () => {
 test("nothing is exported as default", () => {
   const forms = ["export default 1;", "const a = 1;\nexport { a as default };"];
   for (const form of forms) {
-    assertOne(problemsOf({ "src/wal.ts": form }), /exported as default/);
+    assertOne(problemsOf({ "src/wal/a.ts": form }), /exported as default/);
   }
-});
-
-test("a file has at most 250 lines", () => {
-  assert.deepEqual(problemsOf({ "src/wal.ts": "\n".repeat(250) }), []);
-  assertOne(
-    problemsOf({ "src/wal.ts": "\n".repeat(251) }),
-    /at most 250 lines, got 251/,
-  );
 });
 
 test("mod.ts has no logic", () => {

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { adopt, type Database, inspect, open } from "../../mod.ts";
+import { adopt, type Database, open } from "../../mod.ts";
+import { locksOn, pidsAt } from "../../src/os/procfs.ts";
+import { stat } from "../../src/os/stat.ts";
 import { start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { pause, until } from "../fixtures/until.ts";
 
+// https://sqlite.org/walformat.html#wal_locks
+const WAL_CHECKPOINT = 121;
 const STILL = { heartbeat: false, onWarning: () => {} } as const;
 const buggy = thisRuntime().id === "node22"
   ? "SQLite 3.49 has the WAL-reset bug, so there are no checkpoints of ours"
@@ -147,11 +151,10 @@ test(
     // Two that begin together: SQLite waits for readers, but not for the lock
     // of checkpoints. So ours must not be there before it.
     await until("it has begun", () => {
-      const { processes } = inspect(path);
-      if (processes === null) return true;
-      return processes.some(({ pid, checkpointing }) =>
-        pid === other.pid && checkpointing
-      );
+      const shared = stat(`${path}-shm`);
+      const locks = shared === null ? [] : locksOn(shared);
+      return locks === null ||
+        pidsAt(locks, WAL_CHECKPOINT, true).includes(other.pid);
     });
     let seen = "";
     for (let i = 0; i < 50 && !seen.startsWith("another"); i++) {

@@ -66,16 +66,6 @@ async function writeBesideReaders(
   return { ...written, atRest: () => walSize(path) };
 }
 
-/**
- * On a busy machine short readers can be in the way for long; nobody in
- * particular is to blame for that.
- */
-function assertOnlyOfReaders(warnings: string[]): void {
-  for (const warning of warnings) {
-    assert.match(warning, /readers follow each other without a gap/);
-  }
-}
-
 test(
   "the WAL stays near its limit under short readers, and is cut back at rest",
   { skip: buggy },
@@ -87,7 +77,8 @@ test(
       heartbeat: 300,
     });
     assert.deepEqual(ours.errors, []);
-    assertOnlyOfReaders(ours.warnings);
+    // Short readers are nobody's fault.
+    assert.deepEqual(ours.warnings, []);
     assert.equal(ours.commits, commits);
     await until("it is cut back", () => ours.atRest() <= journalSizeLimit);
 
@@ -348,8 +339,7 @@ test(
     for (const child of children) child.say("go");
     for (const child of children) {
       const { commits, errors, warnings } = JSON.parse(await child.line());
-      assert.deepEqual([errors, commits], [[], 150]);
-      assertOnlyOfReaders(warnings);
+      assert.deepEqual([errors, warnings, commits], [[], [], 150]);
     }
     await until("it is cut back", () => walSize(path) <= MIB);
     assert.equal(query(path, "SELECT count(*) FROM t"), "750");

@@ -11,8 +11,8 @@ export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly license: string;
-  /** One path, or paths by entry: `"."`, `"./cli"`. */
-  readonly exports: string | Readonly<Record<string, string>>;
+  /** Paths by entry: `"."`, `"./cli"`. */
+  readonly exports: Readonly<Record<string, string>>;
 }
 
 /** Reads `deno.json`. */
@@ -23,6 +23,5 @@ export function manifest(): Manifest {
 
 /** The source files behind the entries, such as `./mod.ts`. */
 export function entryPoints(): string[] {
-  const { exports } = manifest();
-  return typeof exports === "string" ? [exports] : Object.values(exports);
+  return Object.values(manifest().exports);
 }

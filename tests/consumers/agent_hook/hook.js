@@ -4,14 +4,14 @@
  *     echo '{"session_id":"s1","hook_event_name":"Stop"}' | node hook.js channel.db
  *
  * Parallel sessions end at the same moment, and each of their hooks is a
- * process of its own. `litelatch.js` beside it is the vendored file:
+ * process of its own. `litelatch.mjs` beside it is the vendored file:
  * `litelatch vendor .`
  *
  * @module
  */
 
 import process from "node:process";
-import { open } from "./litelatch.js";
+import { open } from "./litelatch.mjs";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS session (

@@ -1,0 +1,84 @@
+/**
+ * The entries, and the file of each as it is published and vendored.
+ *
+ * @module
+ */
+
+import { fileURLToPath } from "node:url";
+import { manifest } from "./ship/manifest.ts";
+
+/** The folder of `deno.json`. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** What is imported as one module. */
+export interface Entry {
+  /** As in `exports`: `"."`, `"./etcd"`. */
+  readonly name: string;
+  /** From the root: `mod.ts`, `src/etcd/mod.ts`. */
+  readonly source: string;
+  /** `litelatch.mjs`, `litelatch-etcd.mjs`. */
+  readonly script: string;
+  /** `litelatch.d.mts`, `litelatch-etcd.d.mts`. */
+  readonly types: string;
+}
+
+/** All entries of `deno.json`, the core first. */
+export function entries(): Entry[] {
+  return Object.entries(manifest().exports).map(([name, path]) => {
+    const stem = name === "." ? "litelatch" : `litelatch-${name.slice(2)}`;
+    return {
+      name,
+      source: path.slice(2),
+      // Node takes it for a module whatever package.json says.
+      script: `${stem}.mjs`,
+      types: `${stem}.d.mts`,
+    };
+  });
+}
+
+/**
+ * One entry by its name, with or without the `./`.
+ *
+ * @param among Those that may be asked for.
+ * @throws {Error} On an unknown one, naming those that there are.
+ */
+export function entryNamed(
+  name: string,
+  among: readonly Entry[] = entries(),
+): Entry {
+  const found = among.find((entry) =>
+    entry.name === name || entry.name === `./${name}`
+  );
+  if (found !== undefined) return found;
+  const names = among.map((entry) => entry.name.replace("./", ""));
+  throw new Error(
+    `Cannot find the entry: it must be one of ${names.join(", ")}, ` +
+      `got "${name}"`,
+  );
+}
+
+/** The core: what is vendored. */
+export const CORE: Entry = entryNamed(".");
+
+/**
+ * The source files whose every export another entry has from the file of one:
+ * it imports that, so that there is one class of each error, whatever is
+ * loaded.
+ *
+ * @param what Of declarations, all types of `src/options.ts` are shared too.
+ */
+export function sharedBy(
+  entry: Entry,
+  what: "script" | "types",
+): Map<string, string> {
+  const shared = new Map<string, string>();
+  if (entry.name === ".") return shared;
+  const ofCore = ["mod.ts", "src/errors.ts", "src/open.ts"];
+  if (what === "types") ofCore.push("src/options.ts");
+  for (const source of ofCore) shared.set(source, `./${CORE.script}`);
+  for (const other of entries()) {
+    if (other.name === "." || other.name === entry.name) continue;
+    shared.set(other.source, `./${other.script}`);
+  }
+  return shared;
+}

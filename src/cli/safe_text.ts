@@ -1,0 +1,45 @@
+/**
+ * Words of unknown origin (records, paths, command lines), made fit for a
+ * terminal: as text, and as JSON.
+ *
+ * @module
+ */
+
+import type { Report } from "../inspect/mod.ts";
+import { printable } from "../printable.ts";
+
+const LONGEST = 5000;
+
+/** A report whose every word can be printed. */
+export function printableReport(report: Report): Report {
+  return walk(report) as Report;
+}
+
+/** Several lines, each of which can be printed. */
+export function printableLines(text: string): string {
+  return text.split("\n").map((line) => printable(line, LONGEST)).join("\n");
+}
+
+/** JSON with `\u` for what cannot be printed: the same to whoever parses it. */
+export function jsonText(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[^\x20-\x7e\n]/gu,
+    (character) =>
+      printable(character) === character ? character : escaped(character),
+  );
+}
+
+function escaped(character: string): string {
+  return character.split("")
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .join("");
+}
+
+function walk(value: unknown): unknown {
+  if (typeof value === "string") return printable(value, LONGEST);
+  if (Array.isArray(value)) return value.map(walk);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, one]) => [name, walk(one)]),
+  );
+}

@@ -1,0 +1,136 @@
+/**
+ * One connection and its statements, over the methods that the drivers share.
+ */
+
+import type {
+  Connection,
+  Prepared,
+  Row,
+  RunResult,
+  Value,
+} from "./contract.ts";
+import { binder } from "./parameters.ts";
+
+/** What the statements of all drivers have. */
+export interface Methods<Values extends unknown[]> {
+  run(...values: Values): RunResult;
+  get(...values: Values): unknown;
+  all(...values: Values): unknown[];
+  iterate(...values: Values): Iterable<unknown>;
+}
+
+/** A driver's statement, told to give every integer as a `bigint`. */
+export interface NativeStatement extends Methods<[values: unknown[]]> {
+  run(values?: unknown[]): RunResult;
+}
+
+/** A driver's connection. */
+export interface NativeDatabase<Statement = unknown> {
+  /** One of the two is there. */
+  readonly inTransaction?: boolean;
+  readonly isTransaction?: boolean;
+  exec(sql: string): unknown;
+  prepare(sql: string): Statement;
+  close(throwOnError: boolean): void;
+}
+
+/** What a driver does in a way of its own. */
+export interface Ways {
+  /** As {@linkcode binder} takes it. */
+  call?(name: string): string | null;
+  /** Makes rows of what it gave; asked for once the first is there. */
+  rows?(): (given: unknown) => Row;
+  /** Given where a count may be of an earlier statement: has this one rows? */
+  hasRows?(): boolean;
+  finalize?(): void;
+}
+
+/** Makes a connection of a driver's; only an owned one is closed with it. */
+export function connected(
+  native: NativeDatabase,
+  owned: boolean,
+  prepare: (sql: string) => Prepared,
+  beforeClose?: () => void,
+): Connection {
+  let closed = false;
+  return {
+    native,
+    owned,
+    exec: (sql) => void native.exec(sql),
+    prepare,
+    value(sql) {
+      const statement = prepare(sql);
+      try {
+        return Object.values(statement.get([]) ?? {})[0] ?? null;
+      } finally {
+        statement.finalize();
+      }
+    },
+    inTransaction: () => native.inTransaction ?? native.isTransaction ?? false,
+    close() {
+      if (!closed) beforeClose?.();
+      if (!closed && owned) native.close(true);
+      closed = true;
+    },
+  };
+}
+
+/** Makes a prepared statement of a driver's. */
+export function prepared(
+  statement: NativeStatement,
+  sql: string,
+  { rows = () => narrowRow, hasRows, finalize = () => {}, call }: Ways,
+): Prepared {
+  const bind = binder(sql, call);
+  let counts = hasRows ? undefined : true;
+  return {
+    run(parameters) {
+      const { changes, lastInsertRowid } = statement.run(bind(parameters));
+      counts ??= WRITES.test(sql) && (RETURNS.test(sql) || !hasRows?.());
+      return {
+        changes: counts ? Number(changes) : 0,
+        lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
+      };
+    },
+    step: () => void statement.run(),
+    get(parameters) {
+      const row = statement.get(bind(parameters));
+      return row ? rows()(row) : undefined;
+    },
+    all: (parameters) => statement.all(bind(parameters)).map(rows()),
+    *iterate(parameters) {
+      let toRow: ReturnType<typeof rows> | undefined;
+      for (const given of statement.iterate(bind(parameters))) {
+        yield (toRow ??= rows())(given);
+      }
+    },
+    finalize,
+  };
+}
+
+const WRITES =
+  /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:insert|update|delete|replace|with)\b/i;
+const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
+
+/** The methods of a driver that takes the values one by one. */
+export function spread(native: Methods<unknown[]>): NativeStatement {
+  return {
+    run: (values = []) => native.run(...values),
+    get: (values) => native.get(...values),
+    all: (values) => native.all(...values),
+    iterate: (values) => native.iterate(...values),
+  };
+}
+
+/** A `bigint` as a number, where that loses nothing. */
+export function narrow(value: Value): Value {
+  if (typeof value !== "bigint") return value;
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : value;
+}
+
+function narrowRow(given: unknown): Row {
+  const row = given as Row;
+  for (const name in row) row[name] = narrow(row[name] ?? null);
+  return row;
+}

@@ -1,0 +1,126 @@
+/**
+ * What lies at a legacy path, by its form. Only what has the form of a lock is
+ * ever read further, replaced or removed: a database whose path was given by
+ * mistake was destroyed.
+ *
+ * @module
+ */
+
+import { isOurForm } from "../lock/record.ts";
+import { namesIn, readSmall } from "../os/files.ts";
+import { isEmptyFolder } from "../os/foreign_locks.ts";
+import { partsOf } from "../os/paths.ts";
+import { openFile } from "../os/process_locks.ts";
+import { descriptorsOf, locksOn } from "../os/procfs.ts";
+import { handlesOn } from "../os/shared_state.ts";
+import { type FileStat, lstat } from "../os/stat.ts";
+
+/** What lies at a legacy path. */
+export type OldLock =
+  /** proper-lockfile's. */
+  | { kind: "folder"; stat: FileStat }
+  /** With a PID, or empty. */
+  | { kind: "file"; stat: FileStat; text: string; claim: Claim | null }
+  | { kind: "foreign"; what: string };
+
+/** Who an old lock names. */
+export interface Claim {
+  pid: number;
+  /** The host that it is of; `null` if it names none. */
+  host: string | null;
+  /** Whether it is a PID and nothing else, as ours are. */
+  isBare: boolean;
+}
+
+const MOST_BARE_BYTES = 64;
+const MOST_BYTES = 65536;
+// A database is as many pages of at least this size.
+const LEAST_PAGE = 512;
+
+/** Looks; `null` if nothing is there. Opens regular files alone. */
+export function readOldLock(path: string): OldLock | null {
+  const found = lstat(path);
+  if (found === null) return null;
+  if (found.kind === "folder") {
+    const isEmpty = isEmptyFolder(path);
+    if (isEmpty) return { kind: "folder", stat: found };
+    return foreign(
+      `a folder that ${isEmpty === null ? "cannot be listed" : "is not empty"}`,
+    );
+  }
+  if (found.kind === "link") return foreign("a symbolic link");
+  if (found.kind === "other") return foreign("a device, a socket or a FIFO");
+  const fault = found.size === 0 ? lockFileFault(found) : sizeFault(found);
+  if (fault !== null) return foreign(fault);
+  const text = found.size === 0 ? "" : readSmall(path);
+  if (text === null) {
+    return lstat(path) === null ? null : foreign("a file that cannot be read");
+  }
+  const claim = parse(text);
+  return claim === undefined
+    ? foreign(nameOf(text))
+    : { kind: "file", stat: found, text, claim };
+}
+
+function foreign(what: string): OldLock {
+  return { kind: "foreign", what };
+}
+
+/** `null` for an empty file, `undefined` for what has no form of a lock. */
+function parse(text: string): Claim | null | undefined {
+  if (/^[\d\s]*$/.test(text) && text.length < MOST_BARE_BYTES) {
+    const digits = /\d+/.exec(text)?.[0];
+    if (digits === undefined) return null;
+    return { pid: Number(digits), host: null, isBare: true };
+  }
+  if (!text.trimStart().startsWith("{")) return undefined;
+  try {
+    const { pid, hostname, host } = JSON.parse(text);
+    if (typeof pid !== "number") return undefined;
+    const name = [hostname, host].find((name) => typeof name === "string");
+    return { pid, host: name ?? null, isBare: false };
+  } catch {
+    return undefined;
+  }
+}
+
+function nameOf(text: string): string {
+  if (text.startsWith("SQLite format 3")) return "an SQLite database";
+  return isOurForm(text)
+    ? "a record of litelatch itself"
+    : "a file of something else";
+}
+
+/** A lock file of litelatch is empty too. */
+function lockFileFault(found: FileStat): string | null {
+  const { path = "" } = found;
+  const { folder, name } = partsOf(path);
+  const isOurs = (locksOn(found)?.length ?? 0) > 0 ||
+    (name.endsWith(".lock") && hasRecord(folder, name.slice(0, -5)));
+  return isOurs ? "a lock file of litelatch itself" : null;
+}
+
+function hasRecord(folder: string, name: string): boolean {
+  return namesIn(folder, `${name}.pid`).some((found) =>
+    /^(?:-[0-9a-f]{16})?$/.test(found.slice(name.length + 4)) &&
+    isOurForm(readSmall(`${folder}/${found}`) ?? "?")
+  );
+}
+
+/**
+ * To read a database that this process has open would drop its locks, so what
+ * may be one is not opened for a look.
+ */
+function sizeFault(found: FileStat): string | null {
+  const { size, path = "" } = found;
+  if (size > MOST_BYTES) return `a file of ${size} bytes`;
+  if (size % LEAST_PAGE !== 0) return null;
+  const descriptors = descriptorsOf("self");
+  const isClosed = handlesOn(path).length === 0 && descriptors !== null &&
+    descriptors.every((name) => {
+      const open = openFile("self", name);
+      return open === undefined ||
+        (open !== null && (open.ino !== found.ino || open.dev !== found.dev));
+    });
+  return isClosed ? null : "a file that may be an open database, by its size";
+}

@@ -1,0 +1,84 @@
+/**
+ * What the lock files of other programs need: put another in the place of one,
+ * and take one away unless it changed. The core never imports this.
+ *
+ * @module
+ */
+
+import { fileSystem } from "./builtin.ts";
+import { create, moveTo, readSmall, remove } from "./files.ts";
+import { type FileStat, lstat } from "./stat.ts";
+
+/** Whether a folder is empty; `null` if it cannot be listed. */
+export function isEmptyFolder(path: string): boolean | null {
+  try {
+    return fileSystem().readdirSync(path).length === 0;
+  } catch {
+    return null;
+  }
+}
+
+/** Puts `content` in the place of the file at `path`, in one step. */
+export function exchange(
+  path: string,
+  draft: string,
+  content: string,
+): boolean {
+  try {
+    if (!create(draft, content, null)) return false;
+    fileSystem().renameSync(draft, path);
+    return true;
+  } catch {
+    remove(draft);
+    return false;
+  }
+}
+
+/**
+ * Takes away what was seen at `path`, unless it has changed since. It is moved
+ * aside first, and looked at there: to look and then remove destroyed a lock
+ * that another process had taken in between.
+ *
+ * @param text What was read of a file; `null` for a folder.
+ * @param aside A free name in the same folder.
+ * @returns Whether it is gone.
+ * @throws The system's error where this user may not.
+ */
+export function takeAway(
+  path: string,
+  seen: FileStat,
+  text: string | null,
+  aside: string,
+): boolean {
+  const fs = fileSystem();
+  const isSeen = (place: string): boolean => {
+    const found = lstat(place);
+    return found !== null && found.dev === seen.dev && found.ino === seen.ino &&
+      found.kind === seen.kind && found.modifiedMs === seen.modifiedMs &&
+      (text === null || (readSmall(place) ?? "") === text);
+  };
+  try {
+    if (!isSeen(path)) return false;
+    fs.renameSync(path, aside);
+    if (isSeen(aside)) {
+      if (seen.kind === "folder") fs.rmdirSync(aside);
+      else fs.unlinkSync(aside);
+      return true;
+    }
+  } catch (error) {
+    const { code } = error as { code?: string };
+    // Others took it away; or they put something into the folder.
+    if (code === "ENOENT") return false;
+    if (code !== "ENOTEMPTY" && code !== "EEXIST") throw error;
+  }
+  putBack(aside, path);
+  return false;
+}
+
+function putBack(aside: string, path: string): void {
+  const found = lstat(aside);
+  if (found?.kind === "file") moveTo(aside, path);
+  else if (found !== null && lstat(path) === null) {
+    fileSystem().renameSync(aside, path);
+  }
+}

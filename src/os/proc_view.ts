@@ -1,0 +1,32 @@
+/**
+ * Whether `/proc` shows other processes, and which. The core never imports
+ * this: it asks about processes whose PIDs it knows.
+ *
+ * @module
+ */
+
+import { fileSystem } from "./builtin.ts";
+import { mayReadProc } from "./permissions.ts";
+import { showsOthers } from "./procfs.ts";
+
+/** Why other processes cannot be looked at; `null` if they can. */
+export function whyNoProc(): string | null {
+  if (process.platform !== "linux") {
+    return `there is no /proc on ${process.platform}`;
+  }
+  if (!mayReadProc()) return "Deno shows /proc only with --allow-all";
+  if (!showsOthers()) return "/proc has the PIDs of another PID namespace";
+  try {
+    fileSystem().accessSync("/proc/locks", fileSystem().constants.R_OK);
+    return null;
+  } catch {
+    return "/proc/locks cannot be read here";
+  }
+}
+
+/** The PIDs of all processes that are shown. */
+export function shownPids(): number[] {
+  return fileSystem().readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}

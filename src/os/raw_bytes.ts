@@ -1,0 +1,101 @@
+/**
+ * Opens, reads and closes a file, or has a program read it: what an inspection
+ * needs, which knows when that drops no lock. The core never imports this.
+ *
+ * @module
+ */
+
+import { fileSystem } from "./builtin.ts";
+import { isGranted } from "./permissions.ts";
+
+const PATIENCE_MS = 5000;
+
+/**
+ * Whether to close a file drops the locks that this process has on it. The
+ * locks of LockFileEx belong to the handle that took them.
+ */
+export function closingDropsLocks(): boolean {
+  return process.platform !== "win32";
+}
+
+/** Opens a file without waiting for anybody; otherwise says why not. */
+export function openToRead(path: string): number | string {
+  const fs = fileSystem();
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+  try {
+    return fs.openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
+  } catch (error) {
+    return `it cannot be opened (${codeOf(error)})`;
+  }
+}
+
+/** Reads `length` bytes, fewer at the end of the file; or says why not. */
+export function readAt(
+  file: number,
+  offset: number,
+  length: number,
+): Uint8Array | string {
+  const bytes = new Uint8Array(length);
+  try {
+    let filled = 0;
+    while (filled < length) {
+      const got = fileSystem().readSync(
+        file,
+        bytes,
+        filled,
+        length - filled,
+        offset + filled,
+      );
+      if (got === 0) break;
+      filled += got;
+    }
+    return bytes.subarray(0, filled);
+  } catch (error) {
+    return `it cannot be read (${codeOf(error)})`;
+  }
+}
+
+/** Closes what {@linkcode openToRead} opened. */
+export function closeFile(file: number): void {
+  fileSystem().closeSync(file);
+}
+
+/**
+ * Whether a program may be started. Deno 2.9 also looks up that one variable
+ * for whatever is started through `node:child_process`.
+ */
+export function mayRun(command: string): boolean {
+  return isGranted({ name: "run", command }, {
+    name: "env",
+    variable: "NODE_V8_COVERAGE",
+  });
+}
+
+/** As {@linkcode readAt}, in a process of its own. */
+export function readByAnother(
+  path: string,
+  offset: number,
+  length: number,
+): Uint8Array | string {
+  const { spawnSync } = process.getBuiltinModule("node:child_process");
+  const blocks = offset === 0
+    ? [`bs=${length}`, "count=1"]
+    : ["bs=1", `skip=${offset}`, `count=${length}`];
+  const { status, stdout, error } = spawnSync("dd", [`if=${path}`, ...blocks], {
+    stdio: ["ignore", "pipe", "ignore"],
+    // To hand our own variables down, Deno would want one more permission.
+    env: { PATH: "/usr/bin:/bin" },
+    timeout: PATIENCE_MS,
+    killSignal: "SIGKILL",
+    maxBuffer: length + 4096,
+  });
+  if (status === 0) return new Uint8Array(stdout);
+  return `another process had to read it, and dd failed (${
+    error === undefined ? `exit code ${status}` : codeOf(error)
+  })`;
+}
+
+function codeOf(error: unknown): string {
+  const { code, name } = error as { code?: string; name?: string };
+  return String(code ?? name);
+}

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { test } from "node:test";
+import { acquireLock, open } from "../../mod.ts";
+import { elsewhere } from "../fixtures/children.ts";
+import { cli, cliOn } from "../fixtures/command.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+import { runtimes } from "../fixtures/runtimes.ts";
+
+const NASTY = "\x1b[2J\x1b]0;x\x07\r\x9b31m\u202eevil\u2066\u200b\u2028";
+const windows = process.platform === "win32" && "no such names there";
+
+/** Nothing that moves a cursor, hides or reorders; not even in JSON. */
+function assertHarmless(text: string): void {
+  const bad = /[^\P{C}\n]|[\p{Zl}\p{Zp}]/u.exec(text);
+  assert.equal(bad, null, `U+${bad?.[0].codePointAt(0)?.toString(16)}`);
+}
+
+test(
+  "no name, path or record reaches a screen as it is",
+  { skip: windows },
+  inFolder(async (folder) => {
+    const sub = join(folder, `sub${NASTY}`);
+    mkdirSync(sub);
+    const path = join(sub, `app${NASTY}.db`);
+    const db = open(path, { app: NASTY, purpose: NASTY, lock: "exclusive" });
+    db.exec("CREATE TABLE t (x)");
+    const commands = [
+      ["who", path],
+      ["doctor", path],
+      ["clean", path],
+      ["checkpoint", path],
+      ["watch", "--ticks=1", path],
+      ["selftest", join(sub, "none")],
+      ["vendor", "--check", path],
+      ["doctor", join(sub, "none")],
+      [NASTY],
+      ["who", `--${NASTY}`, path],
+    ];
+    for (const words of commands) {
+      for (const json of [[], ["--json"]]) {
+        const { stdout, stderr } = await cli(...words, ...json);
+        assertHarmless(stdout + stderr);
+        assert.ok((stdout + stderr).length > 0, words[0]);
+      }
+    }
+    // JSON says the same as ever.
+    const { stdout } = await cli("who", "--json", path);
+    assert.equal(JSON.parse(stdout).path, path);
+    db.close();
+  }),
+);
+
+test(
+  "what the command line of another program says stays there",
+  { skip: SQLITE3 === undefined && "needs sqlite3" },
+  inFolder(async (folder) => {
+    const path = join(folder, "app.db");
+    elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+    const stranger = startSqlite3(path);
+    await stranger.run("BEGIN IMMEDIATE");
+    const { stdout } = await cli("doctor", "--json", path);
+    assert.doesNotMatch(stdout, /-batch/);
+    const [row] = (await cli("who", path)).stdout.split("\n").slice(1);
+    assert.match(row ?? "", / sqlite3 /);
+    await stranger.run("COMMIT");
+  }),
+);
+
+test(
+  "a lock on a folder or a file is looked at and cleaned as well",
+  inFolder(async (place) => {
+    const folder = join(place, "folder");
+    mkdirSync(folder);
+    const lock = acquireLock(folder, { app: "builder" });
+    for (const runtime of runtimes()) {
+      const who = cliOn(runtime, ["who", folder]);
+      assert.equal(who.code, 0, who.stderr);
+      assert.match(who.stdout, new RegExp(`${process.pid} +builder`));
+      assert.equal(cliOn(runtime, ["clean", folder]).code, 1);
+    }
+    lock.release();
+    assert.equal((await cli("clean", folder)).code, 0);
+  }),
+);

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { locksOn } from "../../src/os/procfs.ts";
+import { stat } from "../../src/os/stat.ts";
+import { otherRuntime, start } from "../fixtures/children.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { withoutMounts } from "../fixtures/privileges.ts";
+
+const LINUX = existsSync("/proc/locks");
+
+test(
+  "a lock on another disk's file of the same number is not taken for ours",
+  { skip: (!LINUX && "needs Linux") || withoutMounts },
+  inFolder(async (folder) => {
+    const disks = ["one", "two"].map((name) => join(folder, name));
+    for (const disk of disks) {
+      mkdirSync(disk);
+      const args = ["-t", "tmpfs", "tmpfs", disk];
+      assert.equal(spawnSync("mount", args).status, 0, "mount");
+    }
+    try {
+      const [held, free] = disks.map((disk) => join(disk, "app.db"));
+      const child = start(otherRuntime(), "database_child.ts");
+      const options = { lock: "none" };
+      const opened = await child.ask({ do: "open", path: held!, options });
+      assert.equal(opened.ok, true, opened.message);
+      await child.ask({ do: "exec", sql: "CREATE TABLE t (x)" });
+      spawnSync("touch", [free!]);
+      assert.equal(statSync(free!).ino, statSync(held!).ino, "the setting");
+      const pids = locksOn(stat(held!)!)?.map((lock) => lock.pid);
+      assert.deepEqual(pids, [child.pid]);
+      assert.deepEqual(locksOn(stat(free!)!), []);
+      child.kill("SIGKILL");
+      await child.ended;
+    } finally {
+      for (const disk of disks) spawnSync("umount", [disk]);
+    }
+  }),
+);
