@@ -118,6 +118,7 @@ class Round {
       walAutocheckpoint: random.pick([null, null, 20]),
       large: random.pick([0, 0.02, 0.3]),
       insideReads: kind === "reads" && random.chance(0.5) ? 0.1 : 0,
+      insideFiles: ["", ".lock", random.chance(0.2) ? "-shm" : ""],
     };
     const runtimes = random.shuffle([...stage.runtimes, ...stage.runtimes]);
     for (let i = 0; i < comers; i++) {
@@ -167,7 +168,9 @@ class Round {
     };
     this.say("files", "-", "part", JSON.stringify(part));
     child.send(JSON.stringify(part));
-    if (part.insideReads > 0) this.readShm.add(part.id);
+    if (part.insideReads > 0 && part.insideFiles.includes("-shm")) {
+      this.readShm.add(part.id);
+    }
     const done = Promise.resolve(false);
     this.members.push({ part, runtime, child, done });
   }

@@ -233,8 +233,12 @@ export class FileJudge {
       silent += this.#judgeMissing(handle, missing);
       this.#judgeWord(handle);
     }
+    const isShmRead = this.#incidents.some(({ name }) =>
+      name === "reading of -shm"
+    );
+    const mark = isShmRead ? "after -shm was read by fs: " : "";
     return {
-      exceptions: this.#exceptions,
+      exceptions: this.#exceptions.map((sentence) => mark + sentence),
       silent,
       commits,
       outcomes: this.#outcomes,

@@ -32,6 +32,7 @@ export interface FilePart {
   readonly large: number;
   /** How often a body reads the file itself, and has sqlite3 open it. */
   readonly insideReads: number;
+  readonly insideFiles: readonly string[];
   /** How many commits, then it closes; `null` until it is told to end. */
   readonly commits: number | null;
   readonly afterLoss: "reopen" | "open" | "stop";
@@ -40,7 +41,6 @@ export interface FilePart {
 }
 
 const TABLE = "CREATE TABLE IF NOT EXISTS t (writer TEXT, i INTEGER, b BLOB)";
-const FILES = ["", "-shm", ".lock"] as const;
 const LEAST_PAUSE_MS = 50;
 
 let resting = false;
@@ -155,7 +155,7 @@ class Writer {
 
   /** As a program does that hashes or uploads its own database. */
   readInside(): void {
-    this.read(this.chance.pick(FILES));
+    this.read(this.chance.pick(this.part.insideFiles));
     if (!this.chance.chance(0.7)) return;
     spawnSync("sqlite3", [
       ...["-init", "/dev/null", "-cmd", ".timeout 2000"],
