@@ -33,7 +33,7 @@ import {
 } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
-import { refuseOtherNames } from "./loss/other_names.ts";
+import { refuseOtherNames } from "./loss/sqlite_locks.ts";
 import type { AdoptOptions, LeaseLike, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";

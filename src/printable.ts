@@ -1,8 +1,4 @@
-/**
- * Text of unknown origin, made fit for a terminal.
- *
- * @module
- */
+/** Text of unknown origin, made fit for a terminal. @module */
 
 // Control and format characters, the bidirectional and zero-width ones among
 // them, line separators, and what every font draws as nothing.
@@ -18,7 +14,7 @@ export function printable(text: string, most = 200): string {
 
 // Behind these the words of a command line are code or data.
 const CODE = /^(?:-|-[a-z]*[ecp]|--eval|--print|eval)$/;
-const SUBCOMMAND = /^(?:run|test|watch|serve|task|x|exec|tool)$/;
+const SKIPPED = /^(?:-.*|run|test|watch|serve|task|x|exec|tool)$/;
 const SCRIPT = /^[\w@.+-]+\.(?:[cm]?[jt]sx?|py|rb|sh|pl|php)$/;
 
 /**
@@ -28,15 +24,12 @@ const SCRIPT = /^[\w@.+-]+\.(?:[cm]?[jt]sx?|py|rb|sh|pl|php)$/;
 export function programOf(words: readonly string[]): string {
   const [program = "", ...rest] = words;
   const name = printable(baseOf(program), 60);
-  for (const word of rest) {
-    if (CODE.test(word)) break;
-    if (word.startsWith("-") || SUBCOMMAND.test(word)) continue;
-    const script = baseOf(word);
-    return SCRIPT.test(script) && !word.includes("://")
-      ? `${name} ${script.slice(0, 60)}`
-      : name;
-  }
-  return name;
+  const word = rest.find((word) => CODE.test(word) || !SKIPPED.test(word)) ??
+    "";
+  const script = baseOf(word);
+  return SCRIPT.test(script) && !word.includes("://")
+    ? `${name} ${script.slice(0, 60)}`
+    : name;
 }
 
 function baseOf(path: string): string {

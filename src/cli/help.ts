@@ -83,7 +83,7 @@ Exit code: 0 all work, 1 something does not, 2 it could not try.`,
   vendor: `litelatch vendor DIR
 litelatch vendor --check FILE
 
-Writes litelatch.js and litelatch.d.ts into a folder: the whole library, with no
+Writes litelatch.mjs and litelatch.d.mts into a folder: the whole library, with no
 import. With --check it compares such a file with the one of this release, and
 says whether it is current, edited, older, newer, or another build.
 

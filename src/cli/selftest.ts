@@ -6,9 +6,8 @@
 
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { filesystemOf } from "../os/filesystem.ts";
 import { toPath } from "../os/paths.ts";
-import { mountOf } from "../os/mounts.ts";
+import { mountOf } from "../os/procfs.ts";
 import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";
@@ -102,7 +101,7 @@ function showResult({ name, ok, seen }: Result, screen: Screen): void {
 }
 
 function verdict(where: string, results: Result[], screen: Screen): void {
-  const type = mountOf(where)?.type ?? filesystemOf(where);
+  const type = mountOf(where)?.type ?? null;
   const place = `${printable(where, 1000)}${type === null ? "" : ` (${type})`}`;
   const failed = results.filter(({ ok }) => !ok).length;
   screen.line();

@@ -8,9 +8,9 @@
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import type { Database } from "../database/database.ts";
 import { LockedError } from "../errors.ts";
-import { acquireLock } from "../lock/acquire_lock.ts";
+import { acquireLock } from "../../mod.ts";
 import type { Lock } from "../lock/lock.ts";
-import { open } from "../open.ts";
+import { open } from "../../mod.ts";
 import type { LockMode } from "../options.ts";
 import { sleepSync } from "../os/clock.ts";
 

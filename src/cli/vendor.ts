@@ -14,10 +14,7 @@ import { jsonText } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
 import { judge, type Judgement, readHeader } from "./vendored.ts";
 
-const FILES = ["litelatch.js", "litelatch.d.ts"] as const;
-
-// From src/cli/ as it is on JSR, and from esm/src/cli/ as it is on npm.
-const PLACES = ["../../vendored/", "../../../vendored/"];
+const FILES = ["litelatch.mjs", "litelatch.d.mts"] as const;
 
 const WORDS: Record<Judgement, string> = {
   current: "current",
@@ -61,7 +58,8 @@ async function checkFile(
         `(${error instanceof Error ? error.message : error})`,
     );
   }
-  const name = path.endsWith(".d.ts") ? FILES[1] : FILES[0];
+  // Also litelatch.d.ts and litelatch.js, as they were called before.
+  const name = /\.d\.[cm]?ts$/.test(path) ? FILES[1] : FILES[0];
   const judgement = judge(copy, await shipped(name, entry));
   const version = readHeader(copy)?.version ?? null;
   if (json) screen.line(jsonText({ judgement, version }));
@@ -72,19 +70,17 @@ async function checkFile(
   return judgement === "current" ? 0 : 1;
 }
 
-/** The text of a file that came with this package. */
+/** The text of a file that lies beside the command in the package. */
 async function shipped(name: string, entry: string): Promise<string> {
-  for (const place of PLACES) {
-    const url = new URL(`${place}${name}`, entry);
-    try {
-      if (url.protocol === "file:") {
-        return readFileSync(fileURLToPath(url), "utf8");
-      }
-      const answer = await fetch(url);
-      if (answer.ok) return await answer.text();
-    } catch {
-      // Not there; or Deno may not read it, and says so below.
+  const url = new URL(name, entry);
+  try {
+    if (url.protocol === "file:") {
+      return readFileSync(fileURLToPath(url), "utf8");
     }
+    const answer = await fetch(url);
+    if (answer.ok) return await answer.text();
+  } catch {
+    // Not there; or Deno may not read it, and says so below.
   }
   throw new Excuse(
     `Cannot find ${name}: it must come with the package; in a clone use ` +

@@ -9,8 +9,7 @@ import type { Lock } from "../lock/lock.ts";
 import { leaveBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
 import { every } from "../os/clock.ts";
-import { atExit } from "../os/exit_hooks.ts";
-import { exitProcess, whenOrphaned } from "../os/parent.ts";
+import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Settings } from "../settings.ts";
@@ -61,13 +60,7 @@ export class Lifetime implements OpenHandle {
 
   /** Closes it, and ends the process, when nobody is left to serve. */
   endWithParent(): void {
-    this.#ending.push(whenOrphaned(() => {
-      try {
-        this.close();
-      } finally {
-        exitProcess();
-      }
-    }));
+    this.#ending.push(whenOrphaned(() => this.close()));
   }
 
   #register(): void {

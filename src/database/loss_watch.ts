@@ -9,7 +9,7 @@ import { LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
-import { ownLocks, retakeDatabaseLock } from "../loss/own_locks.ts";
+import { ownLocks, retakeDatabaseLock } from "../loss/sqlite_locks.ts";
 import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { now } from "../os/clock.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";

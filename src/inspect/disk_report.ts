@@ -4,16 +4,14 @@
  * @module
  */
 
-import { filesystemOf } from "../os/filesystem.ts";
+import { crossesHosts } from "../os/filesystem.ts";
 import { whyNoProc } from "../os/proc_view.ts";
-import { mountOf } from "../os/mounts.ts";
+import { mountOf } from "../os/procfs.ts";
 import type { Reasons } from "./reasons.ts";
 import type { FilesystemReport } from "./report.ts";
 
 // Others have these mounted too, and each machine has locks and shared memory
 // of its own; 9p is WSL's /mnt/c and what some virtual machines share.
-const NETWORK =
-  /^(nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|lustre|glusterfs|ncpfs|orangefs|fuse\.(sshfs|glusterfs|rclone|s3fs|gcsfuse|ceph|juicefs|smbnetfs|davfs2))$/;
 const LOCAL =
   /^(ext[234]|xfs|btrfs|zfs|tmpfs|ramfs|overlay(fs)?|f2fs|bcachefs|jfs|reiserfs|nilfs2|ntfs3?|exfat|vfat|fat|apfs|hfsplus|ufs)$/;
 
@@ -28,13 +26,13 @@ export function diskReport(
   reasons: Reasons,
 ): FilesystemReport {
   const mount = mountOf(path);
-  const type = mount?.type ?? filesystemOf(path);
+  const type = mount?.type ?? null;
   const unknown = whyNoProc() ?? "the kernel does not name it";
   if (type === null) reasons.note("filesystem.type", unknown);
   if (mount === null) reasons.note("filesystem.readOnly", unknown);
   const network = type === null
     ? reasons.note("filesystem.network", unknown)
-    : NETWORK.test(type)
+    : crossesHosts(type)
     ? true
     : LOCAL.test(type)
     ? false

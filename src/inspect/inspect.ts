@@ -10,7 +10,7 @@ import { canWrite } from "../os/files.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
 import { whyNoProc } from "../os/proc_view.ts";
 import { self } from "../os/process.ts";
-import { mountOf } from "../os/mounts.ts";
+import { mountOf } from "../os/procfs.ts";
 import { isMountPoint } from "../os/procfs.ts";
 import { type FileStat, stat } from "../os/stat.ts";
 import { check } from "../settings.ts";

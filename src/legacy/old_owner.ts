@@ -60,7 +60,7 @@ export function isThisHost(host: string | null): boolean | null {
 function isOlderThan(file: FileStat, startToken: string | null): boolean {
   // A server dates files by a clock of its own.
   const type = filesystemOf(partsOf(file.path ?? "").folder);
-  if (type === "fuse" || (type !== null && crossesHosts(type))) return false;
+  if (type?.startsWith("fuse") || crossesHosts(type ?? "")) return false;
   const began = startToken === null ? bootTimeMs() : startedAtMs(startToken);
   return began !== null && file.modifiedMs + TOLERANCE_MS < began;
 }

@@ -1,24 +1,19 @@
 /**
- * What becomes of a connection that lost its files: its commits are brought to
- * safety where they can be, and its end must hurt nobody.
- *
- * When SQLite takes itself for the last one on a file, it moves its frames into
- * the database as it closes, over newer pages, and deletes whatever is called
- * `-wal` now: 0 of 310 rows of an innocent process were left. To leave the
- * connection open is not enough, since every runtime closes what is open when
- * the program has run to its end.
+ * The end of a connection that lost its files must hurt nobody. When SQLite
+ * takes itself for the last one on a file, it moves its frames into the database
+ * as it closes, over newer pages, and deletes whatever is called `-wal` now: 0
+ * of 310 rows of an innocent process were left. To leave the connection open is
+ * not enough, since every runtime closes what is open at its end.
  *
  * @module
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { fileSystem } from "../os/builtin.ts";
-import { remove } from "../os/files.ts";
-import { SHARED } from "../os/lock_bytes.ts";
-import { descriptorsOf, locksOn, pidsAt, readProcLink } from "../os/procfs.ts";
-import { self } from "../os/process.ts";
-import { quickStat, stat } from "../os/stat.ts";
+import { attempt } from "../os/builtin.ts";
+import { remove, withFile } from "../os/files.ts";
+import { openPaths } from "../os/procfs.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
+import { isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
 
 /**
@@ -28,12 +23,8 @@ import type { Loss, WatchedFiles } from "./watched_files.ts";
  * @returns Whether all of it is there.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
-  if (!files.isOnlyWalMissing()) return false;
-  try {
-    return truncate(connection, 100).done;
-  } catch {
-    return false;
-  }
+  return files.isOnlyWalMissing() &&
+    attempt(() => truncate(connection, 100).done, false);
 }
 
 /** Whether the connection may be closed, after it was disarmed if need be. */
@@ -45,18 +36,11 @@ export function isHarmless(
   // With another database at the path SQLite leaves everything alone
   // (pager.c, databaseIsUnmoved).
   if ((loss !== "wal" && loss !== "shm") || files.isAway()) return true;
-  const mayMove = loss === "wal" && mayHaveFrames(connection);
+  const mayMove = loss === "wal" &&
+    attempt(() => hasPendingFrames(connection), true);
   if (!mayMove && !files.isTakenOver()) return true;
   return (loss === "shm" || mayMove) && disarm(files.path, loss) ||
     isOpenElsewhere(files.path);
-}
-
-function mayHaveFrames(connection: Connection): boolean {
-  try {
-    return hasPendingFrames(connection);
-  } catch {
-    return true;
-  }
 }
 
 /**
@@ -65,42 +49,21 @@ function mayHaveFrames(connection: Connection): boolean {
  * there (https://sqlite.org/walformat.html#the_wal_index_file_format).
  */
 function disarm(path: string, loss: "wal" | "shm"): boolean {
-  const fs = fileSystem();
-  return loss === "wal"
-    ? withDeleted(`${path}-wal`, (file) => fs.ftruncateSync(file, 0))
-    : withDeleted(
-      `${path}-shm`,
-      (file) => void fs.writeSync(file, new Uint8Array(136), 0, 136, 0),
+  const found = (openPaths("self") ?? [])
+    .filter(([, open]) => open === `${path}-${loss} (deleted)`);
+  // The locks that go with them are on a file that nobody can open any more.
+  return found.length > 0 &&
+    found.every(([descriptor]) =>
+      attempt(
+        () =>
+          withFile(`/proc/self/fd/${descriptor}`, "r+", (file, fs) => {
+            if (loss === "wal") fs.ftruncateSync(file, 0);
+            else fs.writeSync(file, new Uint8Array(136), 0, 136, 0);
+            return true;
+          }),
+        false,
+      )
     );
-}
-
-/** Uses each file that this process has open, and that was deleted at `path`. */
-function withDeleted(path: string, use: (file: number) => void): boolean {
-  const fs = fileSystem();
-  let used = false;
-  for (const name of descriptorsOf("self") ?? []) {
-    if (readProcLink(`self/fd/${name}`) !== `${path} (deleted)`) continue;
-    try {
-      const file = fs.openSync(`/proc/self/fd/${name}`, "r+");
-      // The locks that go with it are on a file that nobody can open any more.
-      try {
-        use(file);
-        used = true;
-      } finally {
-        fs.closeSync(file);
-      }
-    } catch {
-      return false;
-    }
-  }
-  return used;
-}
-
-/** While another process has the database open, no close is the last one. */
-function isOpenElsewhere(path: string): boolean {
-  const file = stat(path);
-  const locks = file === null ? null : locksOn(file);
-  return pidsAt(locks ?? [], SHARED).some((pid) => pid !== self().pid);
 }
 
 /**
@@ -115,19 +78,9 @@ export function leaveBeside(
   connection: Connection,
   files: WatchedFiles,
 ): () => void {
-  const left = files.isAway() ? files.ownBeside() : [];
+  if (!files.isAway() || files.ownBeside().length === 0) return () => {};
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
-  if (left.length > 0) {
-    try {
-      truncate(connection, 100);
-    } catch {
-      // It was opened to be read only, or somebody else is at it.
-    }
-  }
-  return () => {
-    for (const { path, ino } of left) {
-      if (quickStat(path)?.ino === ino) remove(path);
-    }
-  };
+  attempt(() => truncate(connection, 100), null);
+  return () => files.ownBeside().forEach(remove);
 }

@@ -1,54 +1,45 @@
-/**
- * The words for what goes wrong behind an open database.
- *
- * @module
- */
+/** The words for what goes wrong behind an open database. @module */
 
 import { messageOf } from "../driver/result_codes.ts";
 import { LockLostError } from "../errors.ts";
+import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import type { Loss } from "./watched_files.ts";
 
-const NEXT = "Call reopen(), or close this handle and open the database again";
-
-/**
- * What was lost, what most likely did it, and what to do.
- *
- * @param isRescued Whether all that was acknowledged is known to be safe.
- */
+/** What was lost, what most likely did it, and what to do. */
 export function lossText(path: string, loss: Loss, isRescued: boolean): string {
-  const name = path.slice(path.lastIndexOf("/") + 1);
-  const here = `while this process, PID ${self().pid}, had it open`;
-  const fate = isRescued
-    ? "Nothing that was acknowledged is lost."
-    : "The commits of the moments before this one may be lost.";
+  const { name } = partsOf(path);
+  const us = `this process, PID ${self().pid},`;
+  const file = loss === "lock file" ? `${name}.lock` : `${name}-${loss}`;
+  const gone =
+    `Cannot write to "${path}": its ${file} was deleted or replaced ` +
+    `while ${us} had it open`;
+  const next =
+    (isRescued
+      ? "Nothing that was acknowledged is lost."
+      : "The commits of the moments before this one may be lost.") +
+    " Call reopen(), or close this handle and open the database again";
   switch (loss) {
     case "database":
       return `Cannot use "${path}": the file was deleted or moved, or another ` +
-        `one was put in its place, ${here}. What this handle wrote is in the ` +
-        `old file, and what it wrote last may be lost. ${NEXT}.`;
+        `one was put in its place, while ${us} had it open. What this handle ` +
+        `wrote is in the old file. ${next}.`;
     case "lock file":
-      return `Cannot write to "${path}": ${name}.lock was deleted or replaced ` +
-        "while it was held, so another process may hold a lock that excludes " +
-        `this one. This is PID ${self().pid}. Close every handle of this ` +
-        "process on it and open the database again. Do not delete " +
-        `${name}.lock.`;
+      return `${gone}, so another process may hold a lock that excludes this ` +
+        "one. Close every handle of this process on it and open the database " +
+        `again. Do not delete ${file}.`;
     case "shm":
-      return `Cannot write to "${path}": its ${name}-shm was deleted or ` +
-        `replaced ${here}. ${fate} ${NEXT}. Do not delete ${name}-shm.`;
+      return `${gone}. ${next}. Do not delete ${file}.`;
     case "wal":
-      return `Cannot write to "${path}": its ${name}-wal was deleted or ` +
-        `replaced ${here}. Most likely something in this process opened and ` +
+      return `${gone}. Most likely something in this process opened and ` +
         "closed the database file (fs.readFile, fs.copyFile, a second SQLite " +
-        "library), which drops the process's locks on it; then the last of " +
-        `the others closed it. ${fate} ${NEXT}; copy a live database with ` +
-        "backup().";
+        "library), which drops the process's locks; then the last of the " +
+        `others closed it. ${next}; copy a live database with backup().`;
     case "locks":
-      return `Cannot write to "${path}": something in this process, PID ` +
-        `${self().pid}, opened and closed a file of the database and so ` +
-        "dropped the process's locks on it, and they could not be taken anew " +
-        "without losing what was set on the connection. Call reopen() for " +
-        "that, or start the process again.";
+      return `Cannot write to "${path}": something in ${us} opened and ` +
+        "closed a file of it, which dropped the process's locks on it. To take " +
+        "them anew without losing what was set on the connection is not " +
+        "possible now: call reopen(), or start the process again.";
   }
 }
 
@@ -73,14 +64,14 @@ export function pinnedText(
   walBytes: number,
   names: string[] | null,
 ): string {
-  const size = `${(walBytes / 1024 / 1024).toFixed(1)} MiB`;
   const who = names === null
     ? "a process that has it open is reading one old snapshot, and which one " +
       "cannot be told from here"
     : names.length === 0
     ? "readers follow each other without a gap"
     : `${names.join(" and ")} has been reading one old snapshot`;
-  return `The WAL of "${path}" is at ${size} and cannot be cut back: ${who}. ` +
-    "End that read transaction (a forgotten iterate() or BEGIN), or that " +
-    "process; until then the file grows with every write.";
+  return `The WAL of "${path}" is at ${(walBytes / 2 ** 20).toFixed(1)} MiB ` +
+    `and cannot be cut back: ${who}. End that read transaction (a forgotten ` +
+    "iterate() or BEGIN), or that process; until then the file grows with " +
+    "every write.";
 }

@@ -3,12 +3,11 @@
  *
  * Any open and close of the file in this process, such as `fs.readFile`, drops
  * every POSIX lock that the process has on it
- * (https://sqlite.org/howtocorrupt.html, section 2.2). The next process to
- * close the database then takes itself for the last one and deletes the WAL;
- * what is committed into the deleted file is gone, and integrity_check says ok.
- * People and tools delete and replace files too: with only the database gone
- * 70 writes were acknowledged and lost, with only the `-shm` gone 50 of another
- * process.
+ * (https://sqlite.org/howtocorrupt.html, section 2.2). The next one to close
+ * the database then takes itself for the last and deletes the WAL; what is
+ * committed into that is gone, and integrity_check says ok. People and tools
+ * delete files too: with only the database gone 70 writes were acknowledged and
+ * lost, with only the `-shm` gone 50 of another process.
  *
  * @module
  */
@@ -18,17 +17,18 @@ import { identityOf, quickStat } from "../os/stat.ts";
 /** What was deleted, moved or replaced. */
 export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 
+type End = "" | "-wal" | "-shm";
+
 /** The three files of one database, as they were when they were opened. */
 export class WatchedFiles {
   readonly path: string;
   /** `dev:ino` of the open database. */
-  identity: string | null = null;
-  readonly #mayMake: boolean;
-  #database: number | null = null;
-  #wal: number | null = null;
-  #shm: number | null = null;
+  identity!: string | null;
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
+  readonly #mayMake: boolean;
+  /** The inodes of what is open. */
+  #open!: Record<End, number | null>;
 
   /**
    * @param mayMake Whether a WAL that appears is one that we write too. Not for
@@ -43,70 +43,69 @@ export class WatchedFiles {
 
   /** Takes what is there now for what is open. */
   renew(): void {
+    const [wal, shm] = [this.#there("-wal"), this.#there("-shm")];
+    this.#open = { "": this.#there(""), "-wal": wal, "-shm": shm };
     this.identity = identityOf(this.path);
-    this.#database = inodeOf(this.path);
-    this.#wal = inodeOf(`${this.path}-wal`);
-    this.#shm = inodeOf(`${this.path}-shm`);
   }
 
   /** Compares all three with the paths; costs a few microseconds each. */
   look(): Loss | null {
+    const open = this.#open;
     if (this.isAway()) return "database";
-    const wal = quickStat(`${this.path}-wal`);
-    this.walBytes = wal?.size ?? 0;
+    const wal = this.#lookAtWal();
     // SQLite makes both when they are first needed.
-    if (this.#wal === null && !this.#mayMake) return null;
-    if (this.#wal === null && wal !== null) {
-      this.#wal = wal.ino;
-      this.#shm = null;
+    if (open["-wal"] === null && !this.#mayMake) return null;
+    if (open["-wal"] === null && wal !== null) {
+      open["-wal"] = wal;
+      open["-shm"] = null;
     }
-    if (this.#wal !== (wal?.ino ?? null)) return "wal";
-    const shm = inodeOf(`${this.path}-shm`);
-    this.#shm ??= shm;
-    return this.#shm === shm ? null : "shm";
+    if (open["-wal"] !== wal) return "wal";
+    const shm = this.#there("-shm");
+    open["-shm"] ??= shm;
+    return open["-shm"] === shm ? null : "shm";
   }
 
   /** The quickest look: at the file that is lost most often. */
   isWalInPlace(): boolean {
+    const wal = this.#lookAtWal();
+    return wal !== null && wal === this.#open["-wal"];
+  }
+
+  #lookAtWal(): number | null {
     const wal = quickStat(`${this.path}-wal`);
     this.walBytes = wal?.size ?? 0;
-    return wal !== null && wal.ino === this.#wal;
+    return wal?.ino ?? null;
   }
 
   /** Whether the path leads to another database than the open one. */
   isAway(): boolean {
-    return inodeOf(this.path) !== this.#database;
+    return this.#there("") !== this.#open[""];
   }
 
   /** Whether only the `-wal` was deleted, and nobody can have a new one. */
   isOnlyWalMissing(): boolean {
-    return !this.isAway() && this.#shm !== null && this.#wal !== null &&
-      inodeOf(`${this.path}-wal`) === null &&
-      inodeOf(`${this.path}-shm`) === this.#shm;
+    return !this.isAway() && this.#open["-wal"] !== null &&
+      this.#there("-wal") === null && this.ownBeside().length === 1;
   }
 
   /** Whether others have begun a `-wal` or `-shm` of their own at the path. */
   isTakenOver(): boolean {
-    const [wal, shm] = [
-      inodeOf(`${this.path}-wal`),
-      inodeOf(`${this.path}-shm`),
-    ];
-    return (wal !== null && wal !== this.#wal) ||
-      (shm !== null && shm !== this.#shm);
+    return this.#beside(false).length > 0;
   }
 
   /** Those of `-wal` and `-shm` at the path that are the open ones. */
-  ownBeside(): { path: string; ino: number }[] {
-    const found: { path: string; ino: number }[] = [];
-    const known = [["-wal", this.#wal], ["-shm", this.#shm]] as const;
-    for (const [suffix, ino] of known) {
-      const path = this.path + suffix;
-      if (ino !== null && inodeOf(path) === ino) found.push({ path, ino });
-    }
-    return found;
+  ownBeside(): string[] {
+    return this.#beside(true);
   }
-}
 
-function inodeOf(path: string): number | null {
-  return quickStat(path)?.ino ?? null;
+  #beside(isOwn: boolean): string[] {
+    return (["-wal", "-shm"] as const).filter((end) => {
+      const ino = this.#there(end);
+      return ino !== null && (ino === this.#open[end]) === isOwn;
+    }).map((end) => this.path + end);
+  }
+
+  #there(end: End): number | null {
+    return quickStat(this.path + end)?.ino ?? null;
+  }
 }

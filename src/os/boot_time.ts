@@ -6,7 +6,7 @@
  * @module
  */
 
-import { mayStatfs } from "./permissions.ts";
+import { isGranted } from "./builtin.ts";
 import { processStat, readProc } from "./procfs.ts";
 
 // USER_HZ, in which /proc counts on every architecture that runtimes exist for.
@@ -19,7 +19,7 @@ const TOLERANCE_MS = 2000;
  */
 export function bootTimeMs(): number | null {
   if (process.platform !== "linux") {
-    if (!mayStatfs()) return null;
+    if (!isGranted({ name: "sys" })) return null;
     const { uptime } = process.getBuiltinModule("node:os");
     return Date.now() - uptime() * 1000;
   }

@@ -1,8 +1,6 @@
-/**
- * Time that no one sets, and sleep.
- *
- * @module
- */
+/** Time that no one sets, and sleep. @module */
+
+import type { Realm } from "./builtin.ts";
 
 /**
  * Milliseconds on a steady clock.
@@ -12,43 +10,41 @@
  * for the time: it took longer on Deno, and cost a write 0.2 µs on Bun.
  */
 export function now(): number {
-  const { Bun } = globalThis as { Bun?: { nanoseconds?(): number } };
+  const { Bun, Deno } = globalThis as Realm;
   if (Bun?.nanoseconds !== undefined) return Bun.nanoseconds() / 1e6;
-  if ("Deno" in globalThis) return performance.now();
-  const time = process.hrtime();
-  return time[0] * 1e3 + time[1] / 1e6;
+  if (Deno !== undefined) return performance.now();
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
 }
 
 /**
  * How long a wait has lasted. A test may have stopped the clock (fake timers):
- * then what was slept counts, or a write would wait for ever.
+ * then what was surely slept counts, or a write would wait for ever.
  */
 export class Stopwatch {
   readonly #start: number = now();
   #slept = 0;
 
-  /** Milliseconds since it was made. */
   get elapsed(): number {
     return Math.max(now() - this.#start, this.#slept);
   }
 
-  /** Adds what was surely slept. */
-  add(milliseconds: number): void {
-    this.#slept += milliseconds;
+  add(slept: number): void {
+    this.#slept += slept;
   }
 }
 
 /** Sleeps the thread; also the main one, in all three runtimes. */
 export function sleepSync(milliseconds: number): void {
-  const { Bun } = globalThis as { Bun?: { sleepSync?(ms: number): void } };
+  const { Bun } = globalThis as Realm;
   // In Bun, Atomics.wait waits for a time of day: when the clock was set back
   // by twenty seconds, a wait of one millisecond took twenty seconds.
   if (Bun?.sleepSync === undefined) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-    return;
+  } else {
+    // It cuts fractions off. By chance, so that contenders stay out of step.
+    Bun.sleepSync(Math.max(1, Math.floor(milliseconds + Math.random())));
   }
-  // It cuts fractions off. By chance, so that contenders stay out of step.
-  Bun.sleepSync(Math.max(1, Math.floor(milliseconds + Math.random())));
 }
 
 /** Calls `run` again and again, and keeps no process alive for it. */

@@ -1,10 +1,12 @@
 /**
- * What is done when the process exits. Courtesy only: the kernel frees the
- * locks of a process that dies without a word, and no signal is caught.
+ * The end of the process. What is done then is courtesy only: the kernel frees
+ * the locks of a process that dies without a word, and no signal is caught.
  *
  * @module
  */
 
+import { attempt } from "./builtin.ts";
+import { every } from "./clock.ts";
 import { sharedState } from "./shared_state.ts";
 
 /**
@@ -14,29 +16,57 @@ import { sharedState } from "./shared_state.ts";
  * @returns A function that takes it back.
  */
 export function atExit(run: () => void): () => void {
+  return join("leaving", "unlisten", run, () => {
+    const onExit = () => callAll([...sharedState().leaving].reverse());
+    process.on("exit", onExit);
+    return () => void process.removeListener("exit", onExit);
+  });
+}
+
+/**
+ * Calls `leave` and ends the process when its parent has died, or standard input
+ * has ended: if the program reads it, as to read it here would take it away.
+ *
+ * @returns A function that takes it back.
+ */
+export function whenOrphaned(leave: () => void): () => void {
+  return join("orphaned", "unwatchParent", leave, () => {
+    const { ppid, stdin } = process;
+    const gone = (): void => {
+      callAll([...sharedState().orphaned]);
+      process.exit(0);
+    };
+    // Whoever inherits orphans has another PID than the parent had.
+    const stop = every(1000, () => process.ppid === ppid || gone());
+    stdin.once("end", gone);
+    stdin.once("close", gone);
+    return () => {
+      stop();
+      stdin.removeListener("end", gone);
+      stdin.removeListener("close", gone);
+    };
+  });
+}
+
+/** One listener for all: with one for each of twelve handles Node warned. */
+function join(
+  calls: "leaving" | "orphaned",
+  end: "unlisten" | "unwatchParent",
+  call: () => void,
+  listen: () => () => void,
+): () => void {
   const state = sharedState();
-  const { leaving } = state;
-  leaving.add(run);
-  state.unlisten ??= listen();
+  state[calls].add(call);
+  state[end] ??= listen();
   return () => {
-    leaving.delete(run);
-    if (leaving.size > 0) return;
-    sharedState().unlisten?.();
-    sharedState().unlisten = null;
+    state[calls].delete(call);
+    if (state[calls].size > 0) return;
+    state[end]?.();
+    state[end] = null;
   };
 }
 
-/** One listener for all, as long as there is one. */
-function listen(): () => void {
-  const onExit = (): void => {
-    for (const run of [...sharedState().leaving].reverse()) {
-      try {
-        run();
-      } catch {
-        // The next one still wants its turn, and nobody is left to tell.
-      }
-    }
-  };
-  process.on("exit", onExit);
-  return () => void process.removeListener("exit", onExit);
+/** If one throws, the next still wants its turn, and nobody can be told. */
+function callAll(calls: (() => void)[]): void {
+  for (const call of calls) attempt(call, null);
 }

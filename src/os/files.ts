@@ -1,15 +1,13 @@
 /**
- * The file operations that the lock and the pidfiles need.
- *
- * Nothing here opens a database, its `-wal`, `-shm` or `.lock`: closing such a
- * descriptor would drop every lock that this process has on that file
- * (https://sqlite.org/howtocorrupt.html, section 2.2).
+ * What locks, pidfiles and backups do to files. Nothing here may open what
+ * SQLite has open: to close it would drop every lock that this process has on
+ * it (https://sqlite.org/howtocorrupt.html, section 2.2).
  *
  * @module
  */
 
-import { fileSystem } from "./builtin.ts";
-import { isGranted } from "./permissions.ts";
+import type fs from "node:fs";
+import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
 import { type FileStat, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
@@ -17,12 +15,8 @@ export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
 
 /**
  * Makes `content` appear at `path`, whole and at once, unless something is
- * there already (then `false`).
- *
- * Create-then-write would leave an empty file for a moment, and for ever on a
- * full disk; `link(2)` has the semantics of O_EXCL and shows a finished file.
- *
- * @param rights Whose rights it gets; by default those of any new file.
+ * there already (then `false`). Create-then-write would leave an empty file
+ * for a moment, and for ever on a full disk; link(2) shows a finished one.
  */
 export function publish(
   path: string,
@@ -30,31 +24,18 @@ export function publish(
   content: string,
   rights: Rights | null = null,
 ): boolean {
-  const fs = fileSystem();
   try {
     create(draft, content, rights);
-    fs.linkSync(draft, path);
+    fileSystem().linkSync(draft, path);
     return true;
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.includes(codeOf(error))) throw error;
+  } catch {
+    // exFAT, SMB, some FUSE mounts, and Node without the permission have no
+    // links. And the longer name of a draft may be too long.
   } finally {
     remove(draft);
   }
   return create(path, content, rights);
 }
-
-// What link(2) says on exFAT, FAT, some FUSE and SMB mounts, on Windows, and
-// in Node without the permission for links; and for the longer name of a draft.
-const NO_LINKS = [
-  "ENAMETOOLONG",
-  "EPERM",
-  "ENOTSUP",
-  "EOPNOTSUPP",
-  "ENOSYS",
-  "EISDIR",
-  "ERR_ACCESS_DENIED",
-];
 
 /** Creates a file; `false` if something is there. Leaves nothing half done. */
 export function create(
@@ -62,24 +43,32 @@ export function create(
   content: string,
   rights: Rights | null,
 ): boolean {
+  let isOurs = false;
+  try {
+    withFile(path, "wx", (file, by) => {
+      isOurs = true;
+      if (rights !== null) give(file, rights);
+      if (content !== "") by.writeSync(file, content);
+    }, rights === null ? 0o666 : 0o600);
+    return true;
+  } catch (error) {
+    if (isOurs) remove(path);
+    else if ((error as { code?: string }).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/**
+ * As SQLite does it for `-wal` and `-shm` (os_unix.c, findCreateFileMode): the
+ * mode of the database, and as root its owner. Under umask 077, or after one
+ * run with sudo, everybody else was locked out. By the descriptor, as a path
+ * could have become a link meanwhile.
+ */
+function give(file: number, { mode, uid, gid }: Rights): void {
   const fs = fileSystem();
-  let file: number;
-  try {
-    file = fs.openSync(path, "wx", rights === null ? 0o666 : 0o600);
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    throw error;
-  }
-  try {
-    if (rights !== null) give(file, rights);
-    if (content !== "") fs.writeSync(file, content);
-  } catch (error) {
-    remove(path);
-    throw error;
-  } finally {
-    fs.closeSync(file);
-  }
-  return true;
+  // Some filesystems have no owners or modes.
+  if (isRoot()) attempt(() => fs.fchownSync(file, uid, gid), null);
+  attempt(() => fs.fchmodSync(file, mode & 0o666), null);
 }
 
 /** Whether this user may give files away. */
@@ -87,129 +76,79 @@ export function isRoot(): boolean {
   return isGranted({ name: "sys" }) && process.getuid?.() === 0;
 }
 
-/**
- * As SQLite does it for `-wal` and `-shm` (os_unix.c, findCreateFileMode): the
- * mode of the database, and as root its owner. Under umask 077, or after one
- * run with sudo, everybody else was locked out.
- */
-function give(file: number, { mode, uid, gid }: Rights): void {
+export function withFile<T>(
+  path: string,
+  flags: string | number,
+  use: (file: number, by: typeof fs) => T,
+  mode?: number,
+): T {
   const fs = fileSystem();
+  const file = fs.openSync(path, flags, mode);
   try {
-    // By its descriptor: a path could have become a link meanwhile.
-    if (isRoot()) fs.fchownSync(file, uid, gid);
-    fs.fchmodSync(file, mode & 0o666);
-  } catch {
-    // Some filesystems have no owners or modes.
-  }
-}
-
-/**
- * The first 64 KiB of a regular file as text, or `null` for anything else: a
- * link is not followed and a FIFO does not hang.
- */
-export function readSmall(path: string): string | null {
-  const fs = fileSystem();
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  try {
-    if (!fs.lstatSync(path, { throwIfNoEntry: false })?.isFile()) return null;
-    // Between the two calls it may have become something else.
-    const file = fs.openSync(
-      path,
-      O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0),
-    );
-    try {
-      // By the descriptor: another file may have been renamed to the path, and
-      // of a longer PID the first digits are another's.
-      const bytes = new Uint8Array(Math.min(fs.fstatSync(file).size, 65536));
-      const length = fs.readSync(file, bytes, 0, bytes.length, 0);
-      return new TextDecoder().decode(bytes.subarray(0, length));
-    } finally {
-      fs.closeSync(file);
-    }
-  } catch {
-    return null;
-  }
-}
-
-/** Names in `folder` that begin with `prefix`; none if it cannot be listed. */
-export function namesIn(folder: string, prefix: string): string[] {
-  try {
-    return fileSystem().readdirSync(folder)
-      .filter((name) => name.startsWith(prefix));
-  } catch {
-    return [];
-  }
-}
-
-/** Removes a file, or a link and not what it leads to. Whether it is gone. */
-export function remove(path: string): boolean {
-  try {
-    fileSystem().unlinkSync(path);
-    return true;
-  } catch (error) {
-    return codeOf(error) === "ENOENT";
-  }
-}
-
-/** Asks the kernel to bring a finished file to the disk. */
-export function flush(path: string): void {
-  const fs = fileSystem();
-  const file = fs.openSync(path, "r+");
-  try {
-    fs.fsyncSync(file);
+    return use(file, fs);
   } finally {
     fs.closeSync(file);
   }
 }
 
+/**
+ * The first 64 KiB of a regular file as text, or `null` for anything else: a
+ * link is not followed and a FIFO does not hang, also if it came just now.
+ */
+export function readSmall(path: string): string | null {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
+  return attempt(() => {
+    if (lstat(path)?.kind !== "file") return null;
+    return withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (file, by) => {
+      const bytes = new Uint8Array(65536);
+      const length = by.readSync(file, bytes, 0, bytes.length, 0);
+      return new TextDecoder().decode(bytes.subarray(0, length));
+    });
+  }, null);
+}
+
+/** Names in `folder` that begin with `prefix`; none if it cannot be listed. */
+export function namesIn(folder: string, prefix: string): string[] {
+  return attempt(() => fileSystem().readdirSync(folder), [])
+    .filter((name) => name.startsWith(prefix));
+}
+
+/** Removes a file, or a link and not what it leads to. Whether it is gone. */
+export function remove(path: string): boolean {
+  const failure = failureOf(() => fileSystem().unlinkSync(path));
+  return failure === null || failure === "ENOENT";
+}
+
+/** Brings a finished file to the disk. */
+export function flush(path: string): void {
+  withFile(path, "r+", (file, by) => by.fsyncSync(file));
+}
+
 /** Moves `draft` to `path` unless something is there already. */
 export function moveTo(draft: string, path: string): boolean {
   const fs = fileSystem();
-  try {
-    fs.linkSync(draft, path);
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.includes(codeOf(error))) throw error;
-    if (lstat(path) !== null) return false;
-    fs.renameSync(draft, path);
-    return true;
-  }
-  remove(draft);
+  if (failureOf(() => fs.linkSync(draft, path)) === null) remove(draft);
+  else if (lstat(path) !== null) return false;
+  else fs.renameSync(draft, path);
   return true;
 }
 
-/** Whether another file can be opened; the error's code if not. */
+/** Why no further file can be opened: `EMFILE` or `ENFILE`, or `null`. */
 export function whyNoDescriptor(): string | null {
-  try {
-    const fs = fileSystem();
-    fs.closeSync(fs.openSync(process.platform === "win32" ? "NUL" : "/", "r"));
-    return null;
-  } catch (error) {
-    const code = codeOf(error);
-    return code === "EMFILE" || code === "ENFILE" ? code : null;
-  }
+  const any = process.platform === "win32" ? "NUL" : "/";
+  const failure = failureOf(() => withFile(any, "r", () => {}));
+  return failure === "EMFILE" || failure === "ENFILE" ? failure : null;
 }
 
 /** Whether this user may write to a file or folder; `null` if unknown. */
 export function canWrite(path: string): boolean | null {
   const fs = fileSystem();
-  try {
-    fs.accessSync(path, fs.constants.W_OK);
-    return true;
-  } catch (error) {
-    return ["EACCES", "EPERM", "EROFS"].includes(codeOf(error)) ? false : null;
-  }
+  const failure = failureOf(() => fs.accessSync(path, fs.constants.W_OK));
+  if (failure === null) return true;
+  return ["EACCES", "EPERM", "EROFS"].includes(failure) ? false : null;
 }
 
 /** Sets when a file last changed, where this user may. Opens nothing. */
 export function setModified(path: string, seconds: number): void {
-  try {
-    fileSystem().utimesSync(path, seconds, seconds);
-  } catch {
-    // It belongs to somebody else.
-  }
-}
-
-function codeOf(error: unknown): string {
-  return String((error as { code?: unknown } | null)?.code);
+  attempt(() => fileSystem().utimesSync(path, seconds, seconds), null);
 }

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { mayStatfs } from "./permissions.ts";
+import { isGranted } from "./builtin.ts";
 
 /** What this host calls itself; `null` where that may not be asked. */
 export function hostName(): string | null {
-  if (!mayStatfs()) return null;
+  if (!isGranted({ name: "sys" })) return null;
   try {
     return process.getBuiltinModule("node:os").hostname();
   } catch {

@@ -1,8 +1,4 @@
-/**
- * Random names.
- *
- * @module
- */
+/** Random names. @module */
 
 import { now } from "./clock.ts";
 
@@ -15,14 +11,10 @@ import { now } from "./clock.ts";
  */
 export function randomId(): string {
   const microseconds = (Date.now() + now()) * 1000;
-  return digits(random() ^ microseconds) +
-    digits(random() ^ Math.imul(process.pid, 0x9e3779b1));
+  return digits(microseconds) + digits(Math.imul(process.pid, 0x9e3779b1));
 }
 
-function random(): number {
-  return Math.random() * 2 ** 32;
-}
-
-function digits(word: number): string {
+function digits(mixedIn: number): string {
+  const word = (Math.random() * 2 ** 32) ^ mixedIn;
   return (word >>> 0).toString(16).padStart(8, "0");
 }

@@ -1,8 +1,4 @@
-/**
- * Which byte of a file SQLite locks for what.
- *
- * @module
- */
+/** Which byte of a file SQLite locks for what. @module */
 
 /** In the database or the lock file, https://sqlite.org/lockingv3.html. */
 export const PENDING = 0x40000000;

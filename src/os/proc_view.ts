@@ -5,8 +5,7 @@
  * @module
  */
 
-import { fileSystem } from "./builtin.ts";
-import { mayReadProc } from "./permissions.ts";
+import { fileSystem, mayReadProc } from "./builtin.ts";
 import { showsOthers } from "./procfs.ts";
 
 /** Why other processes cannot be looked at; `null` if they can. */

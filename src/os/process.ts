@@ -1,12 +1,8 @@
-/**
- * Who we are, and whether another process is alive.
- *
- * @module
- */
+/** Who we are, and whether another process is alive. @module */
 
 import { printable, programOf } from "../printable.ts";
+import { attempt, failureOf, mayReadProc, type Realm } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
-import { mayReadProc } from "./permissions.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
 import { stat } from "./stat.ts";
 
@@ -18,7 +14,6 @@ export interface ProcessIdentity {
   pidNamespace: string | null;
 }
 
-/** The running process. */
 export interface Self extends ProcessIdentity {
   ppid: number;
   command: string;
@@ -27,7 +22,7 @@ export interface Self extends ProcessIdentity {
 
 let known: Self | undefined;
 
-/** Describes the running process. */
+/** The running process. */
 export function self(): Self {
   return known ??= {
     pid: process.pid,
@@ -41,18 +36,16 @@ export function self(): Self {
 }
 
 /**
- * Whether that very process is alive: `true` and `false` are proved, `null`
- * means that it cannot be known from here.
- *
- * On Linux the proof needs the same boot and the same PID namespace on both
- * sides. Elsewhere only the absence of the PID proves anything.
+ * Whether that very process is alive: `true` and `false` are proved, `null` is
+ * not known. On Linux the proof needs the same boot and PID namespace on both
+ * sides; elsewhere only the absence of the PID proves anything.
  */
 export function isAlive(other: ProcessIdentity): boolean | null {
   const own = self();
   if (process.platform !== "linux") return answers(other.pid) ? null : false;
-  if (own.bootId === null || own.bootId !== other.bootId) return null;
-  if (own.pidNamespace === null) return null;
-  if (own.pidNamespace !== other.pidNamespace) return null;
+  const { bootId, pidNamespace } = own;
+  if (bootId === null || bootId !== other.bootId) return null;
+  if (pidNamespace === null || pidNamespace !== other.pidNamespace) return null;
   const token = other.pid === own.pid
     ? own.startToken
     : startTokenOf(other.pid);
@@ -61,9 +54,10 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   if (token === other.startToken) return true;
   // A time namespace shifts the start times that its processes read, so that
   // a living holder's record looked like one of an earlier process.
-  const here = readProcLink("self/ns/time");
   const there = readProcLink(`${other.pid}/ns/time`);
-  return here === there || there === null ? false : null;
+  return there === null || there === readProcLink("self/ns/time")
+    ? false
+    : null;
 }
 
 /**
@@ -82,26 +76,21 @@ export function answers(pid: number): boolean {
   // kill(2): 0 and negative numbers are groups, larger ones no PID at all.
   if (!(pid > 0 && pid <= 0x7fffffff)) return false;
   if (!mayReadProc()) return true;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it is alive and belongs to somebody else.
-    return (error as { code?: string }).code !== "ESRCH";
-  }
+  // EPERM: it is alive and belongs to somebody else.
+  return failureOf(() => process.kill(pid, 0)) !== "ESRCH";
 }
 
 /** Whether this is a worker: its handles end before the process does. */
 export function inWorker(): boolean {
-  const realm = globalThis as { Bun?: { isMainThread?: boolean } };
+  const { Bun } = globalThis as Realm;
   // node:worker_threads costs Bun 2.7 ms, and does not know that a web worker
   // of Deno is one.
-  if (realm.Bun?.isMainThread !== undefined) return !realm.Bun.isMainThread;
+  if (Bun?.isMainThread !== undefined) return !Bun.isMainThread;
   return "WorkerGlobalScope" in globalThis ||
     !process.getBuiltinModule("node:worker_threads").isMainThread;
 }
 
-/** Gives a warning where the caller wants it: by default as the runtime does. */
+/** Warns where the caller wants it: by default as the runtime does. */
 export function warn(
   message: string,
   code: string,
@@ -115,14 +104,9 @@ export function warn(
 function ownCommand(): string {
   const program = partsOf(process.execPath ?? "").name.replace(/\.exe$/i, "");
   const script = process.argv[1] ?? "";
-  let isFile = false;
-  try {
-    isFile = stat(script)?.kind === "file";
-  } catch {
-    // It is no path, or may not be looked at.
-  }
-  if (!isFile) return programOf([program]);
-  return `${program} ${printable(partsOf(script).name, 60)}`;
+  return attempt(() => stat(script)?.kind, null) === "file"
+    ? `${program} ${printable(partsOf(script).name, 60)}`
+    : programOf([program]);
 }
 
 function runtime(): string {

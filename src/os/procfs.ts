@@ -1,33 +1,25 @@
 /**
- * All that is read below `/proc`: processes, their locks, mounts. Evidence for
- * messages and for clearing litter; who holds a lock, the kernel decides.
- *
- * Everything answers `null` where it is not shown: on another system, in Deno
- * without `--allow-all`, or where `/proc` is that of another PID namespace.
+ * All that is read below `/proc`: evidence for messages and for clearing
+ * litter; who holds a lock, the kernel decides. The answer is `null` on another
+ * system, in Deno without `--allow-all`, and of processes where `/proc` is that
+ * of another PID namespace.
  *
  * @module
  */
 
 import { programOf } from "../printable.ts";
-import { fileSystem } from "./builtin.ts";
-import { mayReadProc } from "./permissions.ts";
+import { attempt, fileSystem, mayReadProc } from "./builtin.ts";
 import type { FileIdentity } from "./stat.ts";
 
 function ask<T>(path: string, read: (path: string) => T): T | null {
   if (process.platform !== "linux" || !mayReadProc()) return null;
-  try {
-    return read(`/proc/${path}`);
-  } catch {
-    return null;
-  }
+  return attempt(() => read(`/proc/${path}`), null);
 }
 
-/** The text of a file below `/proc`. */
 export function readProc(path: string): string | null {
   return ask(path, (whole) => fileSystem().readFileSync(whole, "utf8"));
 }
 
-/** What a link below `/proc` says. */
 export function readProcLink(path: string): string | null {
   return ask(path, (whole) => fileSystem().readlinkSync(whole));
 }
@@ -37,10 +29,17 @@ export function descriptorsOf(pid: number | "self"): string[] | null {
   return ask(`${pid}/fd`, (whole) => fileSystem().readdirSync(whole));
 }
 
+/** What a process has open: each descriptor, and the path that it has. */
+export function openPaths(
+  pid: number | "self",
+): [descriptor: string, path: string][] | null {
+  return descriptorsOf(pid)
+    ?.map((name) => [name, readProcLink(`${pid}/fd/${name}`) ?? ""]) ?? null;
+}
+
 /** Whether this process has a file open at that path. */
 export function isOpenHere(path: string): boolean | null {
-  return descriptorsOf("self")
-    ?.some((name) => readProcLink(`self/fd/${name}`) === path) ?? null;
+  return openPaths("self")?.some(([, open]) => open === path) ?? null;
 }
 
 let ownNumbers: boolean | undefined;
@@ -68,7 +67,7 @@ export function processStat(pid: number | "self"): ProcessStat | null {
   const text = pid === "self" || showsOthers() ? readProc(`${pid}/stat`) : null;
   if (text === null) return null;
   // "(comm)" may hold spaces and parentheses, so the fields are counted from
-  // its end: state is the first, ppid the second, starttime the twentieth.
+  // its end.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state = "", ppid = "0"] = fields;
   return { state, ppid: Number(ppid), startToken: fields[19] ?? "" };
@@ -77,8 +76,7 @@ export function processStat(pid: number | "self"): ProcessStat | null {
 /** Program and script of a process. */
 export function commandOf(pid: number): string | null {
   const text = showsOthers() ? readProc(`${pid}/cmdline`) : null;
-  const words = text?.split("\0").filter((word) => word !== "") ?? [];
-  return words.length === 0 ? null : programOf(words);
+  return text ? programOf(text.split("\0").filter((word) => word)) : null;
 }
 
 /** A POSIX lock on a file. */
@@ -91,8 +89,7 @@ export interface KernelLock {
   last: number;
 }
 
-// The first PID namespace of a Linux system (include/linux/proc_ns.h,
-// PROC_PID_INIT_INO).
+// Of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
 const INITIAL_NAMESPACE = "pid:[4026531836]";
 
 /**
@@ -103,12 +100,6 @@ export function listsEverybody(): boolean {
   return readProcLink("self/ns/pid") === INITIAL_NAMESPACE;
 }
 
-// The kernel gives the list a page at a time, and others lock and unlock
-// between two pages: a lock that was held all the time was missing in 6 of
-// 3000 reads, up to four in a row.
-const PAGE = 4096;
-const READS = 4;
-
 /** The locks on a file. */
 export function locksOn(file: FileIdentity | null): KernelLock[] | null {
   return locksOnEach([file])?.[0] ?? null;
@@ -117,23 +108,25 @@ export function locksOn(file: FileIdentity | null): KernelLock[] | null {
 /**
  * The same for several files at one moment.
  *
- * @param most How often to read the list. While it is read, nobody on this
- * machine takes or frees a lock.
+ * @param most How often to read the list. The kernel gives it a page at a time,
+ * and others lock between two pages: a lock that was held all the time was
+ * missing in 6 of 3000 reads, up to four in a row. While it is read, nobody on
+ * this machine takes or frees a lock.
  */
 export function locksOnEach(
   files: readonly (FileIdentity | null)[],
-  most: number = READS,
+  most = 4,
 ): KernelLock[][] | null {
   const table = showsOthers() ? readProc("locks") : null;
   if (table === null) return null;
-  const parse = (text: string) =>
-    files.map((file) => file === null ? [] : parseTable(file, text));
-  let found = parse(table);
-  for (let reads = 1; reads < most && table.length >= PAGE; reads++) {
-    const more = parse(readProc("locks") ?? "");
-    found = found.map((locks, i) => mergeLocks(locks, more[i] ?? []));
+  const tables = [table];
+  while (tables.length < most && table.length >= 4096) {
+    tables.push(readProc("locks") ?? "");
   }
-  return found;
+  return files.map((file) =>
+    tables.map((text) => file === null ? [] : parseTable(file, text))
+      .reduce(mergeLocks)
+  );
 }
 
 /**
@@ -153,33 +146,28 @@ export function mergeLocks(
   return [...now, ...missing];
 }
 
-/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`. */
-const LOCK =
-  /^\d+: POSIX +\S+ +(READ|WRITE) +(\d+) +(\w+):(\w+):(\d+) (\d+) (\d+|EOF)$/gm;
-
+/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`, line by line. */
 function parseTable(file: FileIdentity, table: string): KernelLock[] {
-  // To use the pattern for the first time costs Bun a millisecond.
-  if (!table.includes(`:${file.ino} `)) return [];
-  const found = [...table.matchAll(LOCK)]
-    .filter(([, , , , , ino]) => ino === String(file.ino))
-    .map(([, access, pid, major, minor, , first, last]) => ({
-      device: makeDevice(parseInt(major ?? "", 16), parseInt(minor ?? "", 16)),
-      lock: {
-        pid: Number(pid),
-        write: access === "WRITE",
-        first: Number(first),
-        last: last === "EOF" ? Infinity : Number(last),
-      },
-    }));
-  const exact = found.filter(({ device }) => device === file.dev);
-  if (exact.length > 0 || found.length === 0) {
-    return exact.map(({ lock }) => lock);
+  const ino = `:${file.ino}`;
+  const lines = table.split("\n")
+    .filter((line) => line.includes(`${ino} `))
+    .map((line) => line.split(/ +/))
+    .filter(([, kind]) => kind === "POSIX");
+  const on = (device: string) =>
+    lines.filter(([, , , , , where]) => where === device + ino);
+  let found = on(deviceOf(file.dev));
+  if (found.length === 0 && lines.length > 0) {
+    // btrfs tells stat(2) another device than it lists here. But two disks have
+    // files of the same number too, so the mount must vouch for it.
+    const mount = file.path === undefined ? null : mountOf(file.path);
+    found = mount === null ? lines : on(mount.device);
   }
-  // btrfs tells stat(2) another device than it lists here. But two disks have
-  // files of the same number too, so the mount must vouch for it.
-  const device = file.path === undefined ? null : deviceOfMount(file.path);
-  return found.filter((one) => device === null || one.device === device)
-    .map(({ lock }) => lock);
+  return found.map(([, , , access, pid, , first, last]) => ({
+    pid: Number(pid),
+    write: access === "WRITE",
+    first: Number(first),
+    last: last === "EOF" ? Infinity : Number(last),
+  }));
 }
 
 /** PIDs with a lock that touches `byte`; for `write` with a write lock. */
@@ -194,39 +182,50 @@ export function pidsAt(
   return [...new Set(found.map(({ pid }) => pid))];
 }
 
-/** The device of the mount that an absolute path is on. */
-function deviceOfMount(path: string): bigint | null {
-  let best = "";
-  let device: bigint | null = null;
+/** A filesystem in the tree of folders. */
+export interface Mount {
+  folder: string;
+  /** Such as `ext4`, `nfs4` or `fuse.sshfs`. */
+  type: string;
+  readOnly: boolean;
+  /** As `/proc/locks` has it: `fe:00`. */
+  device: string;
+}
+
+/** The mount that an absolute path is on, by proc_pid_mountinfo(5). */
+export function mountOf(path: string): Mount | null {
+  let best: Mount | null = null;
   for (const line of readProc("self/mountinfo")?.split("\n") ?? []) {
-    const [, , numbers = "", , escaped = ""] = line.split(" ");
+    const [, , device = "", , escaped = "", options = ""] = line.split(" ");
     const folder = escaped.replace(
       /\\([0-7]{3})/g,
       (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)),
     );
-    const isInside = path === folder || folder === "/" ||
-      path.startsWith(`${folder}/`);
+    const isInside = folder === "/" || `${path}/`.startsWith(`${folder}/`);
     // A later mount on the same folder hides the earlier one.
-    if (folder === "" || !isInside || folder.length < best.length) continue;
-    const [major, minor] = numbers.split(":").map(Number);
-    best = folder;
-    device = makeDevice(major ?? 0, minor ?? 0);
+    if (!isInside || folder.length < (best?.folder.length ?? 1)) continue;
+    best = {
+      folder,
+      type: / - (\S+)/.exec(line)?.[1] ?? "",
+      readOnly: options.split(",").includes("ro"),
+      device: device.split(":").map((number) => hex(Number(number))).join(":"),
+    };
   }
-  return device;
+  return best;
 }
 
 /** Whether a file is a mount of its own: its folder is another one's then. */
 export function isMountPoint(path: string): boolean {
-  const escaped = path.replace(
-    /[\\ \t\n]/g,
-    (mark) => `\\${mark.charCodeAt(0).toString(8).padStart(3, "0")}`,
-  );
-  return readProc("self/mountinfo")?.includes(` ${escaped} `) ?? false;
+  return mountOf(path)?.folder === path;
 }
 
-/** makedev(3), of the two numbers that the kernel prints. */
-function makeDevice(major: number, minor: number): bigint {
-  const [high, low] = [BigInt(major), BigInt(minor)];
-  return (low & 0xffn) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) |
-    ((high & ~0xfffn) << 32n);
+/** `major:minor` as the kernel prints it, of the number that stat(2) gives. */
+function deviceOf(dev: bigint): string {
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
+  return `${hex(major)}:${hex(minor)}`;
+}
+
+function hex(number: number | bigint): string {
+  return number.toString(16).padStart(2, "0");
 }

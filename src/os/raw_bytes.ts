@@ -5,8 +5,7 @@
  * @module
  */
 
-import { fileSystem } from "./builtin.ts";
-import { isGranted } from "./permissions.ts";
+import { fileSystem, isGranted } from "./builtin.ts";
 
 const PATIENCE_MS = 5000;
 

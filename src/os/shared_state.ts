@@ -8,24 +8,20 @@
 
 const KEY = Symbol.for("litelatch/1");
 
-/** Kept under `Symbol.for("litelatch/1")`; other versions read it too. */
+/** Other versions read it too. */
 export interface SharedState {
   /** Locks held here, by path. */
   locks: Map<string, HeldLock>;
   /** Open databases, by path. */
   open: Map<string, Set<WeakRef<OpenHandle>>>;
-  /**
-   * Connections that must neither be closed nor collected, by the `dev:ino` of
-   * their database.
-   */
+  /** Connections that must not be closed or collected, by `dev:ino`. */
   abandoned: Map<string, Set<unknown>>;
   /** What to do when the process exits; the latest goes first. */
   leaving: Set<() => void>;
   /** Ends the listener for that, while there is one. */
   unlisten: (() => void) | null;
-  /** Who wants to know when nobody is left to serve. */
+  /** What to do when nobody is left to serve. */
   orphaned: Set<() => void>;
-  /** Ends the watch for that, while there is one. */
   unwatchParent: (() => void) | null;
   /** Warnings that were given once. */
   warned: Set<string>;
@@ -54,15 +50,13 @@ export interface OpenHandle {
   loss(): string | null;
   /** Whether closing its connection would hurt nobody. */
   mayClose(): boolean;
-  /** Closes its connection. */
+  /** Closes its connection, and opens a new one. */
   detach(): void;
-  /** Opens a new one. */
   attach(): void;
   /** Refuses everything from now on, for this reason. */
   stop(reason: string): void;
 }
 
-/** The state of this realm, made on first use. */
 export function sharedState(): SharedState {
   const realm = globalThis as { [KEY]?: SharedState };
   return realm[KEY] ??= {

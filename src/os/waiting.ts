@@ -1,13 +1,8 @@
-/**
- * One description of a wait, run in two ways: a waiting procedure is a
- * generator that yields how many milliseconds to sleep before it goes on.
- *
- * @module
- */
+/** One description of a wait, run in two ways. @module */
 
 import { sleepSync } from "./clock.ts";
 
-/** A procedure that sleeps now and then, and returns `T` in the end. */
+/** A procedure that yields how long to sleep, in ms, and returns `T`. */
 export type Waiting<T> = Generator<number, T, void>;
 
 /** Runs a waiting procedure to its end; the thread sleeps meanwhile. */
@@ -20,11 +15,9 @@ export function waitSync<T>(procedure: Waiting<T>): T {
 }
 
 /**
- * Runs a waiting procedure to its end; the event loop goes on meanwhile.
- * Aborting ends the procedure where it sleeps, so its `finally` blocks run.
- *
- * The signal is asked after each sleep, which is short. A listener for each
- * wait would make Node warn of a leak at the eleventh.
+ * The same; the event loop goes on meanwhile. Aborting ends the procedure where
+ * it sleeps, so its `finally` blocks run. The signal is asked after each sleep,
+ * as a listener for each wait would make Node warn of a leak at the eleventh.
  */
 export async function waitAsync<T>(
   procedure: Waiting<T>,

@@ -1,0 +1,92 @@
+/** Whose locks of SQLite the kernel lists on a database. @module */
+
+import type { Connection } from "../driver/contract.ts";
+import { UnsupportedError } from "../errors.ts";
+import { attempt } from "../os/builtin.ts";
+import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
+import {
+  commandOf,
+  locksOn,
+  locksOnEach,
+  openPaths,
+  pidsAt,
+} from "../os/procfs.ts";
+import { self } from "../os/process.ts";
+import { stat } from "../os/stat.ts";
+import type { Waiting } from "../os/waiting.ts";
+
+/** Which locks the kernel lists for us; `null` where it does not tell. */
+export function ownLocks(
+  path: string,
+): { database: boolean | null; shm: boolean | null } {
+  const { pid } = self();
+  const has = (name: string, byte: number): boolean | null => {
+    const file = stat(name);
+    const locks = file && locksOn(file);
+    return locks && pidsAt(locks, byte).includes(pid);
+  };
+  return { database: has(path, SHARED), shm: has(`${path}-shm`, WAL_DMS) };
+}
+
+/** While another process has the database open, no close is the last one. */
+export function isOpenElsewhere(path: string): boolean {
+  return pidsAt(locksOn(stat(path)) ?? [], SHARED)
+    .some((pid) => pid !== self().pid);
+}
+
+/**
+ * Takes the lock on the database anew, and loses nothing that was set on the
+ * connection. SQLite can leave WAL mode, and come back, only where no other
+ * process is there; the kernel will tell what came of it.
+ */
+export function retakeDatabaseLock(connection: Connection): void {
+  attempt(() => connection.value("PRAGMA journal_mode=DELETE"), null);
+  attempt(() => {
+    connection.value("PRAGMA journal_mode=WAL");
+    // It is taken at the first read.
+    connection.value("SELECT count(*) FROM sqlite_schema");
+  }, null);
+}
+
+// Who opens or closes has one of the two locks for a moment.
+const LOOKS = 4;
+const BETWEEN_LOOKS_MS = 3;
+
+/**
+ * Refuses a file that a living process has open by another name. It has another
+ * `-wal` there: what one of them commits the other never sees.
+ */
+export function* refuseOtherNames(path: string): Waiting<void> {
+  let found = pidsElsewhere(path);
+  for (let look = 1; look < LOOKS && found.length > 0; look++) {
+    yield BETWEEN_LOOKS_MS;
+    const again = pidsElsewhere(path);
+    found = found.filter((pid) => again.includes(pid));
+  }
+  const pid = found.find((pid) => usesAnotherIndex(pid, path));
+  if (pid === undefined) return;
+  const command = commandOf(pid);
+  throw new UnsupportedError(
+    `Cannot open the database "${path}": PID ${pid}${
+      command === null ? "" : ` (${command})`
+    } has the same file open by another name, because it was renamed, linked ` +
+      "or mounted elsewhere meanwhile, and each name has a WAL of its own. " +
+      "Stop that process first.",
+  );
+}
+
+/** In WAL mode every connection keeps a lock on both; these have only one. */
+function pidsElsewhere(path: string): number[] {
+  const files = [stat(path), stat(`${path}-shm`)];
+  const [database = [], shm = []] = locksOnEach(files, 1) ?? [];
+  const here = [self().pid, ...pidsAt(shm, WAL_DMS)];
+  return pidsAt(database, SHARED).filter((pid) => !here.includes(pid));
+}
+
+/** A `-shm` that was deleted at this very name is another matter: a loss. */
+function usesAnotherIndex(pid: number, path: string): boolean {
+  const indexes = (openPaths(pid) ?? [])
+    .map(([, open]) => open.replace(/ \(deleted\)$/, ""))
+    .filter((open) => open.endsWith("-shm"));
+  return indexes.length > 0 && !indexes.includes(`${path}-shm`);
+}
