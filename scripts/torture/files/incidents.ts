@@ -44,7 +44,7 @@ export interface Plan {
   /** Between one file and the next, and until it is put back. */
   readonly gapMs: number;
   readonly awayMs: number;
-  /** Whether an empty file comes instead of an older one. */
+  /** Whether an empty `-shm` comes instead of an older one. */
   readonly empty: boolean;
 }
 
@@ -128,8 +128,9 @@ export function prepare(
     const from = path + SUFFIXES[target];
     try {
       if (target === "database") backup(`${from}.new`);
-      else if (empty || target === "lock") writeFileSync(`${from}.new`, "");
-      else copyFileSync(from, `${from}.new`);
+      else if (target === "shm" && !empty) copyFileSync(from, `${from}.new`);
+      // Frames of another moment would damage the file whoever opens it.
+      else writeFileSync(`${from}.new`, "");
     } catch {
       // It was not there.
     }
