@@ -7,6 +7,7 @@
 import { namespaces, users } from "./borders.ts";
 import { clock } from "./clock.ts";
 import { fullDisk, slowDisk } from "./disk.ts";
+import { files } from "./files.ts";
 import { faults } from "./faults.ts";
 import { freeze } from "./freeze.ts";
 import { kill } from "./kill.ts";
@@ -24,4 +25,5 @@ export const STORMS: readonly Storm[] = [
   clock,
   slowDisk,
   fullDisk,
+  files,
 ];
