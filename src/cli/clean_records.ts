@@ -4,7 +4,7 @@
  * @module
  */
 
-import { provesAnother } from "../lock/acquire.ts";
+import { provesAnother } from "../lock/litter.ts";
 import { rightsFor } from "../lock/acquire_lock.ts";
 import { LockFile } from "../lock/lock_file.ts";
 import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";

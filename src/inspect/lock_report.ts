@@ -6,7 +6,7 @@
 
 import { toHolder } from "../lock/holders.ts";
 import { allPidfiles } from "../lock/pidfiles.ts";
-import type { HolderRecord } from "../lock/record.ts";
+import type { HolderRecord } from "../lock/pidfiles.ts";
 import { readSmall } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
 import { locksOfProcess } from "../os/process_locks.ts";
