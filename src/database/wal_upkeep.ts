@@ -63,9 +63,8 @@ export class WalUpkeep implements Attachment {
   afterWrite(): void {
     const bytes = this.#watch.takeWalBytes() ?? 0;
     const limit = this.#settings.journalSizeLimit;
-    if (bytes <= limit) return;
-    const { stopped, isIdle } = this.#session;
-    if (stopped !== null || !isIdle) return;
+    const session = this.#session;
+    if (bytes <= limit || session.stopped !== null || !session.isIdle) return;
     const isUrgent = bytes > FAR * limit && this.#failed < ROUND;
     if (isUrgent || now() >= this.#restUntil) this.#keep();
   }
@@ -96,26 +95,23 @@ export class WalUpkeep implements Attachment {
     }
     const end = now();
     this.#restUntil = end + Math.max(REST * (end - start), BETWEEN_LOOKS_MS);
-    if (seen.done) this.checkpointed();
+    if (seen.done) return this.checkpointed();
     // Neither a writer nor somebody else's checkpoint keeps frames back.
-    else if (seen.ownRead || seen.checkpointed < seen.log) {
-      this.#suspect(seen, size);
-    }
-  }
-
-  #suspect({ checkpointed, ownRead }: wal.Progress, size: number): void {
-    const { path } = this.#session;
-    const time = now();
-    if (checkpointed !== this.#frame) this.#looks = 0;
-    else if (time - this.#lookedAt < BETWEEN_LOOKS_MS) return;
-    this.#frame = checkpointed;
-    this.#lookedAt = time;
+    if (seen.checkpointed === seen.log && !seen.ownRead) return;
+    if (seen.checkpointed !== this.#frame) this.#looks = 0;
+    else if (end - this.#lookedAt < BETWEEN_LOOKS_MS) return;
+    this.#frame = seen.checkpointed;
+    this.#lookedAt = end;
     if (this.#looks % LOOKS === 0) this.#look = lookout(path, false);
     const pids = this.#look();
     if (++this.#looks > 1) this.#failed = ROUND;
     // With nobody listed, it may be readers that follow each other.
-    const isProved = pids === null ? !ownRead : pids.length > 0;
-    if (this.#looks % LOOKS !== 0 || !isProved) return;
+    const isProved = pids === null ? !seen.ownRead : pids.length > 0;
+    if (this.#looks % LOOKS === 0 && isProved) this.#tell(size, pids);
+  }
+
+  #tell(size: number, pids: number[] | null): void {
+    const { path } = this.#session;
     if (!isFirst(`wal ${path}`)) return;
     const names = pids?.map((pid) => nameOf(path, pid)) ?? null;
     const text = pinnedText(path, size, names);
