@@ -35,6 +35,9 @@ export interface CheckpointResult {
   reason: string | null;
 }
 
+// For whoever waits to write.
+const BETWEEN_MS = 2;
+
 /**
  * Empties the WAL in the attempts of the upkeep, one after the other.
  *
@@ -82,8 +85,7 @@ export function checkpointNow(
     if (seen.done) return result(null, all);
     // Writers hold a mark for moments only, at full speed half of the time.
     pids = inTheWay();
-    // Whoever waits to write has a turn.
-    sleepSync(2);
+    sleepSync(BETWEEN_MS);
   }
   const why = seen.ownRead
     ? "a loop over rows of this very connection is under way"

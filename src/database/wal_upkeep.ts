@@ -11,7 +11,8 @@
  * 2. Otherwise one short attempt to empty the file. Several beat a long one:
  *    SQLite waits for the read mark that was old when it looked, and readers
  *    keep that very mark in use; the next attempt looks anew. One a commit: in
- *    a row they made the longest write 93 ms, not 43 (scripts/bench/wal.ts).
+ *    a row, beside a pinned reader, they made the longest write 93 ms and not
+ *    43 (scripts/bench/wal.ts).
  * 3. Then it rests for nine times as long: a tenth of the time at most. A
  *    writer at full speed fills the file again meanwhile, so there is no rest
  *    far past the limit, unless a whole round of attempts was in vain.
