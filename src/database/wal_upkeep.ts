@@ -31,7 +31,7 @@ import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import type { Settings } from "../settings.ts";
 import * as wal from "../wal/checkpoint.ts";
-import { lookout } from "../wal/readers.ts";
+import { type Lookout, lookout } from "../wal/readers.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
@@ -53,12 +53,13 @@ export class WalUpkeep implements Attachment {
   #frame: number | null = null;
   #looks = 0;
   #lookedAt = 0;
-  #look = lookout("", false);
+  #look: Lookout;
 
   constructor(session: Session, watch: LossWatch, settings: Settings) {
     this.#session = session;
     this.#watch = watch;
     this.#settings = settings;
+    this.#look = lookout(session.path, false);
   }
 
   afterWrite(): void {
