@@ -31,8 +31,8 @@ export interface CheckpointResult {
   reason: string | null;
 }
 
-// Between attempts, for whoever waits to write.
-const PAUSE_MS = 2;
+// For whoever waits to write.
+const BETWEEN_MS = 2;
 
 /**
  * Empties the WAL in the attempts of the upkeep, one after the other.
@@ -73,15 +73,15 @@ export function checkpointNow(
   look();
   let seen = checkpoint(connection);
   const all = Math.max(seen.log, 0);
-  const lookAround = lookout(path, true);
+  const inTheWay = lookout(path, true);
   let pids: number[] | null = [];
   for (const patience of ATTEMPTS_MS) {
     look();
     seen = truncate(connection, patience);
     if (seen.done) return result(null, all);
     // Writers hold a mark for moments only, at full speed half of the time.
-    pids = lookAround();
-    sleepSync(PAUSE_MS);
+    pids = inTheWay();
+    sleepSync(BETWEEN_MS);
   }
   const why = seen.ownRead
     ? "a loop over rows of this very connection is under way"

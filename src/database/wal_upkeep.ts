@@ -11,7 +11,8 @@
  * 2. Otherwise one short attempt to empty the file. Several beat a long one:
  *    SQLite waits for the read mark that was old when it looked, and readers
  *    keep that very mark in use; the next attempt looks anew. One a commit: in
- *    a row they made the longest write 93 ms, not 43 (scripts/bench/wal.ts).
+ *    a row, beside a pinned reader, they made the longest write 93 ms and not
+ *    43 (scripts/bench/wal.ts).
  * 3. Then it rests for nine times as long: a tenth of the time at most. A
  *    writer at full speed fills the file again meanwhile, so there is no rest
  *    far past the limit, unless a whole round of attempts was in vain.
@@ -28,7 +29,7 @@ import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import type { Settings } from "../settings.ts";
 import * as wal from "../wal/checkpoint.ts";
-import { lookout } from "../wal/readers.ts";
+import { type Lookout, lookout } from "../wal/readers.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
@@ -50,20 +51,20 @@ export class WalUpkeep implements Attachment {
   #frame: number | null = null;
   #looks = 0;
   #lookedAt = 0;
-  #look = lookout("", false);
+  #look: Lookout;
 
   constructor(session: Session, watch: LossWatch, settings: Settings) {
     this.#session = session;
     this.#watch = watch;
     this.#settings = settings;
+    this.#look = lookout(session.path, false);
   }
 
   afterWrite(): void {
     const bytes = this.#watch.takeWalBytes() ?? 0;
     const limit = this.#settings.journalSizeLimit;
-    if (bytes <= limit) return;
-    const { stopped, isIdle } = this.#session;
-    if (stopped !== null || !isIdle) return;
+    const session = this.#session;
+    if (bytes <= limit || session.stopped !== null || !session.isIdle) return;
     const isUrgent = bytes > FAR * limit && this.#failed < ROUND;
     if (isUrgent || now() >= this.#restUntil) this.#keep();
   }
@@ -94,26 +95,23 @@ export class WalUpkeep implements Attachment {
     }
     const end = now();
     this.#restUntil = end + Math.max(REST * (end - start), BETWEEN_LOOKS_MS);
-    if (seen.done) this.checkpointed();
+    if (seen.done) return this.checkpointed();
     // Neither a writer nor somebody else's checkpoint keeps frames back.
-    else if (seen.ownRead || seen.checkpointed < seen.log) {
-      this.#suspect(seen, size);
-    }
-  }
-
-  #suspect({ checkpointed, ownRead }: wal.Progress, size: number): void {
-    const { path } = this.#session;
-    const time = now();
-    if (checkpointed !== this.#frame) this.#looks = 0;
-    else if (time - this.#lookedAt < BETWEEN_LOOKS_MS) return;
-    this.#frame = checkpointed;
-    this.#lookedAt = time;
+    if (seen.checkpointed === seen.log && !seen.ownRead) return;
+    if (seen.checkpointed !== this.#frame) this.#looks = 0;
+    else if (end - this.#lookedAt < BETWEEN_LOOKS_MS) return;
+    this.#frame = seen.checkpointed;
+    this.#lookedAt = end;
     if (this.#looks % LOOKS === 0) this.#look = lookout(path, false);
     const pids = this.#look();
     if (++this.#looks > 1) this.#failed = ROUND;
     // With nobody listed, it may be readers that follow each other.
-    const isProved = pids === null ? !ownRead : pids.length > 0;
-    if (this.#looks % LOOKS !== 0 || !isProved) return;
+    const isProved = pids === null ? !seen.ownRead : pids.length > 0;
+    if (this.#looks % LOOKS === 0 && isProved) this.#tell(size, pids);
+  }
+
+  #tell(size: number, pids: number[] | null): void {
+    const { path } = this.#session;
     if (!isFirst(`wal ${path}`)) return;
     const names = pids?.map((pid) => nameOf(path, pid)) ?? null;
     const text = pinnedText(path, size, names);

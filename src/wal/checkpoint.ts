@@ -11,9 +11,9 @@ export const ATTEMPTS_MS = [20, 20, 40, 40, 80, 80, 160] as const;
 export interface Progress {
   /** Whether all is in the database, and the file empty if it was to be. */
   done: boolean;
-  /** Frames in the WAL; -1 behind `ownRead` or another's checkpoint. */
+  /** Frames in the WAL, and those of them in the database: a reader keeps the
+   * others back. Both -1 behind `ownRead` and another checkpoint. */
   log: number;
-  /** Those in the database. If not all, a reader keeps the others back. */
   checkpointed: number;
   /** Whether this very connection is reading, so that nothing was tried. */
   ownRead: boolean;
@@ -24,10 +24,7 @@ export function walBytes(path: string): number {
   return quickStat(`${path}-wal`)?.size ?? 0;
 }
 
-/**
- * A passive one moves what it can and makes nobody wait
- * (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
- */
+/** A passive one moves what it can and makes nobody wait. */
 export function checkpoint(
   connection: Connection,
   mode: "PASSIVE" | "TRUNCATE" | "NOOP" = "PASSIVE",
@@ -50,7 +47,8 @@ export function checkpoint(
 
 /**
  * Empties the file. While it waits for readers it holds the write lock, so
- * `patienceMs` is what a writer may have to wait.
+ * `patienceMs` is what a writer may have to wait
+ * (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
  */
 export function truncate(connection: Connection, patienceMs: number): Progress {
   const before = connection.value("PRAGMA busy_timeout");

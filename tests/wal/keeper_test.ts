@@ -200,6 +200,32 @@ for (const [name, pin] of Object.entries(OWN_PINS)) {
 }
 
 test(
+  "a writer in a long transaction is in the way, and nobody is named for it",
+  { skip: buggy },
+  withDatabase(async (path) => {
+    makeTables(path);
+    const writer = start(own, "database_child.ts");
+    await writer.ask({ do: "open", path, options: { heartbeat: false } });
+    const sql = "UPDATE filler SET data = randomblob(200000)";
+    await writer.ask({ do: "exec", sql });
+    const warnings: string[] = [];
+    const db = open(path, {
+      journalSizeLimit: MIB,
+      heartbeat: 20,
+      onWarning: (message) => warnings.push(message),
+    });
+    for (let i = 0; i < 4; i++) {
+      await writer.ask({ do: "exec", sql: `BEGIN IMMEDIATE; ${sql}` });
+      await pause(400);
+      await writer.ask({ do: "exec", sql: "COMMIT" });
+    }
+    await until("it is cut back", () => walSize(path) <= MIB);
+    assert.deepEqual(warnings, []);
+    db.close();
+  }),
+);
+
+test(
   "without onWarning it is one process warning",
   { skip: buggy },
   withDatabase(async (path) => {
