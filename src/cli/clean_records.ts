@@ -8,7 +8,7 @@ import { provesAnother } from "../lock/litter.ts";
 import { rightsFor } from "../lock/acquire_lock.ts";
 import { LockFile } from "../lock/lock_file.ts";
 import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";
-import type { HolderRecord } from "../lock/record.ts";
+import type { HolderRecord } from "../lock/pidfiles.ts";
 import { remove } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
 import { isAlive } from "../os/process.ts";

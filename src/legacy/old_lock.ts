@@ -6,7 +6,7 @@
  * @module
  */
 
-import { isOurForm } from "../lock/record.ts";
+import { isOurForm } from "../lock/pidfiles.ts";
 import { namesIn, readSmall } from "../os/files.ts";
 import { isEmptyFolder } from "../os/foreign_locks.ts";
 import { partsOf } from "../os/paths.ts";
