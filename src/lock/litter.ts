@@ -96,8 +96,9 @@ export function provesAnother(record: HolderRecord, file: LockFile): boolean {
   const other = parseIdentity(record.sidecar);
   if (other === null || record.sidecar === file.identity) return false;
   const alive = isAlive(record);
-  const isListed = locksOn(other)?.some(({ pid }) => pid === record.pid);
-  return alive !== false && (isListed ?? alive === true);
+  if (alive === false) return false;
+  return locksOn(other)?.some(({ pid }) => pid === record.pid) ??
+    alive === true;
 }
 
 function isMarked(path: string): boolean {

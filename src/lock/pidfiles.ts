@@ -79,24 +79,20 @@ export function publishOwn(
   const app = facts.app && printable(facts.app);
   const purpose = facts.purpose && printable(facts.purpose);
   const json = JSON.stringify({ v: 1, ...record, app, purpose });
+  const text = `${record.pid}\n${json}\n`;
   const unique = `${path}.pid-${id}`;
   const places = facts.mode === "shared" ? [unique] : [`${path}.pid`, unique];
   const place = places.find((place) => {
     try {
-      return publish(
-        place,
-        `${unique}.tmp`,
-        `${record.pid}\n${json}\n`,
-        rights,
-      );
+      return publish(place, `${unique}.tmp`, text, rights);
     } catch {
       return false; // Nothing half-written is left; the lock itself stands.
     }
   });
   const withdraw = (): void => {
+    if (place === undefined) return;
     // Somebody else's may be in its place.
-    const isOurs = place && readSmall(place)?.includes(`"id":"${id}"`);
-    if (isOurs) remove(place);
+    if (readSmall(place)?.includes(`"id":"${id}"`)) remove(place);
   };
   return { record, withdraw };
 }

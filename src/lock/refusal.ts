@@ -36,13 +36,12 @@ export function refused(
   const lines = [...new Set(holders.map(describe))];
   const cut = lines.splice(MOST_LINES).length;
   if (cut > 0) lines.push(`and ${cut} more`);
+  const list = lines.join("\n  ");
   let who = lines.length === 0
     ? ", and its holder is unknown: it left no record that can be read here."
     : lines.length === 1
-    ? ` ${isShared ? "shared" : "exclusively"} by ${lines[0]}.`
-    : ` ${isShared ? "by shared holders" : "exclusively"}:\n  ${
-      lines.join("\n  ")
-    }`;
+    ? ` ${isShared ? "shared" : "exclusively"} by ${list}.`
+    : ` ${isShared ? "by shared holders" : "exclusively"}:\n  ${list}`;
   // A record outlives a holder that is killed, and one of them holds for sure.
   if (lines.length > 1 && holders.some(({ alive }) => alive === null)) {
     who += "\nSome of them may have ended: from here that cannot be seen.";
@@ -54,8 +53,8 @@ export function refused(
     ? "Release the first one, or ask for the same mode."
     : `${
       advice(holders)
-    }, wait for it with { wait: ms }, or use another path.` +
-      ` Do not delete ${name}.lock.`;
+    }, wait for it with { wait: ms }, or use another path. ` +
+      `Do not delete ${name}.lock.`;
   return new LockedError(
     `${what} "${path}" is locked${who}\nThis is PID ${self().pid} and it asked ` +
       `for ${mode === "shared" ? "a shared" : "an exclusive"} lock; waited ` +
@@ -85,9 +84,8 @@ export function describe(holder: Holder): string {
     purpose && `"${purpose}"`,
     isStopped && `stopped: kill -CONT ${pid}`,
   ].filter((fact) => typeof fact === "string").map((fact) => printable(fact));
-  return `PID ${pid}${where}${
-    facts.length > 0 ? ` (${facts.join(", ")})` : ""
-  }`;
+  const known = facts.length > 0 ? ` (${facts.join(", ")})` : "";
+  return `PID ${pid}${where}${known}`;
 }
 
 /** What to do about holders. */
