@@ -21,7 +21,8 @@ import { printable } from "../printable.ts";
 // `dev:ino` of the lock file whose kernel lock the record speaks of.
 const WORDS = [
   ...["app", "purpose", "command", "runtime", "acquiredAt"] as const,
-  ...["startToken", "bootId", "pidNamespace", "id", "sidecar"] as const,
+  ...["startToken", "bootId", "pidNamespace", "thread"] as const,
+  ...["id", "sidecar"] as const,
 ];
 type Words = Record<(typeof WORDS)[number], string | null>;
 

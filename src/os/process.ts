@@ -12,10 +12,13 @@ export interface ProcessIdentity {
   startToken: string | null;
   bootId: string | null;
   pidNamespace: string | null;
+  /** The number of its thread: a worker ends before its process. */
+  thread?: string | null;
 }
 
 export interface Self extends ProcessIdentity {
   ppid: number;
+  thread: string | null;
   command: string;
   runtime: string;
 }
@@ -30,6 +33,7 @@ export function self(): Self {
     startToken: processStat("self")?.startToken ?? null,
     bootId: readProc("sys/kernel/random/boot_id")?.trim() ?? null,
     pidNamespace: readProcLink("self/ns/pid"),
+    thread: readProcLink("thread-self")?.split("/")[2] ?? null,
     command: ownCommand(),
     runtime: runtime(),
   };
@@ -51,7 +55,10 @@ export function isAlive(other: ProcessIdentity): boolean | null {
     : startTokenOf(other.pid);
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
-  if (token === other.startToken) return true;
+  if (token === other.startToken) {
+    return !/^\d+$/.test(other.thread ?? "") ||
+      readProc(`${other.pid}/task/${other.thread}/comm`) !== null;
+  }
   // A time namespace shifts the start times that its processes read, so that
   // a living holder's record looked like one of an earlier process.
   const there = readProcLink(`${other.pid}/ns/time`);
