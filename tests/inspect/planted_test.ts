@@ -103,7 +103,10 @@ test(
     mkdirSync(`${path}.lock`);
     const { code, stderr } = await cli("clean", path);
     assert.equal(code, 2);
-    assert.match(stderr, /lock file ".*app\.db\.lock" must be a file/);
+    assert.match(
+      stderr,
+      /lock file ".*app\.db\.lock" must be an empty file with one name, but it is a folder/,
+    );
     assert.ok(existsSync(`${path}.pid`));
   }),
 );
