@@ -105,7 +105,14 @@ function recordedHolders(target: Location, mode: LockMode): Holder[] {
 
 /** What a caller is told about the holder behind a record. */
 export function toHolder(record: HolderRecord): Holder {
-  const { startToken: _, bootId: _b, id: _i, sidecar: _s, ...facts } = record;
+  const {
+    startToken: _,
+    bootId: _b,
+    thread: _t,
+    id: _i,
+    sidecar: _s,
+    ...facts
+  } = record;
   const own = self().pidNamespace;
   const where = own === facts.pidNamespace ? "own" : "other";
   const isKnown = own !== null && facts.pidNamespace !== null;
