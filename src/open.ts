@@ -33,7 +33,7 @@ import {
 } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
-import { refuseOtherNames } from "./loss/sqlite_locks.ts";
+import { refuseForeignIndex, refuseOtherNames } from "./loss/sqlite_locks.ts";
 import type { AdoptOptions, LeaseLike, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
@@ -284,6 +284,8 @@ function* connect(path: string, settings: Settings): Waiting<Connection> {
   let connection: Connection | undefined;
   let isDone = false;
   try {
+    // Closed again it would have done the harm already.
+    yield* refuseForeignIndex(path);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before ?? identityOf(path);
     if (!settings.readOnly && canWrite(path) === false) {

@@ -4,7 +4,11 @@
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { LitelatchError, UnsupportedError } from "../errors.ts";
+import {
+  LitelatchError,
+  type LockLostError,
+  UnsupportedError,
+} from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { leaveBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
@@ -54,8 +58,14 @@ export class Lifetime implements OpenHandle {
     this.#register();
     this.#ending = [...heartbeat(parts)];
     const { watch } = parts;
-    // What was lost must be harmless before the runtime closes it.
-    if (watch !== null) this.#ending.push(atExit(() => void watch.reason()));
+    // What was lost must be harmless before the runtime closes it; and who has
+    // it open may have changed since the loss was seen.
+    if (watch !== null) {
+      this.#ending.push(atExit(() => {
+        watch.reason();
+        watch.mayClose();
+      }));
+    }
   }
 
   /** Closes it, and ends the process, when nobody is left to serve. */
@@ -164,12 +174,15 @@ export class Lifetime implements OpenHandle {
    *
    * @param keepsLock For a handle that was forgotten: somebody may have opened
    * it for its lock alone.
+   * @throws {LockLostError} After it is closed, if commits may be lost.
    */
   close(keepsLock = false): void {
     const { session, lock } = this.#parts;
     if (session.stopped === "closed") return;
+    let unsaid: LockLostError | null = null;
     try {
       endTransaction(session);
+      unsaid = this.#parts.watch?.unsaid() ?? null;
       if (!this.mayClose()) keepOpen(session);
       else if (this.#parts.reconnect !== null) this.detach();
       // An adopted one is closed by its owner.
@@ -181,6 +194,7 @@ export class Lifetime implements OpenHandle {
       this.#unregister();
       if (!keepsLock) lock?.release();
     }
+    if (unsaid !== null && !keepsLock) throw unsaid;
   }
 }
 

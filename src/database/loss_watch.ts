@@ -11,6 +11,7 @@ import { isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
 import { ownLocks, retakeDatabaseLock } from "../loss/sqlite_locks.ts";
 import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
+import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
@@ -40,6 +41,7 @@ export class LossWatch implements Attachment {
   #wereListed = false;
   #hasLocks = true;
   #loss: Loss | null = null;
+  #isRescued = false;
   #walBytes: number | null = null;
 
   /**
@@ -158,11 +160,13 @@ export class LossWatch implements Attachment {
       return;
     }
     if (dropped === "database") retakeDatabaseLock(session.connection);
-    this.files.renew();
     if (this.#dropped() === null) {
+      this.files.renew();
       this.#hasLocks = true;
       return;
     }
+    // It may have been lost meanwhile, and would be taken for what is open.
+    this.look();
     try {
       this.#reopen();
     } catch {
@@ -199,6 +203,14 @@ export class LossWatch implements Attachment {
     return this.#hasLocks ? null : lossText(path, "locks", true);
   }
 
+  /** What is lost at the end, and was not said to anybody yet. */
+  unsaid(): LockLostError | null {
+    if (this.#session.stopped !== null) return null;
+    const reason = this.reason();
+    const isLost = this.#loss === "wal" || this.#loss === "shm";
+    return isLost && !this.#isRescued ? new LockLostError(reason ?? "") : null;
+  }
+
   /** Whether the connection may be closed; it is disarmed if need be. */
   mayClose(): boolean {
     const loss = this.#loss ?? this.files.look();
@@ -217,8 +229,11 @@ export class LossWatch implements Attachment {
     const { connection } = session;
     this.#loss = loss;
     // It comes too late, and nothing can be brought to safety inside of it.
-    if (connection.inTransaction()) connection.exec("ROLLBACK");
+    attempt(() => {
+      if (connection.inTransaction()) connection.exec("ROLLBACK");
+    }, undefined);
     const isSafe = loss === "wal" && rescue(connection, files);
+    this.#isRescued = isSafe;
     session.stop("lost", lossText(files.path, loss, isSafe));
     // At once: every runtime closes what is open at its end.
     if (!isSafe) isHarmless(connection, files, loss);

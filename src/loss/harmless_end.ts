@@ -10,8 +10,9 @@ import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { openPaths } from "../os/procfs.ts";
+import { identityOf } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
-import { isOpenElsewhere } from "./sqlite_locks.ts";
+import { isIndexInUse, isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
 
 /**
@@ -34,11 +35,27 @@ export function isHarmless(
   // With another database at the path SQLite leaves everything alone
   // (pager.c, databaseIsUnmoved).
   if ((loss !== "wal" && loss !== "shm") || files.isAway()) return true;
-  const mayMove = loss === "wal" &&
+  const pends = (): boolean =>
     attempt(() => hasPendingFrames(connection), true);
+  let mayMove = loss === "wal" && pends();
   if (!mayMove && !files.isTakenOver()) return true;
-  return (loss === "shm" || mayMove) && disarm(files.path, loss) ||
+  // Others may still read the WAL that was lost: emptied, it takes their
+  // frames too. Their index they make anew.
+  if (loss === "wal" && isOpenElsewhere(files.path)) return true;
+  // With nothing to move it would delete the newcomer's `-wal` all the same. It
+  // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
+  if (!mayMove && loss === "wal" && files.ownBeside().length === 0) {
+    attempt(() => addFrame(connection), undefined);
+    mayMove = pends();
+  }
+  return (loss === "shm" || mayMove) && disarm(files, loss) ||
     isOpenElsewhere(files.path);
+}
+
+function addFrame(connection: Connection): void {
+  connection.value("PRAGMA wal_autocheckpoint=0");
+  const version = connection.value("PRAGMA user_version");
+  connection.exec(`PRAGMA user_version=${version}`);
 }
 
 /**
@@ -46,9 +63,13 @@ export function isHarmless(
  * header an index is made anew from the WAL at the path, with what others wrote
  * there (https://sqlite.org/walformat.html#the_wal_index_file_format).
  */
-function disarm(path: string, loss: "wal" | "shm"): boolean {
-  const found = (openPaths("self") ?? [])
-    .filter(([, open]) => open === `${path}-${loss} (deleted)`);
+function disarm(files: WatchedFiles, loss: "wal" | "shm"): boolean {
+  const lost = files.openIdentity(`-${loss}`);
+  const found = (openPaths("self") ?? []).filter(([descriptor, open]) =>
+    // A WAL that was moved may be somebody's copy.
+    (loss === "shm" || open === `${files.path}-wal (deleted)`) &&
+    identityOf(`/proc/self/fd/${descriptor}`) === lost
+  );
   // The locks that go with them are on a file that nobody can open any more.
   return found.length > 0 &&
     found.every(([descriptor]) =>
@@ -80,5 +101,9 @@ export function leaveBeside(
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100), null);
-  return () => files.ownBeside().forEach(remove);
+  return () => {
+    // It may be back at its path, or in use by somebody who holds on to it.
+    if (!files.isAway() || isIndexInUse(files.path)) return;
+    files.ownBeside().forEach(remove);
+  };
 }

@@ -30,7 +30,16 @@ export function ownLocks(
 
 /** While another process has the database open, no close is the last one. */
 export function isOpenElsewhere(path: string): boolean {
-  return pidsAt(locksOn(stat(path)) ?? [], SHARED)
+  return isLockedElsewhere(path, SHARED);
+}
+
+/** Whether another process works with the `-shm` that is there. */
+export function isIndexInUse(path: string): boolean {
+  return isLockedElsewhere(`${path}-shm`, WAL_DMS);
+}
+
+function isLockedElsewhere(name: string, byte: number): boolean {
+  return pidsAt(locksOn(stat(name)) ?? [], byte)
     .some((pid) => pid !== self().pid);
 }
 
@@ -73,6 +82,46 @@ export function* refuseOtherNames(path: string): Waiting<void> {
       "or mounted elsewhere meanwhile, and each name has a WAL of its own. " +
       "Stop that process first.",
   );
+}
+
+/**
+ * Refuses a `-shm` in use that does not belong to the file at the path: of
+ * another database, which was there before, or without its `-wal`. SQLite would
+ * read the old pages by it, and write them over the file as it closes.
+ */
+export function* refuseForeignIndex(path: string): Waiting<void> {
+  let found = foreignIndex(path);
+  for (let look = 1; look < LOOKS && found !== null; look++) {
+    yield BETWEEN_LOOKS_MS;
+    found = foreignIndex(path);
+  }
+  if (found === null) return;
+  const command = commandOf(found.pid);
+  throw new UnsupportedError(
+    `Cannot open the database "${path}": PID ${found.pid}${
+      command === null ? "" : ` (${command})`
+    } works with the -shm beside it, but ${found.why}. Stop that process first.`,
+  );
+}
+
+function foreignIndex(path: string): { pid: number; why: string } | null {
+  const shm = stat(`${path}-shm`);
+  if (shm === null) return null;
+  const [inUse = [], database = []] = locksOnEach([shm, stat(path)], 1) ?? [];
+  const others = pidsAt(inUse, WAL_DMS).filter((pid) => pid !== self().pid);
+  const [first] = others;
+  if (first === undefined) return null;
+  if (stat(`${path}-wal`) === null) {
+    return { pid: first, why: "the -wal was deleted" };
+  }
+  const here = pidsAt(database, SHARED);
+  const pid = others.find((pid) => {
+    // One that dropped its locks has the file open all the same.
+    const open = here.includes(pid) ? null : openPaths(pid);
+    return open !== null && !open.some(([, name]) => name === path);
+  });
+  const why = "has another file open, which was at this path before";
+  return pid === undefined ? null : { pid, why };
 }
 
 /** In WAL mode every connection keeps a lock on both; these have only one. */

@@ -96,6 +96,11 @@ export class WatchedFiles {
     return this.#beside(true);
   }
 
+  /** `dev:ino` of an open file; the three are always on one device. */
+  openIdentity(end: End): string {
+    return `${this.identity?.split(":")[0]}:${this.#open[end]}`;
+  }
+
   #beside(isOwn: boolean): string[] {
     return (["-wal", "-shm"] as const).filter((end) => {
       const ino = this.#there(end);
