@@ -5,14 +5,13 @@
  * readers never allow: a checkpoint has to wait them out, and holds up writers
  * meanwhile. Past the limit, after commits and at heartbeats:
  *
- * 1. A passive checkpoint moves what it can and makes nobody wait. Where it
- *    stops at the same frame as the last time, to wait would be in vain: with a
- *    reader that never ends, many processes would hold up the writers in turn.
- * 2. Otherwise one short attempt to empty the file. Several beat a long one:
- *    SQLite waits for the read mark that was old when it looked, and readers
- *    keep that very mark in use; the next attempt looks anew. One a commit: in
- *    a row, beside a pinned reader, they made the longest write 93 ms and not
- *    43 (scripts/bench/wal.ts).
+ * 1. One short attempt to empty the file after each commit. Several beat a long
+ *    one: SQLite waits for the read mark that was old when it looked, and
+ *    readers keep that very mark in use; the next attempt looks anew.
+ * 2. Where frames were kept back, a passive checkpoint comes first, which makes
+ *    nobody wait. If it stops at the same frame, to wait would be in vain: with
+ *    a reader that never ends, many processes would hold up the writers in
+ *    turn.
  * 3. Then it rests for nine times as long: a tenth of the time at most. A
  *    writer at full speed fills the file again meanwhile, so there is no rest
  *    far past the limit, unless a whole round of attempts was in vain.
@@ -88,15 +87,15 @@ export class WalUpkeep implements Attachment {
     const start = now();
     // What is lost must not be moved into the database, over newer pages.
     this.#watch.look();
-    let seen = wal.checkpoint(connection);
-    if (seen.done || seen.checkpointed !== this.#frame) {
+    let seen = this.#frame === null ? null : wal.checkpoint(connection);
+    if (seen === null || seen.done || seen.checkpointed !== this.#frame) {
       const patience = wal.ATTEMPTS_MS[this.#failed % ROUND] ?? 0;
       this.#watch.look();
       seen = wal.truncate(connection, Math.min(patience, mostMs));
       if (patience <= mostMs && seen.log !== -1) this.#failed++;
     }
     const end = now();
-    this.#restUntil = end + Math.max(REST * (end - start), BETWEEN_LOOKS_MS);
+    this.#restUntil = end + REST * (end - start);
     if (seen.done) return this.checkpointed();
     // Neither a writer nor somebody else's checkpoint keeps frames back.
     if (seen.checkpointed === seen.log && !seen.ownRead) return;
@@ -107,6 +106,7 @@ export class WalUpkeep implements Attachment {
     if (this.#looks % LOOKS === 0) this.#look = lookout(path, false);
     const pids = this.#look();
     if (++this.#looks > 1) this.#failed = ROUND;
+    this.#restUntil = Math.max(this.#restUntil, end + BETWEEN_LOOKS_MS);
     // With nobody listed, it may be readers that follow each other.
     const isProved = pids === null ? !seen.ownRead : pids.length > 0;
     if (this.#looks % LOOKS === 0 && isProved) this.#tell(size, pids);
