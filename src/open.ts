@@ -11,7 +11,7 @@ import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
 import { filesOf, Session } from "./database/session.ts";
 import { writing } from "./database/transactions.ts";
-import { WalUpkeep } from "./database/wal_upkeep.ts";
+import { walUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
 import {
   isBusy,
@@ -348,7 +348,7 @@ function* furnish(
   if (watch !== null) {
     session.attachments.push(watch);
     if (noCheckpoint === null) {
-      session.attachments.push(new WalUpkeep(session, watch, settings));
+      session.attachments.push(walUpkeep(session, watch, settings));
     }
   }
   const isOurs = isFile && connection.owned;

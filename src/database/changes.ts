@@ -16,79 +16,74 @@ export interface WatchOptions {
 /** Whether the path leads to another file than the open one, or to none. */
 export type Away = () => "replaced" | "gone" | null;
 
+/** Tells what changed since the last look. */
+export type Look = () => Change;
+
 /**
- * Compares with the last look. `data_version` moves for every commit of
- * another connection, never for our own
+ * Begins a series of looks. `data_version` moves for every commit of another
+ * connection, never for our own
  * (https://sqlite.org/pragma.html#pragma_data_version); it may move once too
  * often, for a foreign checkpoint that resets the WAL. A file that was replaced
  * or deleted lives on for SQLite, so that is seen by its identity.
+ *
+ * @param isEarly Whether to leave what others commit to a later look.
  */
-export class ChangeWatch {
-  readonly #session: Session;
-  readonly #away: Away;
-  #connection: Connection | undefined;
-  #version = 0;
-
-  constructor(session: Session, away: Away) {
-    this.#session = session;
-    this.#away = away;
-    this.#hasMoved();
-  }
-
-  /**
-   * What changed since the last look.
-   *
-   * @param awayOnly Whether to leave what others commit to a later look.
-   */
-  look(awayOnly = false): Change {
-    if (this.#session.stopped === "closed") return "unchanged";
-    const moved = () => !awayOnly && this.#hasMoved();
-    return this.#away() ?? (moved() ? "changed" : "unchanged");
-  }
-
-  #hasMoved(): boolean {
-    const { connection, stopped, turns } = this.#session;
+export function changesOf(
+  session: Session,
+  away: Away,
+  isEarly = (): boolean => false,
+): Look {
+  let known: Connection | undefined;
+  let seen = 0;
+  const hasMoved = () => {
+    const { connection, stopped, turns } = session;
     // A lost connection does not see what others commit.
     const version = stopped === "lost"
       ? -1
       : turns.again(() => Number(connection.value("PRAGMA data_version")));
     // A new one counts anew; what it missed shows as one change.
-    const moved = connection !== this.#connection || version !== this.#version;
-    this.#connection = connection;
-    this.#version = version;
+    const moved = connection !== known || version !== seen;
+    [known, seen] = [connection, version];
     return moved;
-  }
+  };
+  hasMoved();
+  return () => {
+    if (session.stopped === "closed") return "unchanged";
+    return away() ?? (!isEarly() && hasMoved() ? "changed" : "unchanged");
+  };
 }
 
 // A file that is replaced or gone is told at once, whatever the interval.
 const LOOK_EVERY_MS = 200;
 
-/** Tells a listener, by a timer that keeps neither it nor the process alive. */
-export class ChangeListener extends ChangeWatch {
-  readonly #tell: () => void;
-  /** Ends it. */
-  readonly stop: () => void;
+/** Tells somebody, as long as somebody refers to it. */
+export interface Teller {
+  tell(): void;
+  stop(): void;
+}
 
-  constructor(
-    session: Session,
-    away: Away,
-    listener: (change: Exclude<Change, "unchanged">) => void,
-    { every = 1000 }: WatchOptions = {},
-  ) {
-    const isNumber = Number.isFinite(every) && every > 0;
-    if (!isNumber || typeof listener !== "function") {
-      throw new TypeError(
-        'Cannot watch: it needs a function, and for "every" a number of ' +
-          "milliseconds above 0",
-      );
-    }
-    super(session, away);
-    let last: Change = "unchanged";
-    let told = -Infinity;
-    this.#tell = () => {
+/** Tells a listener, by a timer that keeps neither it nor the process alive. */
+export function tellChanges(
+  session: Session,
+  away: Away,
+  listener: (change: Exclude<Change, "unchanged">) => void,
+  { every = 1000 }: WatchOptions = {},
+): Teller {
+  const isNumber = Number.isFinite(every) && every > 0;
+  if (!isNumber || typeof listener !== "function") {
+    throw new TypeError(
+      'Cannot watch: it needs a function, and for "every" a number of ' +
+        "milliseconds above 0",
+    );
+  }
+  let last: Change = "unchanged";
+  let told = -Infinity;
+  const look = changesOf(session, away, () => now() - told < every);
+  const teller: Teller = {
+    tell() {
       const before = last;
       try {
-        last = this.look(now() - told < every);
+        last = look();
       } catch {
         // The next look may succeed; nobody could catch this one's error.
         return;
@@ -96,8 +91,10 @@ export class ChangeListener extends ChangeWatch {
       if (last === "changed") told = now();
       else if (last === "unchanged" || last === before) return;
       listener(last);
-    };
-    const interval = Math.min(every, LOOK_EVERY_MS);
-    this.stop = everyWeakly(interval, this, (one) => one.#tell());
-  }
+    },
+    stop: () => {},
+  };
+  const interval = Math.min(every, LOOK_EVERY_MS);
+  teller.stop = everyWeakly(interval, teller, (one) => one.tell());
+  return teller;
 }

@@ -7,8 +7,10 @@ import { backup } from "./backup.ts";
 import {
   type Away,
   type Change,
-  ChangeListener,
-  ChangeWatch,
+  changesOf,
+  type Look,
+  tellChanges,
+  type Teller,
   type WatchOptions,
 } from "./changes.ts";
 import { checkpointNow, type CheckpointResult } from "./checkpoint_now.ts";
@@ -43,15 +45,15 @@ export class Database implements Disposable {
   readonly #session: Session;
   readonly #lifetime: Lifetime;
   readonly #statements = new Map<string, Statement>();
-  readonly #listeners = new Set<ChangeListener>();
-  readonly #changes: ChangeWatch;
+  readonly #listeners = new Set<Teller>();
+  readonly #look: Look;
 
   /** @ignore */
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#session = parts.session;
     // It reads, and that may fail: then nothing may be registered.
-    this.#changes = new ChangeWatch(this.#session, away(parts));
+    this.#look = changesOf(this.#session, away(parts));
     const lifetime = new Lifetime(parts);
     this.#lifetime = lifetime;
     if (parts.settings.exitWithParent) lifetime.endWithParent();
@@ -215,7 +217,7 @@ export class Database implements Disposable {
     }
     session.require();
     this.#parts.watch?.look();
-    return this.#changes.look();
+    return this.#look();
   }
 
   /**
@@ -233,7 +235,7 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const found = new ChangeListener(
+    const found = tellChanges(
       this.#session,
       away(this.#parts),
       listener,

@@ -5,14 +5,13 @@
  * readers never allow: a checkpoint has to wait them out, and holds up writers
  * meanwhile. Past the limit, after commits and at heartbeats:
  *
- * 1. A passive checkpoint moves what it can and makes nobody wait. Where it
- *    stops at the same frame as the last time, to wait would be in vain: with a
- *    reader that never ends, many processes would hold up the writers in turn.
- * 2. Otherwise one short attempt to empty the file. Several beat a long one:
- *    SQLite waits for the read mark that was old when it looked, and readers
- *    keep that very mark in use; the next attempt looks anew. One a commit: in
- *    a row, beside a pinned reader, they made the longest write 93 ms and not
- *    43 (scripts/bench/wal.ts).
+ * 1. One short attempt to empty the file after each commit. Several beat a long
+ *    one: SQLite waits for the read mark that was old when it looked, and
+ *    readers keep that very mark in use; the next attempt looks anew.
+ * 2. Where frames were kept back, a passive checkpoint comes first, which makes
+ *    nobody wait. If it stops at the same frame, to wait would be in vain: with
+ *    a reader that never ends, many processes would hold up the writers in
+ *    turn.
  * 3. Then it rests for nine times as long: a tenth of the time at most. A
  *    writer at full speed fills the file again meanwhile, so there is no rest
  *    far past the limit, unless a whole round of attempts was in vain.
@@ -29,7 +28,7 @@ import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import type { Settings } from "../settings.ts";
 import * as wal from "../wal/checkpoint.ts";
-import { type Lookout, lookout } from "../wal/readers.ts";
+import { lookout } from "../wal/readers.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
@@ -40,81 +39,69 @@ const BETWEEN_LOOKS_MS = 100;
 const ROUND = wal.ATTEMPTS_MS.length;
 
 /** Takes part in the writes of a handle that may make checkpoints. */
-export class WalUpkeep implements Attachment {
-  readonly #session: Session;
-  readonly #watch: LossWatch;
-  readonly #settings: Settings;
-  #failed = 0;
-  #restUntil = 0;
+export function walUpkeep(
+  session: Session,
+  watch: LossWatch,
+  { journalSizeLimit: limit, heartbeat, onWarning }: Settings,
+): Attachment {
+  let failed = 0;
+  let restUntil = 0;
   // The frame where checkpoints stop, -1 for a read of our own; how often and
   // when it was looked at.
-  #frame: number | null = null;
-  #looks = 0;
-  #lookedAt = 0;
-  #look: Lookout;
+  let frame: number | null = null;
+  let looks = 0;
+  let lookedAt = 0;
+  let look = lookout(session.path, false);
 
-  constructor(session: Session, watch: LossWatch, settings: Settings) {
-    this.#session = session;
-    this.#watch = watch;
-    this.#settings = settings;
-    this.#look = lookout(session.path, false);
-  }
+  const checkpointed = () => {
+    failed = 0;
+    frame = null;
+  };
 
-  afterWrite(): void {
-    const bytes = this.#watch.takeWalBytes() ?? 0;
-    const limit = this.#settings.journalSizeLimit;
-    const session = this.#session;
-    if (bytes <= limit || session.stopped !== null || !session.isIdle) return;
-    const isUrgent = bytes > FAR * limit && this.#failed < ROUND;
-    if (isUrgent || now() >= this.#restUntil) this.#keep();
-  }
-
-  /** Rested or not, for at most a tenth of the heartbeat. */
-  beat(): void {
-    this.#keep(Number(this.#settings.heartbeat) / (REST + 1));
-  }
-
-  checkpointed(): void {
-    this.#failed = 0;
-    this.#frame = null;
-  }
-
-  #keep(mostMs = Infinity): void {
-    const { connection, path } = this.#session;
+  const keep = (mostMs: number) => {
+    const { connection, path } = session;
     const size = wal.walBytes(path);
-    if (size <= this.#settings.journalSizeLimit) return this.checkpointed();
+    if (size <= limit) return checkpointed();
     const start = now();
     // What is lost must not be moved into the database, over newer pages.
-    this.#watch.look();
-    let seen = wal.checkpoint(connection);
-    if (seen.done || seen.checkpointed !== this.#frame) {
-      const patience = wal.ATTEMPTS_MS[this.#failed % ROUND] ?? 0;
-      this.#watch.look();
+    watch.look();
+    let seen = frame === null ? null : wal.checkpoint(connection);
+    if (seen === null || seen.done || seen.checkpointed !== frame) {
+      const patience = wal.ATTEMPTS_MS[failed % ROUND] ?? 0;
+      watch.look();
       seen = wal.truncate(connection, Math.min(patience, mostMs));
-      if (patience <= mostMs && seen.log !== -1) this.#failed++;
+      if (patience <= mostMs && seen.log !== -1) failed++;
     }
     const end = now();
-    this.#restUntil = end + Math.max(REST * (end - start), BETWEEN_LOOKS_MS);
-    if (seen.done) return this.checkpointed();
+    restUntil = end + REST * (end - start);
+    if (seen.done) return checkpointed();
     // Neither a writer nor somebody else's checkpoint keeps frames back.
     if (seen.checkpointed === seen.log && !seen.ownRead) return;
-    if (seen.checkpointed !== this.#frame) this.#looks = 0;
-    else if (end - this.#lookedAt < BETWEEN_LOOKS_MS) return;
-    this.#frame = seen.checkpointed;
-    this.#lookedAt = end;
-    if (this.#looks % LOOKS === 0) this.#look = lookout(path, false);
-    const pids = this.#look();
-    if (++this.#looks > 1) this.#failed = ROUND;
+    if (seen.checkpointed !== frame) looks = 0;
+    else if (end - lookedAt < BETWEEN_LOOKS_MS) return;
+    frame = seen.checkpointed;
+    lookedAt = end;
+    if (looks % LOOKS === 0) look = lookout(path, false);
+    const pids = look();
+    if (++looks > 1) failed = ROUND;
+    restUntil = Math.max(restUntil, end + BETWEEN_LOOKS_MS);
     // With nobody listed, it may be readers that follow each other.
     const isProved = pids === null ? !seen.ownRead : pids.length > 0;
-    if (this.#looks % LOOKS === 0 && isProved) this.#tell(size, pids);
-  }
-
-  #tell(size: number, pids: number[] | null): void {
-    const { path } = this.#session;
-    if (!isFirst(`wal ${path}`)) return;
+    if (looks % LOOKS !== 0 || !isProved || !isFirst(`wal ${path}`)) return;
     const names = pids?.map((pid) => nameOf(path, pid)) ?? null;
     const text = pinnedText(path, size, names);
-    warn(text, "LITELATCH_WAL_PINNED", this.#settings.onWarning);
-  }
+    warn(text, "LITELATCH_WAL_PINNED", onWarning);
+  };
+
+  return {
+    checkpointed,
+    afterWrite() {
+      const bytes = watch.takeWalBytes() ?? 0;
+      if (bytes <= limit || session.stopped !== null || !session.isIdle) return;
+      const isUrgent = bytes > FAR * limit && failed < ROUND;
+      if (isUrgent || now() >= restUntil) keep(Infinity);
+    },
+    /** Rested or not, for at most a tenth of the heartbeat. */
+    beat: () => keep(Number(heartbeat) / (REST + 1)),
+  };
 }
