@@ -67,8 +67,6 @@ export function pinnedText(
   const who = names === null
     ? "a process that has it open is reading one old snapshot, and which one " +
       "cannot be told from here"
-    : names.length === 0
-    ? "readers follow each other without a gap"
     : `${names.join(" and ")} has been reading one old snapshot`;
   return `The WAL of "${path}" is at ${(walBytes / 2 ** 20).toFixed(1)} MiB ` +
     `and cannot be cut back: ${who}. End that read transaction (a forgotten ` +
