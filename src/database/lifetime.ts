@@ -182,7 +182,10 @@ export class Lifetime implements OpenHandle {
     let unsaid: LockLostError | null = null;
     try {
       endTransaction(session);
-      unsaid = this.#parts.watch?.unsaid() ?? null;
+      // What its owner closed took its WAL with it.
+      if (this.#parts.reconnect !== null || isOpen(session.connection)) {
+        unsaid = this.#parts.watch?.unsaid() ?? null;
+      }
       if (!this.mayClose()) keepOpen(session);
       else if (this.#parts.reconnect !== null) this.detach();
       // An adopted one is closed by its owner.

@@ -10,7 +10,7 @@ import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { openPaths } from "../os/procfs.ts";
-import { identityOf } from "../os/stat.ts";
+import { identityOf, stat } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
 import { isIndexInUse, isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
@@ -102,8 +102,9 @@ export function leaveBeside(
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100), null);
   return () => {
-    // It may be back at its path, or in use by somebody who holds on to it.
-    if (!files.isAway() || isIndexInUse(files.path)) return;
+    // It may be back at its path, or may come back, with others on it.
+    if (!files.isAway()) return;
+    if (stat(files.path) === null && isIndexInUse(files.path)) return;
     files.ownBeside().forEach(remove);
   };
 }
