@@ -56,8 +56,10 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) {
+    // Where /proc has other PIDs, we find ourselves by that name alone.
+    const place = other.pid === own.pid ? "self" : other.pid;
     return !/^\d+$/.test(other.thread ?? "") ||
-      readProc(`${other.pid}/task/${other.thread}/comm`) !== null;
+      readProc(`${place}/task/${other.thread}/comm`) !== null;
   }
   // A time namespace shifts the start times that its processes read, so that
   // a living holder's record looked like one of an earlier process.
