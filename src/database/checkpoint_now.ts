@@ -69,8 +69,8 @@ export function checkpointNow(
     blockedBy: pids?.map((pid) => holderOf(path, pid)) ?? null,
     reason,
   });
-  if (forbidden !== null) return result(forbidden);
   look();
+  if (forbidden !== null) return result(forbidden);
   let seen = checkpoint(connection);
   const all = Math.max(seen.log, 0);
   const inTheWay = lookout(path, true);
