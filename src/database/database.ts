@@ -266,6 +266,9 @@ export class Database implements Disposable {
   /**
    * Closes it and lets its lock go. An adopted database stays open for its
    * owner. A second call does nothing.
+   *
+   * @throws {LockLostError} After it is closed, if commits may be lost and no
+   * call has said so yet.
    */
   close(): void {
     this.#statements.clear();
