@@ -60,12 +60,15 @@ export function findRecords(
   return { holders: [...holders.values()], unreadable, foreign };
 }
 
-/** Two records of one process: the one that it left first tells most. */
+/** Two records of one process: of those in force, the older one tells most. */
 function merge(
   one: RegisteredHolder,
   other: RegisteredHolder,
 ): RegisteredHolder {
-  const isFirst = (one.acquiredAt ?? "") <= (other.acquiredAt ?? "");
+  // A worker that was ended leaves a record in a process that lives on.
+  const isFirst = one.alive !== other.alive
+    ? other.alive === false
+    : (one.acquiredAt ?? "") <= (other.acquiredAt ?? "");
   const [first, second] = isFirst ? [one, other] : [other, one];
   return {
     ...first,
