@@ -3,6 +3,7 @@ import { renameSync, rmSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { adopt, type Change, type Database, open } from "../../mod.ts";
+import { handlesOn } from "../../src/os/shared_state.ts";
 import { elsewhere, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
@@ -259,5 +260,31 @@ test(
     assert.equal(await child.line(), "threw changed");
     child.say("end");
     assert.equal((await child.ended).code, 0);
+  }),
+);
+
+/** One that nobody closed, as after a reload under `bun --hot`. */
+function forget(path: string, calls: Change[]): void {
+  const db = open(path);
+  db.onChange((change) => {
+    calls.push(change);
+    assert.equal(db.path, path);
+  }, { every: 10 });
+}
+
+const collect = (globalThis as { Bun?: { gc(now: boolean): void } }).Bun?.gc;
+
+test(
+  "a forgotten handle is collected although its listener knows it",
+  { skip: collect === undefined && "only Bun collects when asked to" },
+  withDatabase(async (path) => {
+    const calls: Change[] = [];
+    for (let i = 0; i < 20; i++) forget(path, calls);
+    // What the stack still points to stays.
+    await until("half of them are gone", () => {
+      collect?.(true);
+      return handlesOn(path).length < 10;
+    });
+    assert.deepEqual(calls, []);
   }),
 );
