@@ -243,6 +243,9 @@ waitingTest(
       assertRefused(told, LOCKED);
       const words = /behind-(?:unknown|foreign)/.test(wrong)
         ? /its holder is unknown/
+        // On a busy machine its answer may come after the wait.
+        : wrong === "behind-slowly"
+        ? /its holder is unknown|PID 4242/
         : /is held exclusively by PID 4242 on \?\[2J/;
       assert.match(told.message!, words);
       assert.ok(ms >= wait && ms < wait + 3000 + SLACK, `it took ${ms} ms`);
