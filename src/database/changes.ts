@@ -95,10 +95,6 @@ export function tellChanges(
     stop: () => {},
   };
   const interval = Math.min(every, LOOK_EVERY_MS);
-  teller.stop = everyWeakly(interval, teller, tell);
+  teller.stop = everyWeakly(interval, teller);
   return teller;
 }
-
-// Made above it would hold on to the listener, and by that to the handle: each
-// reload under `bun --hot` left one more.
-const tell = (teller: Teller): void => teller.tell();

@@ -55,19 +55,19 @@ export function every(milliseconds: number, run: () => void): () => void {
 }
 
 /**
- * Calls `run` with `target` again and again, as long as somebody refers to it:
- * each hot reload left a handle behind that its timers kept for ever.
+ * Lets `target` tell again and again, as long as somebody refers to it: each hot
+ * reload left a handle behind that its timers kept for ever. It takes no
+ * function, which would hold on to whatever is in scope where it was made.
  */
-export function everyWeakly<T extends object>(
+export function everyWeakly(
   milliseconds: number,
-  target: T,
-  run: (target: T) => void,
+  target: { tell(): void },
 ): () => void {
   const weak = new WeakRef(target);
   const stop = every(milliseconds, () => {
     const alive = weak.deref();
     if (alive === undefined) stop();
-    else run(alive);
+    else alive.tell();
   });
   return stop;
 }
