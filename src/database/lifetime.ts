@@ -102,13 +102,15 @@ export class Lifetime implements OpenHandle {
   }
 
   loss(): string | null {
-    const { session, watch, reconnect } = this.#parts;
-    if (reconnect === null && !isOpen(session.connection)) {
-      // Its owner has closed it, and forgotten the handle.
-      this.close();
-      return null;
-    }
-    return watch?.reason() ?? null;
+    // Its owner has forgotten the handle.
+    if (this.#isClosedByOwner()) this.close();
+    return this.#parts.watch?.reason() ?? null;
+  }
+
+  /** An adopted connection that is not open any more. */
+  #isClosedByOwner(): boolean {
+    const { session, reconnect } = this.#parts;
+    return reconnect === null && !isOpen(session.connection);
   }
 
   detach(): void {
@@ -183,7 +185,7 @@ export class Lifetime implements OpenHandle {
     try {
       endTransaction(session);
       // What its owner closed took its WAL with it.
-      if (this.#parts.reconnect !== null || isOpen(session.connection)) {
+      if (!this.#isClosedByOwner()) {
         unsaid = this.#parts.watch?.unsaid() ?? null;
       }
       if (!this.mayClose()) keepOpen(session);
