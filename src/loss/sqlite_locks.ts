@@ -66,21 +66,14 @@ const BETWEEN_LOOKS_MS = 3;
  * `-wal` there: what one of them commits the other never sees.
  */
 export function* refuseOtherNames(path: string): Waiting<void> {
-  let found = pidsElsewhere(path);
-  for (let look = 1; look < LOOKS && found.length > 0; look++) {
-    yield BETWEEN_LOOKS_MS;
-    const again = pidsElsewhere(path);
-    found = found.filter((pid) => again.includes(pid));
-  }
+  const found = yield* lasting(() => pidsElsewhere(path));
   const pid = found.find((pid) => usesAnotherIndex(pid, path));
   if (pid === undefined) return;
-  const command = commandOf(pid);
-  throw new UnsupportedError(
-    `Cannot open the database "${path}": PID ${pid}${
-      command === null ? "" : ` (${command})`
-    } has the same file open by another name, because it was renamed, linked ` +
-      "or mounted elsewhere meanwhile, and each name has a WAL of its own. " +
-      "Stop that process first.",
+  throw inTheWay(
+    path,
+    pid,
+    "has the same file open by another name, because it was renamed, linked " +
+      "or mounted elsewhere meanwhile, and each name has a WAL of its own",
   );
 }
 
@@ -90,38 +83,46 @@ export function* refuseOtherNames(path: string): Waiting<void> {
  * read the old pages by it, and write them over the file as it closes.
  */
 export function* refuseForeignIndex(path: string): Waiting<void> {
-  let found = foreignIndex(path);
-  for (let look = 1; look < LOOKS && found !== null; look++) {
+  const [pid] = yield* lasting(() => foreignToPath(path));
+  if (pid === undefined) return;
+  const why = stat(`${path}-wal`) === null
+    ? "the -wal was deleted"
+    : "has another file open, which was at this path before";
+  throw inTheWay(path, pid, `works with the -shm beside it, but ${why}`);
+}
+
+/** Those that are found at every look. */
+function* lasting(look: () => number[]): Waiting<number[]> {
+  let found = look();
+  for (let looks = 1; looks < LOOKS && found.length > 0; looks++) {
     yield BETWEEN_LOOKS_MS;
-    found = foreignIndex(path);
+    const again = look();
+    found = found.filter((pid) => again.includes(pid));
   }
-  if (found === null) return;
-  const command = commandOf(found.pid);
-  throw new UnsupportedError(
-    `Cannot open the database "${path}": PID ${found.pid}${
-      command === null ? "" : ` (${command})`
-    } works with the -shm beside it, but ${found.why}. Stop that process first.`,
+  return found;
+}
+
+function inTheWay(path: string, pid: number, why: string): UnsupportedError {
+  const command = commandOf(pid);
+  const who = `PID ${pid}${command === null ? "" : ` (${command})`}`;
+  return new UnsupportedError(
+    `Cannot open the database "${path}": ${who} ${why}. Stop that process ` +
+      "first.",
   );
 }
 
-function foreignIndex(path: string): { pid: number; why: string } | null {
+function foreignToPath(path: string): number[] {
   const shm = stat(`${path}-shm`);
-  if (shm === null) return null;
+  if (shm === null) return [];
   const [inUse = [], database = []] = locksOnEach([shm, stat(path)], 1) ?? [];
   const others = pidsAt(inUse, WAL_DMS).filter((pid) => pid !== self().pid);
-  const [first] = others;
-  if (first === undefined) return null;
-  if (stat(`${path}-wal`) === null) {
-    return { pid: first, why: "the -wal was deleted" };
-  }
+  if (others.length === 0 || stat(`${path}-wal`) === null) return others;
   const here = pidsAt(database, SHARED);
-  const pid = others.find((pid) => {
+  return others.filter((pid) => {
     // One that dropped its locks has the file open all the same.
     const open = here.includes(pid) ? null : openPaths(pid);
     return open !== null && !open.some(([, name]) => name === path);
   });
-  const why = "has another file open, which was at this path before";
-  return pid === undefined ? null : { pid, why };
 }
 
 /** In WAL mode every connection keeps a lock on both; these have only one. */
