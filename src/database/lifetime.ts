@@ -10,7 +10,7 @@ import {
   UnsupportedError,
 } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
-import { leaveBeside } from "../loss/harmless_end.ts";
+import { clearBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
 import { every } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
@@ -116,12 +116,9 @@ export class Lifetime implements OpenHandle {
   detach(): void {
     const { session, watch } = this.#parts;
     if (this.#isDetached) return;
-    const clear = watch === null
-      ? () => {}
-      : leaveBeside(session.connection, watch.files);
+    if (watch !== null) clearBeside(session.connection, watch.files);
     this.#isDetached = true;
     session.connection.close();
-    clear();
   }
 
   attach(): void {

@@ -9,10 +9,11 @@ import { LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
-import { ownLocks, retakeDatabaseLock } from "../loss/sqlite_locks.ts";
+import { OwnLock, retakeDatabaseLock } from "../loss/sqlite_locks.ts";
 import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
+import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Session } from "./session.ts";
@@ -22,12 +23,16 @@ import type { Session } from "./session.ts";
 // hear of it. A commit in such a moment may be lost; then the error says so.
 const FRESH_WAL_MS = 0.25;
 const FRESH_MS = 1;
+// Whether SQLite's locks are listed takes as long as a write, twice.
+const FRESH_LOCKS_MS = 10;
+// A hook has ended by then, and pays nothing.
+const FIRST_LOCKS_MS = 40;
 // Nothing is lost with the lock file but the right to be here.
 const FRESH_LOCK_MS = 100;
 
 /** Watches over the files behind one handle. */
 export class LossWatch implements Attachment {
-  files: WatchedFiles;
+  files!: WatchedFiles;
   readonly #session: Session;
   readonly #lock: () => Lock | null;
   readonly #mayMake: boolean;
@@ -37,6 +42,9 @@ export class LossWatch implements Attachment {
   #lastLook = -Infinity;
   #lastWal = -Infinity;
   #lastLock = now();
+  #lastLocks = now() + FIRST_LOCKS_MS;
+  #onDatabase!: OwnLock;
+  #onShm!: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;
@@ -58,7 +66,14 @@ export class LossWatch implements Attachment {
     this.#lock = lock;
     this.#mayMake = mayMake;
     this.#reopen = reopen;
-    this.files = new WatchedFiles(session.path, mayMake);
+    this.#watch();
+  }
+
+  #watch(): void {
+    const { path } = this.#session;
+    this.files = new WatchedFiles(path, this.#mayMake);
+    this.#onDatabase = new OwnLock(path, SHARED);
+    this.#onShm = new OwnLock(`${path}-shm`, WAL_DMS);
   }
 
   /** @throws {LockLostError} If a write would be lost. */
@@ -66,7 +81,7 @@ export class LossWatch implements Attachment {
     const time = now();
     if (time - this.#lastLook >= FRESH_MS) this.look();
     else if (time - this.#lastWal >= FRESH_WAL_MS) this.#lookAtWal(time);
-    if (!this.#hasLocks) this.requireLocks();
+    if (!this.#hasLocks) this.#retake();
     if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
@@ -100,6 +115,10 @@ export class LossWatch implements Attachment {
       }
     }
     this.#walBytes = this.files.walBytes;
+    if (this.#lastLook - this.#lastLocks >= FRESH_LOCKS_MS) {
+      this.#lastLocks = this.#lastLook;
+      this.#hasLocks = this.#dropped() === null;
+    }
     if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;
     this.#lastLock = this.#lastLook;
     this.lookAtLock();
@@ -151,15 +170,24 @@ export class LossWatch implements Attachment {
 
   /** Looks at everything, and takes back a lock that was dropped. */
   beat(): void {
-    const session = this.#session;
-    if (session.turns.isShared) session.listAttached();
+    if (this.#session.turns.isShared) this.#session.listAttached();
+    this.#lastLocks = -Infinity;
     this.look();
+    if (!this.#hasLocks) this.#retake();
+  }
+
+  /**
+   * Takes back a lock that was dropped.
+   *
+   * @throws {LockLostError} If that would lose something.
+   */
+  #retake(): void {
+    const { connection, path } = this.#session;
     const dropped = this.#dropped();
-    const handles = handlesOn(session.path);
-    if (dropped === null || handles.some((one) => one.obstacle() === "busy")) {
-      return;
+    if (handlesOn(path).some((one) => one.obstacle() === "busy")) {
+      return this.requireLocks();
     }
-    if (dropped === "database") retakeDatabaseLock(session.connection);
+    if (dropped === "database") retakeDatabaseLock(connection);
     if (this.#dropped() === null) {
       this.files.renew();
       this.#hasLocks = true;
@@ -184,7 +212,8 @@ export class LossWatch implements Attachment {
   }
 
   #dropped(): "database" | "shm" | null {
-    const { database, shm } = ownLocks(this.#session.path);
+    const database = this.#onDatabase.isHeld();
+    const shm = this.#onShm.isHeld();
     if (database === true && shm === true) this.#wereListed = true;
     if (!this.#wereListed) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
@@ -213,12 +242,12 @@ export class LossWatch implements Attachment {
 
   /** Whether the connection may be closed; it is disarmed if need be. */
   mayClose(): boolean {
-    const loss = this.#loss ?? this.files.look();
+    const loss = this.files.look() ?? this.#loss;
     return isHarmless(this.#session.connection, this.files, loss);
   }
 
   connected(): void {
-    this.files = new WatchedFiles(this.#session.path, this.#mayMake);
+    this.#watch();
     this.#attached = [];
     this.#loss = null;
     this.#hasLocks = true;
@@ -227,7 +256,8 @@ export class LossWatch implements Attachment {
   #refuse(files: WatchedFiles, loss: Loss): void {
     const session = this.#session;
     const { connection } = session;
-    this.#loss = loss;
+    // What else was lost decides how it may end.
+    if (loss !== "lock file") this.#loss = loss;
     // It comes too late, and nothing can be brought to safety inside of it.
     attempt(() => {
       if (connection.inTransaction()) connection.exec("ROLLBACK");

@@ -15,6 +15,7 @@ import { isOpenHere, locksOn, pidsAt, processStat } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
+import { whyNoCheckpoints } from "../wal/checkpoint.ts";
 
 // https://sqlite.org/pragma.html#pragma_synchronous
 const SYNCHRONOUS = { normal: 1, full: 2 };
@@ -71,7 +72,10 @@ function apply(
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
   if (!isFile) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);
-  set(connection, "wal_autocheckpoint", settings.walAutocheckpoint);
+  // Where checkpoints are ours, none comes inside of a COMMIT; see walUpkeep.
+  const isOurs = connection.owned && whyNoCheckpoints(connection) === null;
+  const pages = isOurs ? 0 : settings.walAutocheckpoint;
+  set(connection, "wal_autocheckpoint", pages);
 }
 
 function switchToWal(

@@ -133,7 +133,11 @@ export class Statement {
       // its COMMIT, unless others can end it.
       const isPlain = session.depth > 0 && !session.reading &&
         !this.#heeded.ends && !session.turns.isShared;
-      return isPlain ? run() : session.guarded(run, this.#heeded);
+      return isPlain ? run() : session.guarded(() => {
+        // A look may have opened the connection anew.
+        if (this.#epoch !== session.epoch) this.#renew();
+        return run();
+      }, this.#heeded);
     } catch (error) {
       throw this.#explain(error);
     }

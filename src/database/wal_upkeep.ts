@@ -1,6 +1,11 @@
 /**
  * Keeps the WAL file of one handle at its limit, and names who is in the way.
  *
+ * SQLite's automatic checkpoint comes inside of the COMMIT, where nobody can
+ * look for a loss before it: it wrote the pages of a WAL that was deleted over
+ * newer ones. So it is off, and the same is done here, after a commit: a
+ * passive checkpoint, which makes nobody wait.
+ *
  * `journal_size_limit` caps the file only after a reset, which overlapping
  * readers never allow: a checkpoint has to wait them out, and holds up writers
  * meanwhile. Past the limit, after commits and at heartbeats:
@@ -32,6 +37,9 @@ import { lookout } from "../wal/readers.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
+// A frame of the smallest page, and how seldom frames are counted.
+const LEAST_FRAME_BYTES = 536;
+const BETWEEN_COUNTS_MS = 5;
 const REST = 9;
 const FAR = 2.5;
 const LOOKS = 3;
@@ -42,8 +50,13 @@ const ROUND = wal.ATTEMPTS_MS.length;
 export function walUpkeep(
   session: Session,
   watch: LossWatch,
-  { journalSizeLimit: limit, heartbeat, onWarning }: Settings,
+  settings: Settings,
 ): Attachment {
+  const { journalSizeLimit: limit, walAutocheckpoint, heartbeat } = settings;
+  const most = walAutocheckpoint === 0 || !session.connection.owned
+    ? Infinity
+    : walAutocheckpoint;
+  const least = Math.min(limit, most * LEAST_FRAME_BYTES);
   let failed = 0;
   let restUntil = 0;
   // The frame where checkpoints stop, -1 for a read of our own; how often and
@@ -58,10 +71,23 @@ export function walUpkeep(
     frame = null;
   };
 
+  /** In the place of SQLite's automatic one; the file keeps its size. */
+  const keepShort = () => {
+    const { connection } = session;
+    restUntil = now() + BETWEEN_COUNTS_MS;
+    if (wal.checkpoint(connection, "NOOP").log < most) return;
+    watch.look();
+    wal.checkpoint(connection);
+  };
+
   const keep = (mostMs: number) => {
     const { connection, path } = session;
     const size = wal.walBytes(path);
-    if (size <= limit) return checkpointed();
+    if (size <= limit) {
+      checkpointed();
+      if (size > least) keepShort();
+      return;
+    }
     const start = now();
     // What is lost must not be moved into the database, over newer pages.
     watch.look();
@@ -90,14 +116,14 @@ export function walUpkeep(
     if (looks % LOOKS !== 0 || !isProved || !isFirst(`wal ${path}`)) return;
     const names = pids?.map((pid) => nameOf(path, pid)) ?? null;
     const text = pinnedText(path, size, names);
-    warn(text, "LITELATCH_WAL_PINNED", onWarning);
+    warn(text, "LITELATCH_WAL_PINNED", settings.onWarning);
   };
 
   return {
     checkpointed,
     afterWrite() {
       const bytes = watch.takeWalBytes() ?? 0;
-      if (bytes <= limit || session.stopped !== null || !session.isIdle) return;
+      if (bytes <= least || session.stopped !== null || !session.isIdle) return;
       const isUrgent = bytes > FAR * limit && failed < ROUND;
       if (isUrgent || now() >= restUntil) keep(Infinity);
     },

@@ -86,25 +86,19 @@ function disarm(files: WatchedFiles, loss: "wal" | "shm"): boolean {
 }
 
 /**
- * Prepares the end of a connection whose path leads to another database now.
- * SQLite leaves `-wal` and `-shm` there, and whoever opens that path next takes
- * them for the new file's: it reads the old content, integrity_check says ok,
- * and the next checkpoint writes the old pages over the new file.
- *
- * @returns What to do once it is closed: to clear them away.
+ * Clears away what SQLite would leave at a path that leads to another database
+ * now. Whoever opens that next takes `-wal` and `-shm` for the new file's: it
+ * reads the old content, integrity_check says ok, and the next checkpoint
+ * writes the old pages over the new file. While we have them open no newcomer
+ * of ours takes them; between the close and the clearing one did.
  */
-export function leaveBeside(
-  connection: Connection,
-  files: WatchedFiles,
-): () => void {
-  if (!files.isAway() || files.ownBeside().length === 0) return () => {};
+export function clearBeside(connection: Connection, files: WatchedFiles): void {
+  if (!files.isAway() || files.ownBeside().length === 0) return;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100), null);
-  return () => {
-    // It may be back at its path, or may come back, with others on it.
-    if (!files.isAway()) return;
-    if (stat(files.path) === null && isIndexInUse(files.path)) return;
-    files.ownBeside().forEach(remove);
-  };
+  // It may be back at its path, or may come back, with others on it.
+  if (!files.isAway()) return;
+  if (stat(files.path) === null && isIndexInUse(files.path)) return;
+  files.ownBeside().forEach(remove);
 }

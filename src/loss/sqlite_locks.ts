@@ -6,26 +6,49 @@ import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import {
   commandOf,
+  descriptorsOf,
+  locksAt,
   locksOn,
   locksOnEach,
   openPaths,
   pidsAt,
 } from "../os/procfs.ts";
 import { self } from "../os/process.ts";
-import { stat } from "../os/stat.ts";
+import { identityOf, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 
-/** Which locks the kernel lists for us; `null` where it does not tell. */
-export function ownLocks(
-  path: string,
-): { database: boolean | null; shm: boolean | null } {
-  const { pid } = self();
-  const has = (name: string, byte: number): boolean | null => {
-    const file = stat(name);
-    const locks = file && locksOn(file);
-    return locks && pidsAt(locks, byte).includes(pid);
-  };
-  return { database: has(path, SHARED), shm: has(`${path}-shm`, WAL_DMS) };
+/**
+ * A lock that SQLite keeps as long as this process has a file open. It is listed
+ * at one descriptor of it: whole, where `/proc/locks` may miss it, and quickly.
+ */
+export class OwnLock {
+  readonly #path: string;
+  readonly #byte: number;
+  #descriptor = "";
+
+  constructor(path: string, byte: number) {
+    this.#path = path;
+    this.#byte = byte;
+  }
+
+  /** Whether it is listed; `null` where the kernel does not tell. */
+  isHeld(): boolean | null {
+    if (this.#isListedAt(this.#descriptor)) return true;
+    const file = identityOf(this.#path);
+    const found = file === null ? null : descriptorsOf("self");
+    if (found === null) return null;
+    this.#descriptor =
+      found.find((name) =>
+        attempt(() => identityOf(`/proc/self/fd/${name}`), null) === file &&
+        this.#isListedAt(name)
+      ) ?? "";
+    return this.#descriptor !== "";
+  }
+
+  #isListedAt(descriptor: string): boolean {
+    const locks = descriptor === "" ? null : locksAt("self", descriptor);
+    return locks !== null && pidsAt(locks, this.#byte).length > 0;
+  }
 }
 
 /** While another process has the database open, no close is the last one. */
@@ -49,9 +72,9 @@ function isLockedElsewhere(name: string, byte: number): boolean {
  * process is there; the kernel will tell what came of it.
  */
 export function retakeDatabaseLock(connection: Connection): void {
-  attempt(() => connection.value("PRAGMA journal_mode=DELETE"), null);
+  attempt(() => connection.value("PRAGMA main.journal_mode=DELETE"), null);
   attempt(() => {
-    connection.value("PRAGMA journal_mode=WAL");
+    connection.value("PRAGMA main.journal_mode=WAL");
     // It is taken at the first read.
     connection.value("SELECT count(*) FROM sqlite_schema");
   }, null);

@@ -8,7 +8,7 @@ import { fileSystem } from "./builtin.ts";
 import {
   descriptorsOf,
   type KernelLock,
-  readProc,
+  locksAt,
   showsOthers,
 } from "./procfs.ts";
 import type { FileIdentity } from "./stat.ts";
@@ -33,8 +33,6 @@ export function openFile(
 
 /**
  * The locks of one process on a file; `null` where one descriptor is not shown.
- * A lock belongs to the process, but is listed at the descriptor that took it
- * alone (fs/locks.c, `__show_fd_locks`).
  */
 export function locksOfProcess(
   pid: number,
@@ -49,21 +47,9 @@ export function locksOfProcess(
     if (open?.ino !== file.ino || open.dev !== file.dev) continue;
     // With every descriptor taken it cannot be opened, and a lock that is held
     // was said to be lost.
-    const text = readProc(`${pid}/fdinfo/${descriptor}`);
-    if (text !== null) found.push(...parse(text, pid));
+    const locks = locksAt(pid, descriptor);
+    if (locks !== null) found.push(...locks);
     else if (openFile(pid, descriptor) !== undefined) return null;
   }
   return found;
-}
-
-const LOCK = /^lock:\s+\d+: POSIX .* (READ|WRITE) .* (\d+) (\d+|EOF)$/gm;
-
-/** In another PID namespace the process has another number in these lines. */
-function parse(text: string, pid: number): KernelLock[] {
-  return [...text.matchAll(LOCK)].map(([, access, first, last]) => ({
-    pid,
-    write: access === "WRITE",
-    first: Number(first),
-    last: last === "EOF" ? Infinity : Number(last),
-  }));
 }

@@ -168,6 +168,28 @@ function parseTable(file: FileIdentity, table: string): KernelLock[] {
   }));
 }
 
+const LOCK = /^lock:\s+\d+: POSIX .* (READ|WRITE) .* (\d+) (\d+|EOF)$/gm;
+
+/**
+ * The locks that are listed at a descriptor; `null` if it is not shown. A lock
+ * belongs to the process, but is listed at the descriptor that took it alone
+ * (fs/locks.c, `__show_fd_locks`). In another PID namespace the process has
+ * another number in these lines.
+ */
+export function locksAt(
+  pid: number | "self",
+  descriptor: string,
+): KernelLock[] | null {
+  const text = readProc(`${pid}/fdinfo/${descriptor}`);
+  if (text === null) return null;
+  return [...text.matchAll(LOCK)].map(([, access, first, last]) => ({
+    pid: pid === "self" ? process.pid : pid,
+    write: access === "WRITE",
+    first: Number(first),
+    last: last === "EOF" ? Infinity : Number(last),
+  }));
+}
+
 /** PIDs with a lock that touches `byte`; for `write` with a write lock. */
 export function pidsAt(
   locks: readonly KernelLock[],

@@ -23,8 +23,13 @@ import { load, withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
 
+const STRANGER = new URL("fixtures/stranger.ts", import.meta.url);
 const CHILD = new URL("fixtures/lost_child.ts", import.meta.url);
 const QUIET: OpenOptions = { heartbeat: false, onWarning: () => {} };
+
+const buggy = thisRuntime().id === "node22"
+  ? "SQLite 3.49 has the WAL-reset bug, so its own checkpoints stay"
+  : false;
 
 function make(path: string): Database {
   const db = open(path, QUIET);
@@ -104,29 +109,68 @@ test(
       await neighbour.open(path);
       neighbour.dropLocks(path);
       neighbour.child.say(JSON.stringify({ do: "close" }));
+      let after = 0;
+      const closed = neighbour.child.line().then(() => after = 1);
       let acknowledged = 0;
       let said = "";
-      const deadline = Date.now() + 30_000;
-      while (said === "" && Date.now() < deadline) {
+      while (said === "" && after < 50) {
         try {
           insert(db, acknowledged);
           acknowledged++;
+          if (after > 0) after++;
           // The neighbour hears of it only while this process rests.
-          if (acknowledged < 20) await pause(0);
+          if (acknowledged < 20 || acknowledged > 500) await pause(0);
         } catch (error) {
           assert.ok(isLost(error), String(error));
           said = (error as Error).message;
         }
       }
-      await neighbour.child.line();
+      await closed;
       const found = Number(query(path, "SELECT count(*) FROM t"));
-      if (said.includes("Nothing that was acknowledged is lost")) {
+      // It may have seen it in time, and taken its locks back.
+      if (said === "" || said.includes("Nothing that was acknowledged")) {
         assert.equal(found, acknowledged);
       } else {
         assert.match(said, /moments before this one may be lost/);
         assert.ok(found <= acknowledged, `${found} of ${acknowledged}`);
       }
       db.close();
+    }
+  }),
+);
+
+// 20 MB, so that SQLite by itself would checkpoint at the COMMIT.
+const LARGE =
+  "WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c LIMIT ?) " +
+  "INSERT INTO t SELECT n, zeroblob(?) FROM c";
+
+test(
+  "a commit whose files were deleted since the look moves nothing over those of others",
+  { skip: buggy },
+  withDatabase(async (path, folder) => {
+    const done = `${folder}/done`;
+    for (let rows = 2 ** 14;; rows *= 2) {
+      rmSync(path, { force: true });
+      rmSync(done, { force: true });
+      make(path).close();
+      const db = make(path);
+      insert(db, 0);
+      const large = db.prepare(LARGE);
+      const stranger = start(thisRuntime(), STRANGER, path, "300", done);
+      assert.equal(await stranger.line(), "ready");
+      stranger.say("go");
+      assert.equal(await stranger.line(), "going");
+      large.run(rows, 2 ** 24 / rows * 1.25);
+      const isInTime = existsSync(done);
+      stranger.end();
+      const { code, stderr } = await stranger.ended;
+      assert.equal(code, 0, stderr);
+      assert.throws(() => insert(db, 1), isLost);
+      db.close();
+      checkIntegrity(path);
+      const innocent = "SELECT count(*) FROM t WHERE n < 0";
+      assert.equal(query(path, innocent), "300");
+      if (isInTime) break;
     }
   }),
 );

@@ -10,6 +10,7 @@ import {
 } from "../../mod.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 
 /** What SQLite itself says about a connection. */
 function pragmas(db: Database): Record<string, unknown> {
@@ -31,7 +32,8 @@ const DEFAULTS = {
   busy_timeout: 5000,
   synchronous: 1,
   journal_size_limit: 16 * 1024 * 1024,
-  wal_autocheckpoint: 1000,
+  // SQLite 3.49 has the WAL-reset bug and gets no checkpoints of ours.
+  wal_autocheckpoint: thisRuntime().id === "node22" ? 1000 : 0,
   foreign_keys: 1,
 };
 
@@ -42,7 +44,6 @@ const SETTINGS: [options: OpenOptions, pragma: string, value: number][] = [
   [{ journalSizeLimit: 0 }, "journal_size_limit", 0],
   [{ journalSizeLimit: 2 ** 40 }, "journal_size_limit", 2 ** 40],
   [{ walAutocheckpoint: 0 }, "wal_autocheckpoint", 0],
-  [{ walAutocheckpoint: 7 }, "wal_autocheckpoint", 7],
   [{ foreignKeys: false }, "foreign_keys", 0],
 ];
 

@@ -67,6 +67,31 @@ async function writeBesideReaders(
 }
 
 test(
+  "commits are moved into the database as the WAL gets long, or not where that is off",
+  { skip: buggy },
+  withDatabase((first, folder) => {
+    const written = (walAutocheckpoint: number): number => {
+      const path = walAutocheckpoint === 0 ? first : `${folder}/short.db`;
+      makeTables(path);
+      const db = open(path, {
+        walAutocheckpoint,
+        journalSizeLimit: 2 ** 30,
+        heartbeat: false,
+      });
+      const insert = db.prepare("INSERT INTO t SELECT zeroblob(100000)");
+      for (let i = 0; i < 500; i++) db.write(() => insert.run());
+      const bytes = walSize(path);
+      db.close();
+      return bytes;
+    };
+    const all = written(0);
+    assert.ok(all > 500 * 100_000, `${all}`);
+    const short = written(100);
+    assert.ok(short < all / 2, `${short} of ${all}`);
+  }),
+);
+
+test(
   "the WAL stays near its limit under short readers, and is cut back at rest",
   { skip: buggy },
   withDatabase(async (path, folder) => {
