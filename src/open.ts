@@ -40,7 +40,7 @@ import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
-import { identityOf, stat } from "./os/stat.ts";
+import { identityOf, quickStat, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
 import { whyNoCheckpoints } from "./wal/checkpoint.ts";
@@ -294,7 +294,8 @@ function* connect(path: string, settings: Settings): Waiting<Connection> {
     yield* configure(connection, settings, path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
-    if (identityOf(path) !== identity) {
+    const hasWal = settings.readOnly || quickStat(`${path}-wal`) !== null;
+    if (identityOf(path) !== identity || !hasWal) {
       throw cannotOpen(
         path,
         "it must stay where it is, but it was deleted or replaced while it " +

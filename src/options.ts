@@ -148,7 +148,11 @@ export interface AdoptOptions extends Omit<LockOptions, "mode"> {
   synchronous?: "normal" | "full";
   /** Size to which the WAL file is cut back, in bytes. Default 16 MiB. */
   journalSizeLimit?: number;
-  /** Pages in the WAL at which SQLite checkpoints by itself. Default 1000. */
+  /**
+   * Pages in the WAL at which a commit is followed by a checkpoint that makes
+   * nobody wait. Default 1000; 0 turns it off. SQLite's own automatic one stays
+   * on an adopted connection and with the WAL-reset bug.
+   */
   walAutocheckpoint?: number;
   /** Whether foreign keys are enforced. Default true. */
   foreignKeys?: boolean;

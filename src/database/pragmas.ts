@@ -76,6 +76,8 @@ function apply(
   const isOurs = connection.owned && whyNoCheckpoints(connection) === null;
   const pages = isOurs ? 0 : settings.walAutocheckpoint;
   set(connection, "wal_autocheckpoint", pages);
+  // SQLite opens the -wal at the first read, and it is watched from then on.
+  connection.value("PRAGMA user_version");
 }
 
 function switchToWal(

@@ -8,7 +8,13 @@ import {
   statSync,
 } from "node:fs";
 import { test } from "node:test";
-import { adopt, type Database, LockLostError, open } from "../../mod.ts";
+import {
+  adopt,
+  type Database,
+  LockLostError,
+  open,
+  type OpenOptions,
+} from "../../mod.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
 import { pause, until } from "../fixtures/until.ts";
@@ -20,8 +26,8 @@ const noKernelList = existsSync("/proc/self/fdinfo")
   ? false
   : "the kernel lists no locks here";
 
-function make(path: string): Database {
-  const db = open(path, QUICK);
+function make(path: string, options: OpenOptions = {}): Database {
+  const db = open(path, { ...QUICK, ...options });
   db.exec("CREATE TABLE IF NOT EXISTS t (n INTEGER)");
   return db;
 }
@@ -138,6 +144,48 @@ test(
     assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2,3");
     one.close();
     other.close();
+  }),
+);
+
+test(
+  "without a heartbeat it is the next write that takes them back",
+  { skip: noKernelList },
+  withDatabase(async (path) => {
+    const neighbour = new Neighbour();
+    const db = make(path, { heartbeat: false });
+    const prepared = db.prepare("INSERT INTO t VALUES (?)");
+    await neighbour.open(path);
+    await pause(SEEN_MS);
+    prepared.run(1);
+    drop(path);
+    await pause(SEEN_MS);
+    assert.ok(!hasLocks(path) && !hasLocks(`${path}-shm`));
+    prepared.run(2);
+    assert.ok(hasLocks(path) && hasLocks(`${path}-shm`));
+    await neighbour.close();
+    assert.ok(existsSync(`${path}-wal`), "the neighbour sees that we are here");
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2");
+    db.close();
+  }),
+);
+
+test(
+  "a body that drops them is not committed",
+  { skip: noKernelList },
+  withDatabase(async (path) => {
+    const db = make(path, { heartbeat: false });
+    await pause(SEEN_MS);
+    insert(db, 1);
+    const body = () => {
+      db.exec("INSERT INTO t VALUES (2)");
+      readFileSync(`${path}-shm`);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, SEEN_MS);
+    };
+    assert.throws(() => db.write(body), LockLostError);
+    insert(db, 3);
+    assert.ok(hasLocks(`${path}-shm`));
+    db.close();
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,3");
   }),
 );
 
