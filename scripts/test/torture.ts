@@ -7,7 +7,6 @@
 import process from "node:process";
 import type { Runtime } from "../runtimes/runtimes.ts";
 import { seedOf } from "../torture/arguments.ts";
-import { files } from "../torture/files.ts";
 import { report } from "../torture/report.ts";
 import type { Result } from "../torture/run.ts";
 import { torture } from "../torture/session.ts";
@@ -31,8 +30,7 @@ export async function runTorture(
 ): Promise<void> {
   const seed = seedOf(process.env["LITELATCH_SEED"] ?? SEED);
   const results = await torture({
-    // This one still finds what is open (docs/lost-locks.md, "What it cannot do").
-    storms: STORMS.filter((storm) => storm !== files),
+    storms: STORMS,
     seconds: SECONDS,
     seed,
     runtimes,

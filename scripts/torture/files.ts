@@ -35,6 +35,8 @@ import type { Stage, Storm } from "./storm.ts";
 
 /** Longer than anything takes on a slow machine. */
 const PATIENCE_MS = 60_000;
+/** Its SQLite has the WAL-reset bug, and checkpoints inside of a COMMIT. */
+const BUGGY = "node22";
 const SQLITE3_WORDS = ["-init", "/dev/null", "-batch", "-cmd", ".timeout 5000"];
 
 /** The storm. */
@@ -87,9 +89,14 @@ class Round {
   /** Those whose locks on the `-shm` may be gone. */
   readonly readShm = new Set<string>();
   readonly buried = new Set<Child>();
+  readonly runtimes: readonly Runtime[];
+  /** SQLite itself cannot bear that, so such rounds are counted, not judged. */
+  readonly readsShm: boolean;
 
   constructor(stage: Stage) {
     this.stage = stage;
+    this.runtimes = stage.runtimes.filter(({ id }) => id !== BUGGY);
+    this.readsShm = stage.random.chance(0.1);
     const place = join(stage.folder, "place");
     mkdirSync(place);
     this.path = join(place, "app.db");
@@ -118,11 +125,11 @@ class Round {
       walAutocheckpoint: random.pick([null, null, 20]),
       large: random.pick([0, 0.02, 0.3]),
       insideReads: kind === "reads" && random.chance(0.5) ? 0.1 : 0,
-      insideFiles: ["", ".lock", random.chance(0.2) ? "-shm" : ""],
+      insideFiles: ["", ".lock", this.readsShm ? "-shm" : ""],
     };
-    const runtimes = random.shuffle([...stage.runtimes, ...stage.runtimes]);
+    const runtimes = random.shuffle([...this.runtimes, ...this.runtimes]);
     for (let i = 0; i < comers; i++) {
-      const runtime = random.pick(stage.runtimes);
+      const runtime = random.pick(this.runtimes);
       this.newcomers.push({ runtime, child: take(runtime) });
     }
     for (let i = 0; i < crew; i++) {
@@ -282,10 +289,11 @@ class Round {
   readInside(): void {
     const { random } = this.stage;
     const all = random.chance(0.5);
-    const suffixes = random.pick([[""], [""], ["-shm"], [".lock"], [
-      "",
-      "-shm",
-    ]]);
+    const suffixes = random.pick(
+      this.readsShm
+        ? [["-shm"], ["", "-shm"], [""]]
+        : [[""], [""], [".lock"], ["", ".lock"]],
+    );
     const one = random.pick(this.members);
     for (const member of this.members) {
       if (!all && member !== one) continue;
@@ -417,15 +425,23 @@ class Round {
     const follower = follow(this.log, (line) => judge.read(line));
     follower.read();
     follower.close();
-    const { exceptions, silent, commits, outcomes } = judge.judge({
+    const { exceptions, silent, commits, outcomes, isShmRead } = judge.judge({
       atPath: existsSync(this.path) ? examine(this.path) : null,
       moved: this.moved.filter((path) => existsSync(path)).map(examine),
     });
     stage.count("commits", commits);
-    stage.count("lost commits", silent);
     stage.outcome("rounds");
-    stage.outcome("exceptions", exceptions.length);
     for (const [text, times] of outcomes) stage.outcome(text, times);
+    if (isShmRead) {
+      stage.outcome("rounds in which fs read the -shm");
+      stage.outcome(
+        "of them broken, which is not promised",
+        +(exceptions.length > 0),
+      );
+      return;
+    }
+    stage.count("lost commits", silent);
+    stage.outcome("exceptions", exceptions.length);
     for (const sentence of exceptions) stage.fail(sentence);
   }
 }

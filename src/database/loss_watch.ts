@@ -26,7 +26,7 @@ const FRESH_MS = 1;
 // Whether SQLite's locks are listed takes as long as a write, twice.
 const FRESH_LOCKS_MS = 10;
 // A hook has ended by then, and pays nothing.
-const FIRST_LOCKS_MS = 40;
+const FIRST_LOCKS_MS = 20;
 // Nothing is lost with the lock file but the right to be here.
 const FRESH_LOCK_MS = 100;
 

@@ -37,19 +37,19 @@ export function isHarmless(
   if ((loss !== "wal" && loss !== "shm") || files.isAway()) return true;
   const pends = (): boolean =>
     attempt(() => hasPendingFrames(connection), true);
-  let mayMove = loss === "wal" && pends();
+  const mayMove = loss === "wal" && pends();
   if (!mayMove && !files.isTakenOver()) return true;
   // Others may still read the WAL that was lost: emptied, it takes their
   // frames too. Their index they make anew.
   if (loss === "wal" && isOpenElsewhere(files.path)) return true;
+  const lost = openAt(files, loss);
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
-  if (!mayMove && loss === "wal" && files.ownBeside().length === 0) {
+  if (!mayMove && loss === "wal") {
+    if (lost.length === 0 || files.ownBeside().length > 0) return false;
     attempt(() => addFrame(connection), undefined);
-    mayMove = pends();
   }
-  return (loss === "shm" || mayMove) && disarm(files, loss) ||
-    isOpenElsewhere(files.path);
+  return disarm(lost, loss) || isOpenElsewhere(files.path);
 }
 
 function addFrame(connection: Connection): void {
@@ -58,24 +58,31 @@ function addFrame(connection: Connection): void {
   connection.exec(`PRAGMA user_version=${version}`);
 }
 
+/** The descriptors of a file that was lost. */
+function openAt(files: WatchedFiles, loss: "wal" | "shm"): string[] {
+  const lost = files.openIdentity(`-${loss}`);
+  const isWanted = (open: string): boolean =>
+    // A WAL that was moved may be somebody's copy, while it is the only one.
+    loss === "shm" || files.isTakenOver() ||
+    open === `${files.path}-wal (deleted)`;
+  return (openPaths("self") ?? [])
+    .map(([descriptor, open]) => [`/proc/self/fd/${descriptor}`, open] as const)
+    .filter(([at, open]) => isWanted(open) && identityOf(at) === lost)
+    .map(([at]) => at);
+}
+
 /**
  * From an emptied WAL SQLite can read no frame, and gives up both. Without its
  * header an index is made anew from the WAL at the path, with what others wrote
  * there (https://sqlite.org/walformat.html#the_wal_index_file_format).
  */
-function disarm(files: WatchedFiles, loss: "wal" | "shm"): boolean {
-  const lost = files.openIdentity(`-${loss}`);
-  const found = (openPaths("self") ?? []).filter(([descriptor, open]) =>
-    // A WAL that was moved may be somebody's copy.
-    (loss === "shm" || open === `${files.path}-wal (deleted)`) &&
-    identityOf(`/proc/self/fd/${descriptor}`) === lost
-  );
+function disarm(lost: string[], loss: "wal" | "shm"): boolean {
   // The locks that go with them are on a file that nobody can open any more.
-  return found.length > 0 &&
-    found.every(([descriptor]) =>
+  return lost.length > 0 &&
+    lost.every((path) =>
       attempt(
         () =>
-          withFile(`/proc/self/fd/${descriptor}`, "r+", (file, fs) => {
+          withFile(path, "r+", (file, fs) => {
             if (loss === "wal") fs.ftruncateSync(file, 0);
             else fs.writeSync(file, new Uint8Array(136), 0, 136, 0);
             return true;

@@ -2,6 +2,7 @@
 
 import type { Connection } from "../driver/contract.ts";
 import { UnsupportedError } from "../errors.ts";
+import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import {
@@ -13,6 +14,7 @@ import {
   openPaths,
   pidsAt,
 } from "../os/procfs.ts";
+import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import { identityOf, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
@@ -101,17 +103,18 @@ export function* refuseOtherNames(path: string): Waiting<void> {
 }
 
 /**
- * Refuses a `-shm` in use that does not belong to the file at the path: of
- * another database, which was there before, or without its `-wal`. SQLite would
- * read the old pages by it, and write them over the file as it closes.
+ * Refuses a `-shm` or `-wal` in use that does not belong to the file at the
+ * path: of another database, which was there before, or the one without the
+ * other. SQLite would read the old pages by it, and write them over the file as
+ * it closes.
  */
 export function* refuseForeignIndex(path: string): Waiting<void> {
   const [pid] = yield* lasting(() => foreignToPath(path));
   if (pid === undefined) return;
   const why = stat(`${path}-wal`) === null
-    ? "the -wal was deleted"
-    : "has another file open, which was at this path before";
-  throw inTheWay(path, pid, `works with the -shm beside it, but ${why}`);
+    ? "-shm beside it, but the -wal was deleted"
+    : "-wal beside it, but has another file open, which was at this path before";
+  throw inTheWay(path, pid, `works with the ${why}`);
 }
 
 /** Those that are found at every look. */
@@ -136,16 +139,23 @@ function inTheWay(path: string, pid: number, why: string): UnsupportedError {
 
 function foreignToPath(path: string): number[] {
   const shm = stat(`${path}-shm`);
-  if (shm === null) return [];
+  const wal = stat(`${path}-wal`);
+  if (shm === null && wal === null) return [];
   const [inUse = [], database = []] = locksOnEach([shm, stat(path)], 1) ?? [];
   const others = pidsAt(inUse, WAL_DMS).filter((pid) => pid !== self().pid);
-  if (others.length === 0 || stat(`${path}-wal`) === null) return others;
-  const here = pidsAt(database, SHARED);
-  return others.filter((pid) => {
-    // One that dropped its locks has the file open all the same.
-    const open = here.includes(pid) ? null : openPaths(pid);
-    return open !== null && !open.some(([, name]) => name === path);
-  });
+  if (others.length > 0 && wal === null) return others;
+  // Without their -shm nobody can be asked who has the -wal open, but those
+  // that left a record.
+  const isLeft = others.length === 0 && wal !== null && wal.size > 0;
+  const left = isLeft ? allPidfiles({ path, ...partsOf(path) }) : [];
+  const here = [self().pid, ...pidsAt(database, SHARED)];
+  return [...others, ...left.map(({ record }) => record?.pid ?? self().pid)]
+    .filter((pid) => {
+      // One that dropped its locks has the file open all the same.
+      const open = here.includes(pid) ? null : openPaths(pid);
+      const has = (wanted: string) => open?.some(([, name]) => name === wanted);
+      return open !== null && !has(path) && (!isLeft || has(`${path}-wal`));
+    });
 }
 
 /** In WAL mode every connection keeps a lock on both; these have only one. */
