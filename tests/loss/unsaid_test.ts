@@ -3,7 +3,8 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
 import { start } from "../fixtures/children.ts";
-import { query, withDatabase } from "../fixtures/folder.ts";
+import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
+import { raw } from "../fixtures/losing.ts";
 import { thisAndNext } from "../fixtures/runtimes.ts";
 
 const STILL = { heartbeat: false } as const;
@@ -52,6 +53,14 @@ for (
       /has another file open, which was at this path before/,
     ],
     [
+      "of another file, not even without the -shm",
+      (path: string) => {
+        renameSync(path, `${path}.old`);
+        rmSync(`${path}-shm`);
+      },
+      /works with the -wal beside it, but has another file open/,
+    ],
+    [
       "whose WAL was deleted",
       (path: string) => rmSync(`${path}-wal`),
       /the -wal was deleted/,
@@ -77,3 +86,26 @@ for (
     }),
   );
 }
+
+test(
+  "a WAL that was moved is not moved over a newer one as the process ends",
+  { skip: linux },
+  withDatabase(async (path) => {
+    make(path).close();
+    const child = start(thisAndNext()[1], "database_child.ts");
+    await child.ask({ do: "open", path, options: STILL });
+    await child.ask({ do: "write", sql: "INSERT INTO t VALUES (2)" });
+    renameSync(`${path}-wal`, `${path}-old`);
+    rmSync(`${path}-shm`);
+    const write = { do: "write", sql: "INSERT INTO t VALUES (3)" } as const;
+    assert.equal((await child.ask(write)).code, "LITELATCH_LOCK_LOST");
+    const newcomer = raw(path);
+    newcomer.exec("CREATE TABLE u (n); INSERT INTO u VALUES (4), (5)");
+    // Not the last one, so it leaves its WAL.
+    newcomer.close();
+    child.end();
+    await child.ended;
+    checkIntegrity(path);
+    assert.equal(query(path, "SELECT group_concat(n) FROM u"), "4,5");
+  }),
+);
