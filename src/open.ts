@@ -6,7 +6,7 @@
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { leaseCheck } from "./database/lease_check.ts";
-import { type Parts, reopenAll } from "./database/lifetime.ts";
+import { type Opened, type Parts, reopenAll } from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
 import { filesOf, Session } from "./database/session.ts";
@@ -40,7 +40,7 @@ import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
-import { identityOf, quickStat, stat } from "./os/stat.ts";
+import { identityOf, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
 import { whyNoCheckpoints } from "./wal/checkpoint.ts";
@@ -144,8 +144,8 @@ function* opening(
     return yield* openAt(toPath(path), settings, blocking, open);
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
-  yield* configure(connection, settings, null);
-  return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  const files = yield* configure(connection, settings, null);
+  return yield* furnish({ connection, files }, MEMORY, null, settings, MEMORY);
 }
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
@@ -157,14 +157,14 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   }
   if (file !== undefined) {
     return yield* openAt(file, settings, true, function* (path) {
-      yield* configure(connection, settings, path);
+      const files = yield* configure(connection, settings, path);
       proveWrite(connection);
       yield* refuseOtherNames(path);
-      return connection;
+      return { connection, files };
     });
   }
-  yield* configure(connection, settings, null);
-  return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  const files = yield* configure(connection, settings, null);
+  return yield* furnish({ connection, files }, MEMORY, null, settings, MEMORY);
 }
 
 /** From a path to a handle: the place, the lock, the connection. */
@@ -172,23 +172,23 @@ function* openAt(
   asked: string,
   settings: Settings,
   blocking: boolean,
-  open: (path: string) => Waiting<Connection>,
+  open: (path: string) => Waiting<Opened>,
 ): Waiting<Database> {
   const target = locateDatabase(asked, settings);
   const { path } = target;
   refuseLost(path);
   const lock = yield* lockFor(target, settings, blocking);
-  let connection: Connection | undefined;
+  let opened: Opened | undefined;
   let database: Database | undefined;
   try {
-    connection = yield* open(path);
-    return database = yield* furnish(connection, path, lock, settings, asked);
+    opened = yield* open(path);
+    return database = yield* furnish(opened, path, lock, settings, asked);
   } catch (error) {
     throw explain(path, error, settings);
   } finally {
     // An aborted wait comes here without an error.
     if (database === undefined) {
-      connection?.close();
+      opened?.connection.close();
       lock?.release();
     }
   }
@@ -278,7 +278,7 @@ function* lockFor(
 }
 
 /** Connects to a file, with every setting in force. */
-function* connect(path: string, settings: Settings): Waiting<Connection> {
+function* connect(path: string, settings: Settings): Waiting<Opened> {
   const before = identityOf(path);
   const immutable = settings.readOnly && canNobodyWrite(path);
   let connection: Connection | undefined;
@@ -291,20 +291,19 @@ function* connect(path: string, settings: Settings): Waiting<Connection> {
     if (!settings.readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
-    yield* configure(connection, settings, path);
+    const files = yield* configure(connection, settings, path);
+    if (!settings.readOnly) yield* refuseOtherNames(path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
-    const hasWal = settings.readOnly || quickStat(`${path}-wal`) !== null;
-    if (identityOf(path) !== identity || !hasWal) {
+    if (files?.identity !== identity || files?.look() !== null) {
       throw cannotOpen(
         path,
         "it must stay where it is, but it was deleted or replaced while it " +
           "was opened; open it again",
       );
     }
-    if (!settings.readOnly) yield* refuseOtherNames(path);
     isDone = true;
-    return connection;
+    return { connection, files };
   } catch (error) {
     // Before anything is closed: it may be for want of descriptors.
     throw explain(path, error, settings);
@@ -322,13 +321,12 @@ function canNobodyWrite(path: string): boolean {
 
 /** From a connection to a handle, with what takes part in its writes. */
 function* furnish(
-  connection: Connection,
+  { connection, files }: Opened,
   path: string,
   lock: Lock | null,
   settings: Settings,
   asked: string,
 ): Waiting<Database> {
-  const isFile = path !== MEMORY;
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
     const text =
@@ -340,9 +338,8 @@ function* furnish(
   const { lease, readOnly } = settings;
   if (lease !== null) yield* attachLease(session, lease, readOnly);
   const reopen = () => reopenAll(session.path, true);
-  const watch = isFile
-    ? new LossWatch(session, () => parts.lock, !settings.readOnly, reopen)
-    : null;
+  const watch = files &&
+    new LossWatch(session, () => parts.lock, files, reopen);
   const noCheckpoint = settings.readOnly
     ? "this handle was opened with readOnly"
     : bug;
@@ -352,7 +349,7 @@ function* furnish(
       session.attachments.push(walUpkeep(session, watch, settings));
     }
   }
-  const isOurs = isFile && connection.owned;
+  const isOurs = files !== null && connection.owned;
   const parts: Parts = {
     session,
     lock,
@@ -383,7 +380,7 @@ function* attachLease(
 }
 
 /** The same file, opened anew in the same way. */
-function reconnecting(settings: Settings): (path: string) => Connection {
+function reconnecting(settings: Settings): (path: string) => Opened {
   return (path) => {
     locateDatabase(path, settings);
     return waitSync(connect(path, settings));
@@ -399,7 +396,7 @@ function relocating(asked: string, settings: Settings): Parts["relocate"] {
     refuseLost(path);
     const lock = waitSync(lockFor(target, settings, true));
     try {
-      return { path, lock, connection: waitSync(connect(path, settings)) };
+      return { path, lock, ...waitSync(connect(path, settings)) };
     } catch (error) {
       lock?.release();
       throw error;

@@ -12,6 +12,7 @@ import {
 import type { Lock } from "../lock/lock.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
+import type { WatchedFiles } from "../loss/watched_files.ts";
 import { every } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
@@ -32,16 +33,22 @@ export interface Parts {
   /** What the caller asked for, as an absolute path; it may be a link. */
   readonly asked: string;
   /** Opens a file anew; `null` where the connection is not ours. */
-  readonly reconnect: ((path: string) => Connection) | null;
+  readonly reconnect: ((path: string) => Opened) | null;
   /** Opens what the path leads to now; `null` if it is the same place. */
   readonly relocate: ((path: string) => Relocated | null) | null;
 }
 
+/** A connection with every setting in force. */
+export interface Opened {
+  connection: Connection;
+  /** `null` for a database in memory. */
+  files: WatchedFiles | null;
+}
+
 /** A database at another place than before. */
-export interface Relocated {
+export interface Relocated extends Opened {
   path: string;
   lock: Lock | null;
-  connection: Connection;
 }
 
 const FIRST_BEAT_MS = 100;
@@ -124,7 +131,13 @@ export class Lifetime implements OpenHandle {
   attach(): void {
     const { session, reconnect } = this.#parts;
     if (reconnect === null) return;
-    session.resume(reconnect(session.path));
+    this.#goOn(reconnect(session.path));
+  }
+
+  #goOn({ connection, files }: Opened): void {
+    const { session, watch } = this.#parts;
+    session.resume(connection);
+    if (watch !== null && files !== null) watch.files = files;
     this.#isDetached = false;
     for (const attachment of session.attachments) attachment.connected?.();
   }
@@ -163,9 +176,7 @@ export class Lifetime implements OpenHandle {
     this.#parts.lock = relocated.lock;
     session.path = relocated.path;
     this.#register();
-    session.resume(relocated.connection);
-    this.#isDetached = false;
-    for (const attachment of session.attachments) attachment.connected?.();
+    this.#goOn(relocated);
   }
 
   /**

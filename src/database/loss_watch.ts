@@ -9,11 +9,14 @@ import { LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
-import { OwnLock, retakeDatabaseLock } from "../loss/sqlite_locks.ts";
+import {
+  type OwnLock,
+  ownLocks,
+  retakeDatabaseLock,
+} from "../loss/sqlite_locks.ts";
 import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
-import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Session } from "./session.ts";
@@ -32,10 +35,9 @@ const FRESH_LOCK_MS = 100;
 
 /** Watches over the files behind one handle. */
 export class LossWatch implements Attachment {
-  files!: WatchedFiles;
+  files: WatchedFiles;
   readonly #session: Session;
   readonly #lock: () => Lock | null;
-  readonly #mayMake: boolean;
   readonly #reopen: () => void;
   #attached: WatchedFiles[] = [];
   #journalModes = 0;
@@ -43,8 +45,8 @@ export class LossWatch implements Attachment {
   #lastWal = -Infinity;
   #lastLock = now();
   #lastLocks = now() + FIRST_LOCKS_MS;
-  #onDatabase!: OwnLock;
-  #onShm!: OwnLock;
+  #onDatabase: OwnLock;
+  #onShm: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;
@@ -52,28 +54,18 @@ export class LossWatch implements Attachment {
   #isRescued = false;
   #walBytes: number | null = null;
 
-  /**
-   * @param mayMake Whether a WAL that appears is one that we write too.
-   * @param reopen Opens the files anew; throws where something is lost by it.
-   */
+  /** @param reopen Opens the files anew; throws where something is lost by it. */
   constructor(
     session: Session,
     lock: () => Lock | null,
-    mayMake: boolean,
+    files: WatchedFiles,
     reopen: () => void,
   ) {
     this.#session = session;
     this.#lock = lock;
-    this.#mayMake = mayMake;
+    this.files = files;
     this.#reopen = reopen;
-    this.#watch();
-  }
-
-  #watch(): void {
-    const { path } = this.#session;
-    this.files = new WatchedFiles(path, this.#mayMake);
-    this.#onDatabase = new OwnLock(path, SHARED);
-    this.#onShm = new OwnLock(`${path}-shm`, WAL_DMS);
+    [this.#onDatabase, this.#onShm] = ownLocks(files.path);
   }
 
   /** @throws {LockLostError} If a write would be lost. */
@@ -143,7 +135,7 @@ export class LossWatch implements Attachment {
     if (paths.length === 0 && this.#attached.length === 0) return;
     this.#attached = paths.map((path) =>
       this.#attached.find((files) => files.path === path) ??
-        new WatchedFiles(path, this.#mayMake)
+        new WatchedFiles(path, this.files.mayMake)
     );
   }
 
@@ -247,7 +239,7 @@ export class LossWatch implements Attachment {
   }
 
   connected(): void {
-    this.#watch();
+    [this.#onDatabase, this.#onShm] = ownLocks(this.files.path);
     this.#attached = [];
     this.#loss = null;
     this.#hasLocks = true;

@@ -6,6 +6,7 @@
 import type { Connection, Value } from "../driver/contract.ts";
 import { isBusy } from "../driver/result_codes.ts";
 import { PragmaError } from "../errors.ts";
+import { WatchedFiles } from "../loss/watched_files.ts";
 import { switchError } from "./busy_error.ts";
 import { Stopwatch } from "../os/clock.ts";
 import { onFilesystem } from "../os/filesystem.ts";
@@ -28,12 +29,13 @@ const SYNCHRONOUS = { normal: 1, full: 2 };
  * none when the mode is read first and the switch is tried again.
  *
  * @param path The file; `null` for a database in memory.
+ * @returns What is open now.
  */
 export function* configure(
   connection: Connection,
   settings: Settings,
   path: string | null,
-): Waiting<void> {
+): Waiting<WatchedFiles | null> {
   const watch = new Stopwatch();
   let cause: unknown;
   set(connection, "busy_timeout", settings.busyTimeout);
@@ -42,7 +44,12 @@ export function* configure(
     try {
       if (path === null || !isIndexInTheMaking(path)) {
         if (path !== null) switchToWal(connection, settings, path);
-        return apply(connection, settings, path !== null);
+        apply(connection, settings, path !== null);
+        if (path === null) return null;
+        // SQLite opens `-wal` and `-shm` at the first read: what was put in
+        // their place after that is not what is open.
+        connection.value("PRAGMA user_version");
+        return new WatchedFiles(path, !settings.readOnly);
       }
     } catch (error) {
       if (!isBusy(error)) throw error;
@@ -76,8 +83,6 @@ function apply(
   const isOurs = connection.owned && whyNoCheckpoints(connection) === null;
   const pages = isOurs ? 0 : settings.walAutocheckpoint;
   set(connection, "wal_autocheckpoint", pages);
-  // SQLite opens the -wal at the first read, and it is watched from then on.
-  connection.value("PRAGMA user_version");
 }
 
 function switchToWal(

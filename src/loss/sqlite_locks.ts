@@ -53,6 +53,11 @@ export class OwnLock {
   }
 }
 
+/** On the database, and on the `-shm`. */
+export function ownLocks(path: string): [OwnLock, OwnLock] {
+  return [new OwnLock(path, SHARED), new OwnLock(`${path}-shm`, WAL_DMS)];
+}
+
 /** While another process has the database open, no close is the last one. */
 export function isOpenElsewhere(path: string): boolean {
   return isLockedElsewhere(path, SHARED);

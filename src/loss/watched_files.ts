@@ -21,12 +21,12 @@ type End = "" | "-wal" | "-shm";
 export class WatchedFiles {
   readonly path: string;
   /** `dev:ino` of the open database. */
-  identity!: string | null;
+  readonly identity: string | null;
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
-  readonly #mayMake: boolean;
+  readonly mayMake: boolean;
   /** The inodes of what is open. */
-  #open!: Record<End, number | null>;
+  readonly #open: Record<End, number | null>;
 
   /**
    * @param mayMake Whether a WAL that appears is one that we write too. Not for
@@ -35,15 +35,16 @@ export class WatchedFiles {
    */
   constructor(path: string, mayMake: boolean) {
     this.path = path;
-    this.#mayMake = mayMake;
+    this.mayMake = mayMake;
+    this.#open = { "": this.#there(""), "-wal": null, "-shm": null };
+    this.identity = identityOf(path);
     this.renew();
   }
 
-  /** Takes what is there now for what is open. */
+  /** Takes the `-wal` and `-shm` that are there now for those that are open. */
   renew(): void {
-    const [wal, shm] = [this.#there("-wal"), this.#there("-shm")];
-    this.#open = { "": this.#there(""), "-wal": wal, "-shm": shm };
-    this.identity = identityOf(this.path);
+    this.#open["-wal"] = this.#there("-wal");
+    this.#open["-shm"] = this.#there("-shm");
   }
 
   /** Compares all three with the paths; costs a few microseconds each. */
@@ -52,7 +53,7 @@ export class WatchedFiles {
     if (this.isAway()) return "database";
     const wal = this.#lookAtWal();
     // SQLite makes both when they are first needed.
-    if (open["-wal"] === null && !this.#mayMake) return null;
+    if (open["-wal"] === null && !this.mayMake) return null;
     if (open["-wal"] === null && wal !== null) {
       open["-wal"] = wal;
       open["-shm"] = null;
