@@ -28,8 +28,6 @@ const FRESH_WAL_MS = 0.25;
 const FRESH_MS = 1;
 // Whether SQLite's locks are listed takes as long as a write, twice.
 const FRESH_LOCKS_MS = 10;
-// A hook has ended by then, and pays nothing.
-const FIRST_LOCKS_MS = 20;
 // Nothing is lost with the lock file but the right to be here.
 const FRESH_LOCK_MS = 100;
 
@@ -43,8 +41,8 @@ export class LossWatch implements Attachment {
   #journalModes = 0;
   #lastLook = -Infinity;
   #lastWal = -Infinity;
-  #lastLock = now();
-  #lastLocks = now() + FIRST_LOCKS_MS;
+  #lastLock = -Infinity;
+  #lastLocks = -Infinity;
   #onDatabase: OwnLock;
   #onShm: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
@@ -206,7 +204,8 @@ export class LossWatch implements Attachment {
   #dropped(): "database" | "shm" | null {
     const database = this.#onDatabase.isHeld();
     const shm = this.#onShm.isHeld();
-    if (database === true && shm === true) this.#wereListed = true;
+    // Where one of the two is listed, the other one must be.
+    if (database === true || shm === true) this.#wereListed = true;
     if (!this.#wereListed) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
   }

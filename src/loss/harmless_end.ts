@@ -38,15 +38,18 @@ export function isHarmless(
   const pends = (): boolean =>
     attempt(() => hasPendingFrames(connection), true);
   const mayMove = loss === "wal" && pends();
-  if (!mayMove && !files.isTakenOver()) return true;
-  // Others may still read the WAL that was lost: emptied, it takes their
-  // frames too. Their index they make anew.
-  if (loss === "wal" && isOpenElsewhere(files.path)) return true;
+  if (!files.isTakenOver()) {
+    // Others may still read the WAL that was lost: emptied, it takes their
+    // frames too.
+    if (!mayMove || isOpenElsewhere(files.path)) return true;
+  }
   const lost = openAt(files, loss);
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
   if (!mayMove && loss === "wal") {
-    if (lost.length === 0 || files.ownBeside().length > 0) return false;
+    if (lost.length === 0 || files.ownBeside().length > 0) {
+      return isOpenElsewhere(files.path);
+    }
     attempt(() => addFrame(connection), undefined);
   }
   return disarm(lost, loss) || isOpenElsewhere(files.path);
