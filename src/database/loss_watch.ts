@@ -28,6 +28,8 @@ const FRESH_WAL_MS = 0.25;
 const FRESH_MS = 1;
 // Whether SQLite's locks are listed takes as long as a write, twice.
 const FRESH_LOCKS_MS = 10;
+// A hook has ended by then; it would pay 2 ms.
+const FIRST_LOCKS_MS = 20;
 // Nothing is lost with the lock file but the right to be here.
 const FRESH_LOCK_MS = 100;
 
@@ -42,7 +44,7 @@ export class LossWatch implements Attachment {
   #lastLook = -Infinity;
   #lastWal = -Infinity;
   #lastLock = -Infinity;
-  #lastLocks = -Infinity;
+  #lastLocks = now() + FIRST_LOCKS_MS;
   #onDatabase: OwnLock;
   #onShm: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
