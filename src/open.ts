@@ -285,7 +285,7 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
   let isDone = false;
   try {
     // Closed again it would have done the harm already.
-    yield* refuseForeignIndex(path);
+    refuseForeignIndex(path);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before ?? identityOf(path);
     if (!settings.readOnly && canWrite(path) === false) {

@@ -113,13 +113,30 @@ export function* refuseOtherNames(path: string): Waiting<void> {
  * other. SQLite would read the old pages by it, and write them over the file as
  * it closes.
  */
-export function* refuseForeignIndex(path: string): Waiting<void> {
-  const [pid] = yield* lasting(() => foreignToPath(path));
-  if (pid === undefined) return;
-  const why = stat(`${path}-wal`) === null
-    ? "-shm beside it, but the -wal was deleted"
-    : "-wal beside it, but has another file open, which was at this path before";
-  throw inTheWay(path, pid, `works with the ${why}`);
+export function refuseForeignIndex(path: string): void {
+  const shm = stat(`${path}-shm`);
+  const wal = stat(`${path}-wal`);
+  if (shm === null && wal === null) return;
+  let pids = pidsAt(locksOn(shm) ?? [], WAL_DMS);
+  // Without their -shm nobody can be asked who has the -wal open, but those
+  // that left a record.
+  if (pids.every((pid) => pid === self().pid) && wal !== null && wal.size > 0) {
+    pids = allPidfiles({ path, ...partsOf(path) })
+      .flatMap(({ record }) => record?.pid ?? []);
+  }
+  for (const pid of pids) {
+    if (pid === self().pid) continue;
+    // SQLite opens the database, the -wal and the -shm in this order, and
+    // closes them in the other.
+    const names = openPaths(pid)?.map(([, name]) => name) ?? [];
+    const has = (end: string) => names.includes(path + end);
+    const why = (has("-shm") || has("-wal")) && !has("")
+      ? "-wal beside it, but has another file open, which was at this path before"
+      : has("-shm") && !has("-wal")
+      ? "-shm beside it, but the -wal was deleted"
+      : null;
+    if (why !== null) throw inTheWay(path, pid, `works with the ${why}`);
+  }
 }
 
 /** Those that are found at every look. */
@@ -140,27 +157,6 @@ function inTheWay(path: string, pid: number, why: string): UnsupportedError {
     `Cannot open the database "${path}": ${who} ${why}. Stop that process ` +
       "first.",
   );
-}
-
-function foreignToPath(path: string): number[] {
-  const shm = stat(`${path}-shm`);
-  const wal = stat(`${path}-wal`);
-  if (shm === null && wal === null) return [];
-  const [inUse = [], database = []] = locksOnEach([shm, stat(path)], 1) ?? [];
-  const others = pidsAt(inUse, WAL_DMS).filter((pid) => pid !== self().pid);
-  if (others.length > 0 && wal === null) return others;
-  // Without their -shm nobody can be asked who has the -wal open, but those
-  // that left a record.
-  const isLeft = others.length === 0 && wal !== null && wal.size > 0;
-  const left = isLeft ? allPidfiles({ path, ...partsOf(path) }) : [];
-  const here = [self().pid, ...pidsAt(database, SHARED)];
-  return [...others, ...left.map(({ record }) => record?.pid ?? self().pid)]
-    .filter((pid) => {
-      // One that dropped its locks has the file open all the same.
-      const open = here.includes(pid) ? null : openPaths(pid);
-      const has = (wanted: string) => open?.some(([, name]) => name === wanted);
-      return open !== null && !has(path) && (!isLeft || has(`${path}-wal`));
-    });
 }
 
 /** In WAL mode every connection keeps a lock on both; these have only one. */

@@ -58,7 +58,8 @@ interface Handle {
   readonly id: string;
   readonly process: string;
   readonly opening: number;
-  opened: boolean;
+  /** When; never, if the open was refused. */
+  opened: number;
   /** When it was closed, or left to the end of the process. */
   closing: number;
   closed: boolean;
@@ -111,7 +112,7 @@ export class FileJudge {
         id,
         process,
         opening: at,
-        opened: false,
+        opened: Infinity,
         closing: Infinity,
         closed: false,
         tries: new Map(),
@@ -127,7 +128,7 @@ export class FileJudge {
     }
     switch (word) {
       case "opened":
-        handle.opened = true;
+        handle.opened = at;
         return;
       case "error":
         return this.#refuseOpen(handle, rest, at);
@@ -362,9 +363,9 @@ export class FileJudge {
     const incident = this.#touching(handle).find(({ act, files }) =>
       files.includes("lock") && ["delete", "replace", "away"].includes(act)
     );
-    if (incident === undefined || !handle.opened || isRaw(handle)) return;
+    if (incident === undefined || isRaw(handle)) return;
     // One that came in while it happened may have either of them.
-    if (handle.opening > incident.begin) return;
+    if (handle.opened > incident.begin) return;
     const late = [...handle.acks].filter(([n]) =>
       (handle.tries.get(n) ?? 0) > this.#end
     );
