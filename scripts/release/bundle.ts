@@ -9,7 +9,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { tokenize } from "../checks/floors/tokens.ts";
 import { fetchTool } from "../runtimes/fetch.ts";
-import { type Entry, ROOT, sharedBy } from "./entries.ts";
+import { type Part, ROOT, sharedBy } from "./entries.ts";
 
 // Not `deno bundle`: it fetches the same program over its own connection,
 // which does not know a company's certificate as npm does.
@@ -29,7 +29,7 @@ export function bundler(): string {
  *
  * @throws {Error} When the bundler cannot be had, or refuses the sources.
  */
-export function bundled(entry: Entry): string {
+export function bundled(entry: Part): string {
   const shared = sharedBy(entry, "script");
   const { status, stdout, stderr, error } = spawnSync(bundler(), [
     join(ROOT, entry.source),

@@ -17,6 +17,9 @@ export const COMMANDS = {
   vendor: ["--check"],
 } as const satisfies Record<string, readonly string[]>;
 
+/** The word that makes the command a process of `selftest`. */
+export const CHILD = "selftest-child";
+
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;
 

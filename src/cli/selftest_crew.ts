@@ -6,7 +6,8 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type Answer, CHILD, type Order } from "./selftest_child.ts";
+import { CHILD } from "./arguments.ts";
+import type { Answer, Order } from "./selftest_child.ts";
 
 // A network share that hangs must not hang us.
 const PATIENCE_MS = 90_000;

@@ -135,6 +135,7 @@ test(
         "CHANGELOG.md",
         "LICENSE",
         "README.md",
+        "litelatch-commands.mjs",
         "package.json",
         ...stems.map((stem) => `litelatch${stem}.mjs`),
         ...stems.map((stem) => `litelatch${stem}.d.mts`),
@@ -241,6 +242,19 @@ test(
     );
     const who = run([...cli, "who", "--json", "user.db"], folder);
     assert.deepEqual(JSON.parse(who).holders, []);
+  }),
+);
+
+test(
+  "the command says what it is without any other file of the package",
+  options,
+  inFolder(async (folder) => {
+    const name = "litelatch-cli.mjs";
+    writeFileSync(join(folder, name), (await npmFiles()).get(name) ?? "");
+    const said = run([...own.command, name, "--version"], folder);
+    assert.equal(said, `${manifest().version}\n`);
+    assert.match(run([...own.command, name, "--help"], folder), /doctor DB/);
+    assert.match(run([...own.command, name, "who", "-h"], folder), /who DB/);
   }),
 );
 
