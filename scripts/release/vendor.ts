@@ -13,7 +13,7 @@ import {
   readHeader,
   withHeader,
 } from "../../src/cli/vendored.ts";
-import { bundled } from "./bundle.ts";
+import { bundled, minified } from "./bundle.ts";
 import { declarations } from "./declarations.ts";
 import { CORE, entries, type Entry, entryNamed, ROOT } from "./entries.ts";
 import { manifest } from "./ship/manifest.ts";
@@ -40,12 +40,16 @@ const VENDORED = entries().filter(({ name }) => name !== "./cli");
 
 const made = new Map<string, Promise<string>>();
 
-/** The JavaScript file of an entry, with its header. */
+/**
+ * The JavaScript file of an entry, with its header. The core is there to be
+ * read; with readable files of the others the package would be above 120 kB.
+ */
 export function vendoredScript(entry: Entry): Promise<string> {
   return once(entry.script, () => {
     const types = `/* @ts-self-types="./${entry.types}" */\n`;
-    const licence = entry.name === CORE.name ? read("LICENSE") : BESIDE;
-    return FOR_BUN + headed(types + bundled(entry), licence);
+    const isCore = entry.name === CORE.name;
+    const code = isCore ? bundled(entry) : minified(bundled(entry));
+    return FOR_BUN + headed(types + code, isCore ? read("LICENSE") : BESIDE);
   });
 }
 

@@ -14,11 +14,8 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { entries } from "../../scripts/release/entries.ts";
 import { npmFiles } from "../../scripts/release/npm.ts";
 import { fillFolder } from "../../scripts/release/package.ts";
-import {
-  checkCopy,
-  vendor,
-  vendoredScript,
-} from "../../scripts/release/vendor.ts";
+import { bundled } from "../../scripts/release/bundle.ts";
+import { checkCopy, vendor } from "../../scripts/release/vendor.ts";
 import { judge, readHeader, withHeader } from "../../src/cli/vendored.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
@@ -115,10 +112,10 @@ test(
 test(
   "the core holds no code of another entry, and the others none of its errors",
   options,
-  async () => {
+  () => {
     const room = /^\/\/ (src\/\w+(?:\/|\.ts))/gm;
     for (const entry of entries()) {
-      const code = await vendoredScript(entry);
+      const code = bundled(entry);
       const rooms = [...code.matchAll(room)].map(([, path]) => path);
       assert.ok(rooms.length > 0, entry.name);
       const others = ["src/cli/", "src/etcd/", "src/inspect/", "src/legacy/"]
@@ -216,6 +213,44 @@ console.log(existsSync(target + ".pid"));
       join(folder, "x"),
     ]);
     assert.equal(said, "true\nfalse\n");
+  }),
+);
+
+test(
+  "an installed copy knows the errors of a vendored one by their class",
+  options,
+  inFolder(async (folder) => {
+    const laid = join(folder, "node_modules/litelatch");
+    fillFolder(laid, await npmFiles());
+    await vendor(folder);
+    writeFileSync(
+      join(folder, "both.mjs"),
+      `import * as vendored from "./litelatch.mjs";
+import { BusyError, LitelatchError, LockedError } from "litelatch";
+if (vendored.LockedError === LockedError) throw new Error("this is one copy");
+const locked = (by, error) => [LitelatchError, LockedError, BusyError]
+  .map((known) => error instanceof known).join(" ") + " " + by;
+const db = vendored.open("both.db");
+try {
+  vendored.open("both.db", { lock: "exclusive" });
+} catch (error) {
+  console.log(locked(error.name, error));
+}
+db.close();
+for (const other of [null, "LITELATCH_LOCKED", new Error("no"), { code: 1 }]) {
+  console.log(locked(typeof other, other));
+}
+class Own extends LockedError {}
+console.log(new vendored.LockedError("", []) instanceof Own, new Own("", []) instanceof LockedError);
+`,
+    );
+    assert.equal(
+      run([...own.command, "both.mjs"], folder),
+      "true true false LockedError\n" +
+        ["object", "string", "object", "object"]
+          .map((kind) => `false false false ${kind}\n`).join("") +
+        "false true\n",
+    );
   }),
 );
 
