@@ -5,6 +5,7 @@ import { dirname, join, normalize } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { lineOf, ROWS } from "../../scripts/release/matrix.ts";
 import { entryPoints } from "../../scripts/release/ship/manifest.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
@@ -98,4 +99,12 @@ test("README.md has at most 350 lines, and links to every page", () => {
     PAGES.filter((page) => page !== "README.md" && !linked.includes(page)),
     [],
   );
+});
+
+test("the table of what was tried has every row of the matrix", () => {
+  const squeezed = readFileSync(join(ROOT, "docs/vendoring.md"), "utf8")
+    .replaceAll(/ +/g, " ");
+  const lost = ROWS.map((row) => lineOf(row, "works"))
+    .filter((line) => !squeezed.includes(`${line}\n`));
+  assert.deepEqual(lost, []);
 });
