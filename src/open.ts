@@ -22,7 +22,7 @@ import {
 import {
   adoptConnection,
   openConnection,
-  requireRuntime,
+  requireSqlite,
 } from "./driver/runtime.ts";
 import { LitelatchError, LockedError, LockLostError } from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
@@ -138,7 +138,7 @@ function* opening(
   settings: Settings,
   blocking: boolean,
 ): Waiting<Database> {
-  requireRuntime();
+  requireSqlite();
   if (path !== MEMORY) {
     const open = (path: string) => connect(path, settings);
     return yield* openAt(toPath(path), settings, blocking, open);

@@ -1,7 +1,7 @@
 /** The lock by itself, for a folder or any file. @module */
 
 import { messageOf } from "../driver/result_codes.ts";
-import { requireRuntime } from "../driver/runtime.ts";
+import { requireSqlite } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockOptions } from "../options.ts";
 import { isRoot, type Rights } from "../os/files.ts";
@@ -80,7 +80,7 @@ function lockAsk(
   blocking: boolean,
 ): Ask {
   const settings = lockSettings(options);
-  requireRuntime();
+  requireSqlite();
   const asked = toPath(path);
   let target: Location;
   try {
