@@ -29,6 +29,7 @@ const TOOLS = {
   "@rspack/cli": "2.2.8",
   "@rspack/core": "2.3.3",
   "jest": "30.5.2",
+  "miniflare": "4.20260730.0",
   "rollup": "4.68.8",
   "tsx": "4.23.15",
   "typescript": "5.9.3",
@@ -86,7 +87,50 @@ const checking = (resolution: object, ...files: string[]) =>
     files,
   });
 
+// Every entry is imported, and what can be called first is called.
+const REFUSED = `import { acquireLock, adopt, open } from "./litelatch.mjs";
+import { acquireLease } from "./litelatch-etcd.mjs";
+import { inspect } from "./litelatch-inspect.mjs";
+import { legacyLocks } from "./litelatch-legacy.mjs";
+export async function refusals() {
+  const said = new Set();
+  const calls = [open, adopt, acquireLock, acquireLease, inspect, legacyLocks];
+  for (const call of calls) {
+    try {
+      await call("x.db");
+      said.add("went on");
+    } catch ({ name, message }) {
+      said.add(name + " " + message);
+    }
+  }
+  return [...said].join();
+}
+`;
+const WORKERD = `import { readFileSync } from "node:fs";
+import { Miniflare } from "miniflare";
+const read = (path) => ({ type: "ESModule", path, contents: readFileSync(
+  path.startsWith("litelatch") ? "node_modules/litelatch/" + path : path,
+  "utf8",
+) });
+const flags = process.argv.slice(2);
+const worker = new Miniflare({
+  compatibilityDate: "2026-07-01",
+  compatibilityFlags: flags,
+  modules: [
+    { type: "ESModule", path: "main.mjs", contents:
+      'import { refusals } from "./refused.mjs"; export default ' +
+      "{ fetch: async () => new Response(await refusals()) };" },
+    ...["refused.mjs", "litelatch.mjs", "litelatch-etcd.mjs",
+      "litelatch-inspect.mjs", "litelatch-legacy.mjs"].map(read),
+  ],
+});
+console.log(await (await worker.dispatchFetch("http://x/")).text());
+await worker.dispose();
+`;
+
 const FILES: Readonly<Record<string, string>> = {
+  "refused.mjs": REFUSED,
+  "workerd.mjs": WORKERD,
   "typed.ts": TYPED,
   "typed.cts": TYPED,
   "nodenext.json": checking({ module: "nodenext" }, "typed.ts", "typed.cts"),
@@ -167,6 +211,12 @@ export const ROWS: readonly Row[] = [
       says: null,
     }))
   ),
+  ...["", " nodejs_compat"].map((flag): Row => ({
+    name: `workerd${flag}, refused`,
+    commands: [`node workerd.mjs${flag}`],
+    says: "UnsupportedError Cannot use litelatch on Cloudflare-Workers: it " +
+      "needs files and SQLite, so Bun, Deno or Node\n",
+  })),
   {
     name: "publint",
     commands: ["npx publint run --strict litelatch.tgz"],
