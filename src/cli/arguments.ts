@@ -35,6 +35,8 @@ export interface Wishes {
   ticks: number;
   /** Of `vendor`: compare a file instead of writing. */
   check: boolean;
+  /** Of `vendor`: what to write beside the core. */
+  entries: string[];
 }
 
 /** Something that was typed wrong; the message says what would be right. */
@@ -83,6 +85,14 @@ export function readArguments(
     const what = NEEDS[command] ?? "a database";
     throw new UsageError(`\`litelatch ${command}\` needs the path of ${what}`);
   }
+  const check = options.includes("--check");
+  const entries = command === "vendor" && !check ? rest.splice(0) : [];
+  const strange = entries.find((entry) => !ENTRIES.includes(entry));
+  if (strange !== undefined) {
+    throw new UsageError(
+      `There is no entry "${strange}"${suggestion(strange, ENTRIES)}`,
+    );
+  }
   if (rest.length > 0) {
     throw new UsageError(
       `\`litelatch ${command}\` takes one path, got "${rest[0]}" besides`,
@@ -95,9 +105,13 @@ export function readArguments(
     limit: number("--limit", values, 16) * MIB,
     interval: number("--interval", values, 1) * 1000,
     ticks: number("--ticks", values, Infinity),
-    check: options.includes("--check"),
+    check,
+    entries,
   };
 }
+
+/** What can be vendored beside the core. */
+export const ENTRIES = ["inspect", "legacy", "etcd"];
 
 const NEEDS: { [command in CommandName]?: string } = {
   selftest: "a folder",

@@ -280,6 +280,26 @@ test(
         0,
       ]);
     }
+    const beside = join(folder, "beside");
+    const more = ["litelatch-etcd.mjs", "litelatch-etcd.d.mts"];
+    assert.deepEqual(command(beside, "etcd"), [
+      [...files, ...more].map((name) => `${join(beside, name)}\n`).join(""),
+      0,
+    ]);
+    for (const name of more) {
+      const path = join(beside, name);
+      assert.equal((await checkCopy(path)).judgement, "current");
+      assert.deepEqual(command("--check", path), [
+        `${path} (0.1.0): current\n`,
+        0,
+      ]);
+    }
+    const { LockedError } = await import(
+      pathToFileURL(join(beside, "litelatch.mjs")).href
+    );
+    const etcd = await import(pathToFileURL(join(beside, more[0] ?? "")).href);
+    assert.equal(etcd.LockedError, LockedError);
+    assert.match(command(target, "etc")[0], /"etc", did you mean "etcd"\?/);
     const [file = ""] = written;
     const older = join(target, "litelatch.js");
     copyFileSync(file, older);
