@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { CHILD } from "./arguments.ts";
 import type { Answer, Order } from "./selftest_child.ts";
@@ -23,6 +23,7 @@ export class Worker {
 
   constructor(command: string[]) {
     const [program = "", ...words] = command;
+    const { spawn } = process.getBuiltinModule("node:child_process");
     this.#process = spawn(program, words, {
       stdio: ["pipe", "pipe", "ignore"],
     });

@@ -4,8 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-
 /** What a header says. */
 export interface Header {
   version: string;
@@ -72,6 +70,8 @@ function parts(text: string): string[] | null {
 }
 
 function sha256(body: string): string {
+  // A static import costs `litelatch who` 6 ms on Node, and 7 on Bun.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256").update(body).digest("hex");
 }
 
