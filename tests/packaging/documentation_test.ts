@@ -5,8 +5,13 @@ import { dirname, join, normalize } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { entries } from "../../scripts/release/entries.ts";
+import { jsrFiles } from "../../scripts/release/jsr.ts";
+import { fillFolder } from "../../scripts/release/package.ts";
 import { lineOf, ROWS } from "../../scripts/release/matrix.ts";
 import { entryPoints } from "../../scripts/release/ship/manifest.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { withoutPackages } from "../fixtures/packages.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -51,6 +56,37 @@ test(
       )
     );
     assert.deepEqual(bare.map(({ name }) => name), []);
+  },
+);
+
+test(
+  "every symbol that is published is documented, also what is exported again",
+  { skip: withoutPackages || (deno === undefined && "Deno is not here") },
+  inFolder(async (folder) => {
+    fillFolder(join(folder, "jsr"), await jsrFiles());
+    const { status, stdout, stderr } = spawnSync(
+      deno?.command[0] ?? "",
+      ["doc", "--lint", ...entries().map(({ types }) => types)],
+      {
+        encoding: "utf8",
+        cwd: join(folder, "jsr"),
+        env: { ...process.env, NO_COLOR: "1" },
+      },
+    );
+    assert.equal(status, 0, stdout + stderr);
+  }),
+);
+
+test(
+  "the declarations of the core export as values what it exports",
+  { skip: withoutPackages },
+  async () => {
+    const types = (await jsrFiles()).get("litelatch.d.mts") ?? "";
+    const [, values = ""] = /^export \{([^}]*)\};$/m.exec(types) ?? [];
+    assert.deepEqual(
+      values.split(",").map((name) => name.trim()).sort(),
+      Object.keys(await import("../../mod.ts")).sort(),
+    );
   },
 );
 
