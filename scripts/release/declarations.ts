@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { fetchPackages } from "../runtimes/packages.ts";
 import { bundled } from "./bundle.ts";
 import { type Entry, ROOT, sharedBy } from "./entries.ts";
+import { withExamples } from "./examples.ts";
 
 const TOOLS = {
   "rollup": "4.68.7",
@@ -87,8 +88,8 @@ export async function declarations(entry: Entry): Promise<string> {
     const input = join(draft, "whole.d.ts");
     writeFileSync(input, whole.replaceAll(HIDDEN, "$1private constructor();"));
     const code = await generate({ input, external: [...shared.values()] }, {});
-    return faceDoc(entry) +
-      withTypesOnly(code.replaceAll(MODULE_DOC, ""), entry);
+    const types = withTypesOnly(code.replaceAll(MODULE_DOC, ""), entry);
+    return faceDoc(entry) + withExamples(types);
   } finally {
     rmSync(draft, { recursive: true });
   }

@@ -28,6 +28,8 @@ import type { Ask } from "./refusal.ts";
  * @returns The lock. Locks of one thread count together.
  * @throws {LockedError} If others hold it, and still do after `wait`.
  * @throws {UnsupportedError} If the place cannot lock, or has several names.
+ * @throws {LitelatchError} `LITELATCH_OPEN` if its folder cannot be written.
+ * @throws {TypeError} If an option is misspelt or has a wrong value.
  *
  * @example Only one at a time may build
  * ```ts
@@ -51,6 +53,7 @@ export function acquireLock(path: string | URL, options?: LockOptions): Lock {
  * @param path What to lock.
  * @param options The same, and a `signal` that ends the wait.
  * @returns The lock.
+ * @throws What {@linkcode acquireLock} does, and the reason of `signal`.
  *
  * @example Wait for up to a minute, unless told otherwise
  * ```ts
