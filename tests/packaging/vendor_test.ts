@@ -16,6 +16,8 @@ import { npmFiles } from "../../scripts/release/npm.ts";
 import { fillFolder } from "../../scripts/release/package.ts";
 import { bundled } from "../../scripts/release/bundle.ts";
 import { checkCopy, vendor } from "../../scripts/release/vendor.ts";
+import { ENTRIES } from "../../src/cli/arguments.ts";
+import { help } from "../../src/cli/help.ts";
 import { judge, readHeader, withHeader } from "../../src/cli/vendored.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
@@ -253,6 +255,13 @@ console.log(new vendored.LockedError("", []) instanceof Own, new Own("", []) ins
     );
   }),
 );
+
+test("litelatch vendor knows every entry, and its help too", () => {
+  const others = entries().map(({ name }) => name.replace("./", ""))
+    .filter((name) => name !== "." && name !== "cli");
+  assert.deepEqual([...ENTRIES].sort(), others.sort());
+  for (const name of others) assert.ok(help("vendor").includes(`[${name}]`));
+});
 
 test(
   "litelatch vendor writes and checks what came with the package",
