@@ -222,6 +222,8 @@ test(
   "an installed copy knows the errors of a vendored one by their class",
   options,
   inFolder(async (folder) => {
+    // Without it Deno looks into no node_modules.
+    writeFileSync(join(folder, "package.json"), "{}\n");
     const laid = join(folder, "node_modules/litelatch");
     fillFolder(laid, await npmFiles());
     await vendor(folder);
