@@ -84,6 +84,7 @@ function withTabs(code: string): string {
 export function minified(code: string): string {
   const { status, stdout, stderr, error } = spawnSync(
     bundler(),
+    ["--minify", "--format=esm", "--log-level=warning"],
     { encoding: "utf8", input: code },
   );
   if (status === 0) return stdout;

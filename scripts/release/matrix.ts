@@ -77,7 +77,6 @@ const checking = (resolution: object, ...files: string[]) =>
     compilerOptions: {
       ...resolution,
       target: "es2022",
-      lib: ["esnext", "dom"],
       strict: true,
       noEmit: true,
       skipLibCheck: false,

@@ -64,8 +64,9 @@ export function judge(copy: string, current: string): Judgement {
 
 /** Version, hash and body; git may have changed the line ends. */
 function parts(text: string): string[] | null {
-  // The line for Bun may be missing, or an editor may have taken it away.
-  return /^(?:\/\/ @bun\n)?\/\*! litelatch (\S+),[^]*?\n \* SHA-256 of what follows: ([0-9a-f]{64})\n[^]*?\n \*\/\n([^]*)$/
+  // The line for Bun, or for TypeScript, may be missing: JSR takes none, and an
+  // editor may have taken it away.
+  return /^(?:\/\/[^\n]*\n)?\/\*! litelatch (\S+),[^]*?\n \* SHA-256 of what follows: ([0-9a-f]{64})\n[^]*?\n \*\/\n([^]*)$/
     .exec(text.replaceAll("\r\n", "\n"));
 }
 

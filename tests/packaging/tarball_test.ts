@@ -102,8 +102,8 @@ function typeCheck(
     JSON.stringify({
       compilerOptions: {
         ...resolution,
+        // The oldest that has our private members, with its default library.
         target: "es2022",
-        lib: ["esnext", "dom"],
         strict: true,
         noEmit: true,
         // Nobody has to have @types/node.

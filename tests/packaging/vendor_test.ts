@@ -172,8 +172,10 @@ test(
       const code = text.replaceAll(/\/\*[^]*?\*\//g, "");
       assert.doesNotMatch(code, /^\s*import\b|\bfrom\s*"|\bimport\(/m, name);
       assert.doesNotMatch(code, /\brequire\("/, name);
-      const headed = text.replace(/^\/\/ @bun\n/, "");
-      assert.equal(readHeader(headed)?.version, version);
+      assert.equal(readHeader(text)?.version, version);
+      const bare = text.replace(/^\/\/.*\n/, "");
+      assert.notEqual(bare, text, name);
+      assert.equal(readHeader(bare)?.version, version);
       assert.match(text, /^ \* MIT License/m);
     }
     const code = readFileSync(join(folder, "litelatch.mjs"), "utf8");
