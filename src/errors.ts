@@ -48,6 +48,17 @@ export type ErrorCode =
  * ```
  */
 export class LitelatchError extends Error {
+  /** The name of its errors, which no minifier changes. */
+  static override readonly name: string = "LitelatchError";
+
+  /** Also those of another copy of litelatch: a vendored one, another realm's. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (super[Symbol.hasInstance](value)) return true;
+    const { code, name } = Object(value);
+    return /^LITELATCH_/.test(String(code)) &&
+      (this === LitelatchError || this.name === name);
+  }
+
   /** A stable name for the condition. */
   readonly code: ErrorCode;
 
@@ -55,31 +66,29 @@ export class LitelatchError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    // As text: dnt rewrites new.target, and a minifier renames the class.
-    this.name = "LitelatchError";
+    this.name = (this.constructor as typeof LitelatchError).name;
   }
 }
 
 /**
  * A lock was refused; `holders` says who holds it, as far as can be known.
  *
- * @example Say who it is
+ * @example What it carries
  * ```ts
  * import { LockedError } from "@litelatch/litelatch";
  *
- * const who = (error: unknown) =>
- *   error instanceof LockedError ? error.holders.map(({ pid }) => pid) : [];
- * console.log(who(new LockedError("Locked", []))); // []
+ * console.log(new LockedError("Locked", []).holders); // []
  * ```
  */
 export class LockedError extends LitelatchError {
+  /** The name of its errors. */
+  static override readonly name: string = "LockedError";
   /** Who holds it. Empty where that cannot be known. */
   readonly holders: Holder[];
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(message: string, holders: Holder[]) {
     super("LITELATCH_LOCKED", message);
-    this.name = "LockedError";
     this.holders = holders;
   }
 }
@@ -101,6 +110,8 @@ export class LockedError extends LitelatchError {
  * ```
  */
 export class BusyError extends LitelatchError {
+  /** The name of its errors. */
+  static override readonly name: string = "BusyError";
   /** How long was waited, in milliseconds. */
   readonly waitedMs: number;
   /** PIDs that held the write lock when the wait ended; empty if unknown. */
@@ -114,7 +125,6 @@ export class BusyError extends LitelatchError {
     options?: ErrorOptions,
   ) {
     super("LITELATCH_BUSY", message, options);
-    this.name = "BusyError";
     this.waitedMs = waitedMs;
     this.writers = writers;
   }
@@ -132,6 +142,8 @@ export class BusyError extends LitelatchError {
  * ```
  */
 export class PragmaError extends LitelatchError {
+  /** The name of its errors. */
+  static override readonly name: string = "PragmaError";
   /** The name of the pragma. */
   readonly pragma: string;
   /** What was asked for. */
@@ -147,7 +159,6 @@ export class PragmaError extends LitelatchError {
     got: string | number | null,
   ) {
     super("LITELATCH_PRAGMA", message);
-    this.name = "PragmaError";
     this.pragma = pragma;
     this.wanted = wanted;
     this.got = got;
@@ -172,10 +183,11 @@ export class PragmaError extends LitelatchError {
  * ```
  */
 export class LockLostError extends LitelatchError {
+  /** The name of its errors. */
+  static override readonly name: string = "LockLostError";
   /** Made by litelatch; what it is given are its properties. */
   constructor(message: string) {
     super("LITELATCH_LOCK_LOST", message);
-    this.name = "LockLostError";
   }
 }
 
@@ -194,9 +206,10 @@ export class LockLostError extends LitelatchError {
  * ```
  */
 export class UnsupportedError extends LitelatchError {
+  /** The name of its errors. */
+  static override readonly name: string = "UnsupportedError";
   /** Made by litelatch; what it is given are its properties. */
   constructor(message: string, options?: ErrorOptions) {
     super("LITELATCH_UNSUPPORTED", message, options);
-    this.name = "UnsupportedError";
   }
 }

@@ -22,7 +22,7 @@ import {
 import {
   adoptConnection,
   openConnection,
-  requireRuntime,
+  requireSqlite,
 } from "./driver/runtime.ts";
 import { LitelatchError, LockedError, LockLostError } from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
@@ -89,7 +89,7 @@ export function open(path: string | URL, options?: OpenOptions): Database {
  * @param path A file, a `file:` URL, or `":memory:"`.
  * @param options See {@linkcode OpenOptions}; `signal` ends the wait.
  * @returns The open database.
- * @throws {LockedError} If others hold the lock, and still do after `wait`.
+ * @throws What {@linkcode open} does, and the reason of `signal`.
  *
  * @example Wait for the one that migrates
  * ```ts
@@ -116,8 +116,9 @@ export async function openAsync(
  * DatabaseSync of node:sqlite.
  * @param options See {@linkcode AdoptOptions}.
  * @returns The handle.
- * @throws {LockedError} If others hold the lock, and still do after `wait`.
+ * @throws What {@linkcode open} does for a path and its options.
  * @throws {TypeError} If `native` is none of the three, or not open.
+ * @throws {LitelatchError} `LITELATCH_OPEN` if it is in a transaction.
  *
  * @example Fair writes on a connection of node:sqlite
  * ```ts
@@ -138,7 +139,7 @@ function* opening(
   settings: Settings,
   blocking: boolean,
 ): Waiting<Database> {
-  requireRuntime();
+  requireSqlite();
   if (path !== MEMORY) {
     const open = (path: string) => connect(path, settings);
     return yield* openAt(toPath(path), settings, blocking, open);

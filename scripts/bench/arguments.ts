@@ -5,7 +5,7 @@
  */
 
 import { suggestion } from "../../src/settings.ts";
-import { PINS } from "../runtimes/runtimes.ts";
+import { USUAL } from "../runtimes/runtimes.ts";
 import type { Section } from "./section.ts";
 
 /** What the command line asked for. */
@@ -17,7 +17,7 @@ export interface Wishes {
   readonly help: boolean;
 }
 
-const RUNTIMES = PINS.map((pin) => pin.id);
+const RUNTIMES = [...USUAL];
 const OPTIONS = ["--runtime", "--scale", "--save", "--help"];
 
 /**

@@ -67,7 +67,8 @@ const PROGRAMS: Record<string, string> = {
   "package.json": '{ "type": "module" }\n',
 };
 
-interface Sample {
+/** What one process cost. */
+export interface Sample {
   name: string;
   cpuMs: number;
   wallMs: number;
@@ -170,7 +171,8 @@ function hookCommand(runtime: Runtime, folder: string): string[] {
     : [runtime.path];
 }
 
-async function spawnInTurn(
+/** Runs these programs by turns, over and over. */
+export async function spawnInTurn(
   bench: Bench,
   label: string,
   commands: Record<string, string[]>,
@@ -190,9 +192,11 @@ async function spawnInTurn(
   const all = rounds * Object.keys(commands).length;
   for await (const line of createInterface({ input: child.stdout })) {
     samples.push(JSON.parse(line) as Sample);
-    bench.progress(`hook: ${label}, ${samples.length} of ${all} processes`);
+    bench.progress(`${label}: ${samples.length} of ${all} processes`);
   }
   const code = await ended;
-  if (code !== 0) throw new Error(`${label}: a hook ended with code ${code}`);
+  if (code !== 0) {
+    throw new Error(`${label}: a program ended with code ${code}`);
+  }
   return samples;
 }

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { pinnedRuntime } from "../runtimes/runtimes.ts";
 import { endAll } from "../test/child.ts";
 import { helpText, readArguments } from "./arguments.ts";
+import { command } from "./command.ts";
 import { hook } from "./hook.ts";
 import { importCost } from "./import_cost.ts";
 import { locking } from "./locking.ts";
@@ -29,6 +30,7 @@ const SECTIONS: readonly Section[] = [
   write,
   get,
   hook,
+  command,
   locking,
   takeover,
   winners,

@@ -4,11 +4,14 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fetchPackages } from "../runtimes/packages.ts";
+import { bundled } from "./bundle.ts";
 import { type Entry, ROOT, sharedBy } from "./entries.ts";
+import { withExamples } from "./examples.ts";
 
 const TOOLS = {
   "rollup": "4.68.7",
@@ -49,9 +52,9 @@ export async function declarations(entry: Entry): Promise<string> {
   const { ScriptTarget, ModuleKind, ModuleResolutionKind } = load(
     "typescript",
   ) as Record<string, Record<string, number>>;
-  const build = await rollup({
-    input: outside(entry.source),
-    external: [...shared.keys()].map(outside),
+  const options = {
+    // The types of built-in modules are not at hand, and not on the face.
+    onwarn: () => {},
     plugins: [dts({
       compilerOptions: {
         allowImportingTsExtensions: true,
@@ -63,19 +66,50 @@ export async function declarations(entry: Entry): Promise<string> {
         types: [],
       },
     })],
-    // The types of built-in modules are not at hand, and not on the face.
-    onwarn: () => {},
-  });
-  try {
-    const paths = Object.fromEntries(
+  };
+  const generate = async (input: object, paths: object): Promise<string> => {
+    const build = await rollup({ ...options, ...input });
+    try {
+      const { output } = await build.generate({ format: "es", paths });
+      return output[0]?.code ?? "";
+    } finally {
+      await build.close();
+    }
+  };
+  const whole = await generate(
+    { input: outside(entry.source), external: [...shared.keys()].map(outside) },
+    Object.fromEntries(
       [...shared].map(([source, script]) => [outside(source), script]),
-    );
-    const { output } = await build.generate({ format: "es", paths });
-    const code = output[0]?.code ?? "";
-    return faceDoc(entry) + code.replaceAll(MODULE_DOC, "");
+    ),
+  );
+  // Once more, to drop what only the constructors are given.
+  const draft = mkdtempSync(join(tmpdir(), "litelatch-types-"));
+  try {
+    const input = join(draft, "whole.d.ts");
+    writeFileSync(input, whole.replaceAll(HIDDEN, "$1private constructor();"));
+    const code = await generate({ input, external: [...shared.values()] }, {});
+    const types = withTypesOnly(code.replaceAll(MODULE_DOC, ""), entry);
+    return faceDoc(entry) + withExamples(types);
   } finally {
-    await build.close();
+    rmSync(draft, { recursive: true });
   }
+}
+
+/** A constructor that no caller can use. */
+const HIDDEN = /(\/\*\* @ignore \*\/\s+)constructor\([^]*?\);/g;
+
+/** A class whose type alone is exported is no value, whatever the plugin says. */
+function withTypesOnly(code: string, entry: Entry): string {
+  const exported = (text: string) =>
+    [...text.matchAll(/^export \{([^}]*)\};$/gm)]
+      .flatMap(([, names = ""]) => names.split(",").map((name) => name.trim()))
+      .filter((name) => name !== "");
+  const values = exported(bundled(entry));
+  const types = exported(code).filter((name) => !values.includes(name));
+  if (types.length === 0) return code;
+  return `${
+    code.replace(/^export \{[^}]*\};$/m, `export { ${values.join(", ")} };`)
+  }export type { ${types.join(", ")} };\n`;
 }
 
 /** What a file says of itself. */

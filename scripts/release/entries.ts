@@ -60,6 +60,19 @@ export function entryNamed(
 /** The core: what is vendored. */
 export const CORE: Entry = entryNamed(".");
 
+/** What becomes one JavaScript file. */
+export type Part = Pick<Entry, "name" | "source" | "script">;
+
+/**
+ * What the command does: a file of its own, which `./cli` imports only to do
+ * it, so that `--version` and `--help` wait for nothing.
+ */
+export const COMMANDS: Part = {
+  name: "./cli",
+  source: "src/cli/commands.ts",
+  script: "litelatch-commands.mjs",
+};
+
 /**
  * The source files whose every export another entry has from the file of one:
  * it imports that, so that there is one class of each error, whatever is
@@ -68,7 +81,7 @@ export const CORE: Entry = entryNamed(".");
  * @param what Of declarations, all types of `src/options.ts` are shared too.
  */
 export function sharedBy(
-  entry: Entry,
+  entry: Part,
   what: "script" | "types",
 ): Map<string, string> {
   const shared = new Map<string, string>();
@@ -79,6 +92,9 @@ export function sharedBy(
   for (const other of entries()) {
     if (other.name === "." || other.name === entry.name) continue;
     shared.set(other.source, `./${other.script}`);
+  }
+  if (entry.name === COMMANDS.name && entry.source !== COMMANDS.source) {
+    shared.set(COMMANDS.source, `./${COMMANDS.script}`);
   }
   return shared;
 }

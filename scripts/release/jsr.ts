@@ -13,9 +13,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { entries } from "./entries.ts";
+import { CORE, entries } from "./entries.ts";
 import { fillFolder, packageFiles } from "./package.ts";
 import { manifest } from "./ship/manifest.ts";
+import { FOR_TYPES } from "./vendor.ts";
 
 /** Where the package is built. */
 export const JSR_FOLDER = "./jsr";
@@ -34,7 +35,10 @@ export async function jsrFiles(): Promise<Map<string, string>> {
     publish: { exclude: ["!**"] },
   };
   const text = `${JSON.stringify(json, null, 2)}\n`;
-  return new Map([["deno.json", text], ...await packageFiles(true)]);
+  const files = new Map([["deno.json", text], ...await packageFiles(true)]);
+  // JSR takes no such line, and Deno has those types.
+  const types = files.get(CORE.types)?.replace(FOR_TYPES, "") ?? "";
+  return files.set(CORE.types, types);
 }
 
 async function dryRun(): Promise<number> {

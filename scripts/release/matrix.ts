@@ -1,31 +1,38 @@
 /**
- * Tries the npm package with the tools of its users: `deno task matrix`. Each
- * opens a database, catches a refusal by `instanceof`, and an error of
- * `./etcd` by its name. Prints a table, a row for each tool with its command.
+ * Tries the npm package with the tools of its users: `deno task matrix`. The
+ * tarball is installed with npm; each tool opens a database, catches a refusal
+ * by `instanceof`, and an error of `./etcd` by its name. Prints a table, a row
+ * for each tool with its command.
  *
  * Not in the tests: the tools are a hundred megabytes. What most people use
- * (Node, Bun, Deno, both formats, esbuild, `bun build`, TypeScript) is there,
- * in tests/packaging/.
+ * (Node, Bun, Deno, both formats, esbuild, `bun build`, TypeScript) is there
+ * as well, in tests/packaging/.
  *
  * @module
  */
 
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { execFile } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import process from "node:process";
 import { fetchPackages } from "../runtimes/packages.ts";
-import { anyRuntime } from "../runtimes/runtimes.ts";
-import { npmFiles } from "./npm.ts";
-import { fillFolder } from "./package.ts";
+import { npmInstall } from "../runtimes/fetch.ts";
+import { oldestRuntime, pinnedRuntime, PINS } from "../runtimes/runtimes.ts";
+import { packagingTools } from "../test/packages.ts";
+import { bundler } from "./bundle.ts";
+import { packed } from "./npm.ts";
+import { serveRegistry } from "./registry.ts";
+import { manifest } from "./ship/manifest.ts";
 
 const TOOLS = {
   "@rollup/plugin-node-resolve": "16.0.3",
   "@rspack/cli": "2.2.8",
   "@rspack/core": "2.3.3",
   "jest": "30.5.2",
+  "miniflare": "4.20260730.0",
   "rollup": "4.68.8",
   "tsx": "4.23.15",
+  "typescript": "5.9.3",
   "vite": "8.3.8",
   "vitest": "5.1.1",
   "webpack": "5.112.2",
@@ -58,7 +65,79 @@ const TEST = `test("litelatch", async () => {
   expect(refusal() + " " + await unreachable()).toBe("${SAID}");
 });\n`;
 
+const TYPED = `${IMPORT}
+const n: number = open("x").write((db) => db.prepare("SELECT 1").all().length);
+const code: string = new LockedError("", []).code;
+acquireLease(code, { endpoints: [] }).then((lease) => lease.fence === n);
+// @ts-expect-error no such lock
+open("x", { lock: "alone" });
+`;
+const checking = (resolution: object, ...files: string[]) =>
+  JSON.stringify({
+    compilerOptions: {
+      ...resolution,
+      target: "es2022",
+      strict: true,
+      noEmit: true,
+      skipLibCheck: false,
+      // Nobody has to have @types/node.
+      types: [],
+    },
+    files,
+  });
+
+// Every entry is imported, and what can be called first is called.
+const REFUSED = `import { acquireLock, adopt, open } from "./litelatch.mjs";
+import { acquireLease } from "./litelatch-etcd.mjs";
+import { inspect } from "./litelatch-inspect.mjs";
+import { legacyLocks } from "./litelatch-legacy.mjs";
+export async function refusals() {
+  const said = new Set();
+  const calls = [open, adopt, acquireLock, acquireLease, inspect, legacyLocks];
+  for (const call of calls) {
+    try {
+      await call("x.db");
+      said.add("went on");
+    } catch ({ name, message }) {
+      said.add(name + " " + message);
+    }
+  }
+  return [...said].join();
+}
+`;
+const WORKERD = `import { readFileSync } from "node:fs";
+import { Miniflare } from "miniflare";
+const read = (path) => ({ type: "ESModule", path, contents: readFileSync(
+  path.startsWith("litelatch") ? "node_modules/litelatch/" + path : path,
+  "utf8",
+) });
+const flags = process.argv.slice(2);
+const worker = new Miniflare({
+  compatibilityDate: "2026-07-01",
+  compatibilityFlags: flags,
+  modules: [
+    { type: "ESModule", path: "main.mjs", contents:
+      'import { refusals } from "./refused.mjs"; export default ' +
+      "{ fetch: async () => new Response(await refusals()) };" },
+    ...["refused.mjs", "litelatch.mjs", "litelatch-etcd.mjs",
+      "litelatch-inspect.mjs", "litelatch-legacy.mjs"].map(read),
+  ],
+});
+console.log(await (await worker.dispatchFetch("http://x/")).text());
+await worker.dispose();
+`;
+
 const FILES: Readonly<Record<string, string>> = {
+  "refused.mjs": REFUSED,
+  "workerd.mjs": WORKERD,
+  "typed.ts": TYPED,
+  "typed.cts": TYPED,
+  "nodenext.json": checking({ module: "nodenext" }, "typed.ts", "typed.cts"),
+  "bundler.json": checking(
+    { module: "esnext", moduleResolution: "bundler" },
+    "typed.ts",
+  ),
+  "npm.mjs": IMPORT.replaceAll('"litelatch', '"npm:litelatch') + BODY + SAY,
   "program.mjs": IMPORT + BODY + SAY,
   "program.cjs": REQUIRE + BODY + SAY,
   "program.ts": IMPORT + BODY + SAY,
@@ -84,19 +163,85 @@ interface Row {
   /** One after the other; the last says what the program said. */
   readonly commands: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** A test runner: its exit code is the answer. */
-  readonly judges?: true;
+  /** What it says; where it is `null`, its exit code is the answer. */
+  readonly says?: string | null;
 }
 
-const ROWS: readonly Row[] = [
-  { name: "Node, import", commands: ["node program.mjs"] },
-  { name: "Node, require", commands: ["node program.cjs"] },
-  { name: "Node 22, import", commands: ["node22 program.mjs"] },
-  { name: "Node 22, require", commands: ["node22 program.cjs"] },
-  { name: "Bun, import", commands: ["bun program.mjs"] },
-  { name: "Bun, require", commands: ["bun program.cjs"] },
-  { name: "Deno, import", commands: ["deno run -A program.mjs"] },
-  { name: "Deno, require", commands: ["deno run -A program.cjs"] },
+const OLDEST = { bun: oldest("bun"), deno: oldest("deno") };
+const JEST = { NODE_OPTIONS: "--experimental-vm-modules" };
+const VERSION = `${manifest().version}\n`;
+
+const RUNTIMES: readonly [name: string, command: string][] = [
+  ["Node 24", "node"],
+  ["Node 22.16", "node22"],
+  ["Node 26", "node26"],
+  ["Bun", "bun"],
+  [`Bun ${OLDEST.bun}`, `bun-${OLDEST.bun}`],
+  ["Deno", "deno run -A"],
+  [`Deno ${OLDEST.deno}`, `deno-${OLDEST.deno} run -A`],
+];
+
+/** All of them, in the order of the table. */
+export const ROWS: readonly Row[] = [
+  ...RUNTIMES.flatMap(([name, command]): Row[] => [
+    { name: `${name}, import`, commands: [`${command} program.mjs`] },
+    { name: `${name}, require`, commands: [`${command} program.cjs`] },
+  ]),
+  { name: "Deno, npm:", commands: ["deno run -A npm.mjs"] },
+  {
+    name: "command, by npx",
+    commands: ["npx litelatch --version"],
+    says: VERSION,
+  },
+  {
+    name: "command, by bunx",
+    commands: ["bun x --bun litelatch --version"],
+    says: VERSION,
+  },
+  {
+    name: "command, by Deno",
+    commands: ["deno run -A npm:litelatch --version"],
+    says: VERSION,
+  },
+  ...["5", "7"].flatMap((major) =>
+    ["nodenext", "bundler"].map((how): Row => ({
+      name: `TypeScript ${major}, ${how}`,
+      commands: [`npx -p typescript@${major} tsc -p ${how}.json`],
+      says: null,
+    }))
+  ),
+  ...["", " nodejs_compat"].map((flag): Row => ({
+    name: `workerd${flag}, refused`,
+    commands: [`node workerd.mjs${flag}`],
+    says: "UnsupportedError Cannot use litelatch on Cloudflare-Workers: it " +
+      "needs files and SQLite, so Bun, Deno or Node\n",
+  })),
+  {
+    name: "publint",
+    commands: ["npx publint run --strict litelatch.tgz"],
+    says: null,
+  },
+  {
+    name: "Are the types wrong?",
+    // Node 10 knows no `exports`; CommonJS is given the ES module, which every
+    // Node that we support requires.
+    commands: [
+      "npx attw litelatch.tgz --profile=node16 " +
+      "--ignore-rules=cjs-resolves-to-esm",
+    ],
+    says: null,
+  },
+  ...["esm", "cjs"].map((format): Row => {
+    const out = `esbuild.${format === "esm" ? "mjs" : "cjs"}`;
+    return {
+      name: `esbuild, ${format}`,
+      commands: [
+        "npx esbuild program.mjs --bundle --minify --platform=node " +
+        `--format=${format} --outfile=${out}`,
+        `node ${out}`,
+      ],
+    };
+  }),
   {
     name: "bun build",
     commands: [
@@ -127,75 +272,133 @@ const ROWS: readonly Row[] = [
   ...["forks", "threads", "vmForks", "vmThreads"].map((pool): Row => ({
     name: `Vitest, ${pool}`,
     commands: [`npx vitest run --pool=${pool} matrix.test.mjs`],
-    judges: true,
+    says: null,
   })),
   {
     name: "Jest, import",
     commands: ["npx jest -c jest.config.json imported"],
-    env: { NODE_OPTIONS: "--experimental-vm-modules" },
-    judges: true,
+    env: JEST,
+    says: null,
   },
   {
     name: "Jest, require",
     commands: ["npx jest -c jest.config.json required"],
-    env: { NODE_OPTIONS: "--experimental-vm-modules" },
-    judges: true,
+    env: JEST,
+    says: null,
   },
 ];
+
+function oldest(id: "bun" | "deno"): string {
+  return PINS.find((pin) => pin.id === id)?.oldest ?? "";
+}
+
+/** The line of the table for one row. */
+export function lineOf({ name, commands }: Row, verdict: string): string {
+  return `| ${name} | \`${commands.join(" && ")}\` | ${verdict} |`;
+}
 
 /** Tries all rows; what each said, `null` where all is well. */
 async function tryAll(): Promise<Map<Row, string | null>> {
   // Below the tools, so that they are found.
   const folder = mkdtempSync(join(fetchPackages("matrix", TOOLS), "run-"));
   try {
-    fillFolder(join(folder, "node_modules/litelatch"), await npmFiles());
-    writeFileSync(join(folder, "package.json"), "{}\n");
-    for (const [name, text] of Object.entries(FILES)) {
-      writeFileSync(join(folder, name), text);
+    const tarball = await packed(folder);
+    const registry = await serveRegistry(tarball);
+    try {
+      writeFileSync(join(folder, "package.json"), "{}\n");
+      const said = npmInstall(folder, ["--offline", tarball]);
+      if (said !== "") throw new Error(said);
+      for (const [name, text] of Object.entries(FILES)) {
+        writeFileSync(join(folder, name), text);
+      }
+      const results = new Map<Row, string | null>();
+      for (const row of ROWS) {
+        results.set(
+          row,
+          await tryRow(row, folder, basename(tarball), registry.url),
+        );
+      }
+      return results;
+    } finally {
+      registry.close();
     }
-    return new Map(ROWS.map((row) => [row, tryRow(row, folder)]));
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const path of [folder, `${folder}.deno`]) {
+      rmSync(path, { recursive: true, force: true });
+    }
   }
 }
 
-function tryRow(row: Row, folder: string): string | null {
+async function tryRow(
+  { commands, env, says = SAID }: Row,
+  folder: string,
+  tarball: string,
+  registry: string,
+): Promise<string | null> {
   let output = "";
-  for (const command of row.commands) {
-    const [program = "", ...args] = command.split(" ");
-    const { status, stdout, stderr, error } = spawnSync(
-      ...started(program, args),
-      {
-        cwd: folder,
-        encoding: "utf8",
-        env: { ...process.env, NO_COLOR: "1", CI: "true", ...row.env },
-        timeout: 120_000,
-      },
-    );
-    output = `${stdout}${stderr}`;
-    if (status !== 0) return error?.message ?? output;
+  for (const command of commands) {
+    const words = command.replace("litelatch.tgz", tarball).split(" ");
+    const ownRegistry = {
+      // Else the folder of packages beside it would answer. Not below the
+      // folder: Jest knows only one package of a name.
+      DENO_NO_PACKAGE_JSON: "1",
+      DENO_DIR: `${folder}.deno`,
+      NPM_CONFIG_REGISTRY: registry,
+    };
+    const { code, said } = await outcomeOf(started(words, folder), folder, {
+      ...(command.includes("npm") ? ownRegistry : {}),
+      ...env,
+    });
+    if (code !== 0) return said;
+    output = said;
   }
-  return row.judges || output.includes(SAID) ? null : output;
+  return says === null || output.includes(says) ? null : output;
+}
+
+function outcomeOf(
+  [program = "", ...args]: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ code: number; said: string }> {
+  const how = {
+    cwd,
+    env: { ...process.env, NO_COLOR: "1", CI: "true", ...env },
+    timeout: 120_000,
+  };
+  return new Promise((resolve) => {
+    execFile(program, args, how, (error, stdout, stderr) => {
+      const why = error === null ? "" : error.message;
+      resolve({ code: error === null ? 0 : 1, said: stdout + stderr + why });
+    });
+  });
 }
 
 /** The pinned runtimes, and tools by the pinned Node. */
-function started(program: string, args: string[]): [string, string[]] {
-  if (program.startsWith("./")) return [program, args];
-  if (program !== "npx") {
-    const { command } = anyRuntime(program);
-    return [command[0]!, args];
+function started(words: readonly string[], folder: string): readonly string[] {
+  const [program = "", ...args] = words;
+  if (program.startsWith("./")) return words;
+  const [id = "", version] = program.split("-");
+  if (id !== "npx") {
+    const find = version === undefined ? pinnedRuntime : oldestRuntime;
+    return [find(id).path, ...args];
   }
-  const [tool = "", ...rest] = args;
-  const node = anyRuntime("node").command[0]!;
-  return [node, [`../node_modules/.bin/${tool}`, ...rest]];
+  const named = args[0] === "-p" ? args[1] : undefined;
+  const [tool = "", ...rest] = named === undefined ? args : args.slice(2);
+  if (tool === "esbuild") return [bundler(), ...rest];
+  const others = join(packagingTools(), "node_modules/.bin", tool);
+  const places = ["node_modules/.bin", "../node_modules/.bin"]
+    .map((place) => join(folder, place, tool));
+  const found = named?.endsWith("@7")
+    ? others
+    : [...places, others].find((path) => existsSync(path));
+  return [pinnedRuntime("node").path, found ?? tool, ...rest];
 }
 
 if (import.meta.main) {
   const results = await tryAll();
   console.log("| with | command | |\n| --- | --- | --- |");
-  for (const [{ name, commands }, trouble] of results) {
-    const verdict = trouble === null ? "works" : "**fails**";
-    console.log(`| ${name} | \`${commands.join(" && ")}\` | ${verdict} |`);
+  for (const [row, trouble] of results) {
+    console.log(lineOf(row, trouble === null ? "works" : "**fails**"));
   }
   for (const [{ name }, trouble] of results) {
     if (trouble === null) continue;

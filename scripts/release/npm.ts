@@ -5,6 +5,9 @@
  * @module
  */
 
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import process from "node:process";
 import { differences, fillFolder, packageFiles } from "./package.ts";
 import { NPM_FOLDER, packageJson } from "./ship/npm.ts";
@@ -16,6 +19,26 @@ import { NPM_FOLDER, packageJson } from "./ship/npm.ts";
 export async function npmFiles(): Promise<Map<string, string>> {
   const json = `${JSON.stringify(packageJson(), null, 2)}\n`;
   return new Map([["package.json", json], ...await packageFiles(false)]);
+}
+
+/**
+ * Makes the tarball with `npm pack` in a folder; its path.
+ *
+ * @throws {Error} When npm does not make it.
+ */
+export async function packed(folder: string): Promise<string> {
+  const filled = mkdtempSync(join(folder, "package-"));
+  fillFolder(filled, await npmFiles());
+  const windows = process.platform === "win32";
+  const { status, stderr } = spawnSync(
+    windows ? "npm.cmd" : "npm",
+    ["pack", "--silent", "--pack-destination", resolve(folder)],
+    { cwd: filled, encoding: "utf8", shell: windows },
+  );
+  rmSync(filled, { recursive: true });
+  const name = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+  if (status === 0 && name !== undefined) return join(folder, name);
+  throw new Error(`Cannot pack the npm package: ${stderr}`);
 }
 
 if (import.meta.main) {

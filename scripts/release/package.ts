@@ -17,7 +17,7 @@ import {
 import { dirname, join, posix } from "node:path";
 import { bundled, minified } from "./bundle.ts";
 import { faceDoc } from "./declarations.ts";
-import { entries, type Entry, ROOT } from "./entries.ts";
+import { COMMANDS, entries, type Entry, ROOT } from "./entries.ts";
 import { manifest } from "./ship/manifest.ts";
 import { HOME } from "./ship/npm.ts";
 import { FOR_BUN, vendoredScript, vendoredTypes } from "./vendor.ts";
@@ -43,6 +43,7 @@ export async function packageFiles(
       isCommand ? `${faceDoc(entry)}export {};\n` : await vendoredTypes(entry),
     );
   }
+  files.set(COMMANDS.script, FOR_BUN + minified(bundled(COMMANDS)));
   const pages = ["README.md", "CHANGELOG.md"];
   if (docs) {
     for (const name of readdirSync(join(ROOT, "docs"))) {

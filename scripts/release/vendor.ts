@@ -13,7 +13,7 @@ import {
   readHeader,
   withHeader,
 } from "../../src/cli/vendored.ts";
-import { bundled } from "./bundle.ts";
+import { bundled, minified } from "./bundle.ts";
 import { declarations } from "./declarations.ts";
 import { CORE, entries, type Entry, entryNamed, ROOT } from "./entries.ts";
 import { manifest } from "./ship/manifest.ts";
@@ -32,6 +32,12 @@ told.`;
 /** Bun then runs the file as it is: 6 ms less where it has no cache of it. */
 export const FOR_BUN = "// @bun\n";
 
+/**
+ * `using` needs types that the default library of ES2022 does not have, and
+ * every runtime that we support has what they stand for.
+ */
+export const FOR_TYPES = '/// <reference lib="esnext.disposable" />\n';
+
 /** The licence is a kilobyte: once is enough for files that go together. */
 const BESIDE = `MIT License, whose text is in ${CORE.script} beside this file.`;
 
@@ -40,12 +46,16 @@ const VENDORED = entries().filter(({ name }) => name !== "./cli");
 
 const made = new Map<string, Promise<string>>();
 
-/** The JavaScript file of an entry, with its header. */
+/**
+ * The JavaScript file of an entry, with its header. The core is there to be
+ * read; with readable files of the others the package would be above 120 kB.
+ */
 export function vendoredScript(entry: Entry): Promise<string> {
   return once(entry.script, () => {
     const types = `/* @ts-self-types="./${entry.types}" */\n`;
-    const licence = entry.name === CORE.name ? read("LICENSE") : BESIDE;
-    return FOR_BUN + headed(types + bundled(entry), licence);
+    const isCore = entry.name === CORE.name;
+    const code = isCore ? bundled(entry) : minified(bundled(entry));
+    return FOR_BUN + headed(types + code, isCore ? read("LICENSE") : BESIDE);
   });
 }
 
@@ -53,7 +63,10 @@ export function vendoredScript(entry: Entry): Promise<string> {
 export function vendoredTypes(entry: Entry): Promise<string> {
   return once(
     entry.types,
-    async () => headed(await declarations(entry), BESIDE),
+    async () => {
+      const types = headed(await declarations(entry), BESIDE);
+      return entry.name === CORE.name ? FOR_TYPES + types : types;
+    },
   );
 }
 
@@ -110,8 +123,8 @@ function filesOf(
 export async function checkCopy(
   file: string,
 ): Promise<{ judgement: Judgement; version: string | null }> {
-  const copy = withoutMark(readFileSync(file, "utf8"));
-  const current = withoutMark(await currentOf(basename(file)));
+  const copy = readFileSync(file, "utf8");
+  const current = await currentOf(basename(file));
   return {
     judgement: judge(copy, current),
     version: readHeader(copy)?.version ?? null,
@@ -126,10 +139,6 @@ function currentOf(name: string): Promise<string> {
   return /\.d\.[cm]?ts$/.test(name)
     ? vendoredTypes(entry)
     : vendoredScript(entry);
-}
-
-function withoutMark(text: string): string {
-  return text.replace(/^\/\/ @bun\r?\n/, "");
 }
 
 async function main(args: readonly string[]): Promise<number> {

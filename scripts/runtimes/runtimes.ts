@@ -2,7 +2,8 @@
  * The one place that pins the runtimes: what the tests run on, what the demo
  * accepts, and where a missing one comes from.
  *
- * `node` is the current line and `node22` the oldest supported release.
+ * `node` is the line for long support, `node26` the current one, and `node22`
+ * the oldest supported release.
  *
  * @module
  */
@@ -21,6 +22,11 @@ export interface Pin {
   readonly version: string;
   /** The oldest release that the library supports. */
   readonly oldest: string;
+  /**
+   * The tests run on it only where it is named: a fifth runtime makes all of
+   * them a quarter longer, and differs little from the third.
+   */
+  readonly named?: true;
 }
 
 /** Every runtime the tests run on, in the order in which they run. */
@@ -53,7 +59,19 @@ export const PINS: readonly Pin[] = [
     version: "22.16.0",
     oldest: "22.16.0",
   },
+  {
+    id: "node26",
+    program: "node",
+    name: "Node",
+    version: "26.10.0",
+    oldest: "22.16.0",
+    named: true,
+  },
 ];
+
+/** The ids of those that are tried where none is named. */
+export const USUAL: readonly string[] = PINS.filter(({ named }) => !named)
+  .map(({ id }) => id);
 
 /** A runtime that is here and answers. */
 export interface Runtime {
@@ -76,7 +94,20 @@ export interface Runtime {
  * @throws {Error} When it is missing and npm cannot bring it.
  */
 export function pinnedRuntime(id: string): Runtime {
+  return exactRuntime(pinOf(id));
+}
+
+/**
+ * The oldest release of a program that the library supports, likewise.
+ *
+ * @throws {Error} When it is missing and npm cannot bring it.
+ */
+export function oldestRuntime(id: string): Runtime {
   const pin = pinOf(id);
+  return exactRuntime({ ...pin, version: pin.oldest });
+}
+
+function exactRuntime(pin: Pin): Runtime {
   const exactly = (found: Found) => found.version === pin.version;
   const found = running(pin, exactly) ?? findInstalled(pin.program, exactly) ??
     findFetched(pin) ?? fetchThroughNpm(pin);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Pin, PINS } from "../runtimes/runtimes.ts";
+import { type Pin, PINS, USUAL } from "../runtimes/runtimes.ts";
 
 export const HELP = `Usage: deno task test [options] [filter …]
 
@@ -16,7 +16,7 @@ contains it run, and the rest is left out: "lock/" is all of tests/lock/, and
 Options:
   --runtime=<names>  only on these, split by commas: ${
   PINS.map(nameOf).join(", ")
-}
+} (the last only if named)
   --help             print this
 
 LITELATCH_SEED=<n> makes other choices in the torture.`;
@@ -35,7 +35,7 @@ export interface Wishes {
  * @throws {Error} On an unknown option or runtime, naming the known ones.
  */
 export function readArguments(args: readonly string[]): Wishes {
-  let runtimes = PINS.map((pin) => pin.id);
+  let runtimes = USUAL;
   let help = false;
   const filters: string[] = [];
   for (const arg of args) {

@@ -11,7 +11,12 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bundler } from "../release/bundle.ts";
 import { declarationTools } from "../release/declarations.ts";
-import { pinnedRuntime, PINS, type Runtime } from "../runtimes/runtimes.ts";
+import {
+  pinnedRuntime,
+  PINS,
+  type Runtime,
+  USUAL,
+} from "../runtimes/runtimes.ts";
 import { abandon } from "../torture/session.ts";
 import { HELP, readArguments, type Wishes } from "./arguments.ts";
 import { runChecks } from "./checks.ts";
@@ -104,12 +109,12 @@ function hasAny(path: string, filters: readonly string[]): boolean {
 /** All of them: tests on one runtime start child programs on the others. */
 function findRuntimes(wishes: Wishes, tally: Tally): Runtime[] {
   const runtimes: Runtime[] = [];
-  for (const { id, name, version } of PINS) {
+  for (const { id, name, version, named } of PINS) {
+    if (named && !wishes.runtimes.includes(id)) continue;
     try {
       runtimes.push(pinnedRuntime(id));
     } catch (error) {
-      const wanted = wishes.runtimes.length < PINS.length &&
-        wishes.runtimes.includes(id);
+      const wanted = wishes.runtimes !== USUAL && wishes.runtimes.includes(id);
       // A developer without a network still gets what can be had.
       if (process.env["CI"] === "true" || wanted) {
         tally.fail(`${name} ${version}`, messageOf(error));

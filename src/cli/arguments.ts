@@ -17,6 +17,9 @@ export const COMMANDS = {
   vendor: ["--check"],
 } as const satisfies Record<string, readonly string[]>;
 
+/** The word that makes the command a process of `selftest`. */
+export const CHILD = "selftest-child";
+
 /** The name of a command. */
 export type CommandName = keyof typeof COMMANDS;
 
@@ -32,6 +35,8 @@ export interface Wishes {
   ticks: number;
   /** Of `vendor`: compare a file instead of writing. */
   check: boolean;
+  /** Of `vendor`: what to write beside the core. */
+  entries: string[];
 }
 
 /** Something that was typed wrong; the message says what would be right. */
@@ -80,6 +85,14 @@ export function readArguments(
     const what = NEEDS[command] ?? "a database";
     throw new UsageError(`\`litelatch ${command}\` needs the path of ${what}`);
   }
+  const check = options.includes("--check");
+  const entries = command === "vendor" && !check ? rest.splice(0) : [];
+  const strange = entries.find((entry) => !ENTRIES.includes(entry));
+  if (strange !== undefined) {
+    throw new UsageError(
+      `There is no entry "${strange}"${suggestion(strange, ENTRIES)}`,
+    );
+  }
   if (rest.length > 0) {
     throw new UsageError(
       `\`litelatch ${command}\` takes one path, got "${rest[0]}" besides`,
@@ -92,9 +105,13 @@ export function readArguments(
     limit: number("--limit", values, 16) * MIB,
     interval: number("--interval", values, 1) * 1000,
     ticks: number("--ticks", values, Infinity),
-    check: options.includes("--check"),
+    check,
+    entries,
   };
 }
+
+/** What can be vendored beside the core. */
+export const ENTRIES = ["inspect", "legacy", "etcd"];
 
 const NEEDS: { [command in CommandName]?: string } = {
   selftest: "a folder",

@@ -80,12 +80,13 @@ removes what it made. It says nothing about a second machine.
   --json        { "passed": true, "steps": [...] }
 
 Exit code: 0 all work, 1 something does not, 2 it could not try.`,
-  vendor: `litelatch vendor DIR
+  vendor: `litelatch vendor DIR [inspect] [legacy] [etcd]
 litelatch vendor --check FILE
 
-Writes litelatch.mjs and litelatch.d.mts into a folder: the whole library, with no
-import. With --check it compares such a file with the one of this release, and
-says whether it is current, edited, older, newer, or another build.
+Writes litelatch.mjs and litelatch.d.mts into a folder: the whole library, with
+no import. Another entry is two files beside them, which import the first. With
+--check it compares such a file with the one of this release, and says whether
+it is current, edited, older, newer, or another build.
 
   --json        { "written": [...] }, or { "judgement": ..., "version": ... }
 

@@ -12,21 +12,10 @@
  */
 
 import { run } from "./run.ts";
-import { standardOutput } from "./screen.ts";
-import { CHILD, selftestChild } from "./selftest_child.ts";
 
-// `litelatch … | head` closes the pipe: that is no error.
-process.stdout.on("error", (error: { code?: string }) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
+// Deno makes `process` at its first use, which takes as long as its start.
+const { Deno } = globalThis as { Deno?: { args: string[]; exitCode: number } };
 
-const words = process.argv.slice(2);
-if (words[0] === CHILD) selftestChild();
-else {
-  const complain = (line: string): void =>
-    void process.stderr.write(`${line}\n`);
-  run(words, standardOutput(), complain, import.meta.url).then((code) => {
-    process.exitCode = code;
-  });
-}
+const code = await run(Deno?.args ?? process.argv.slice(2), import.meta.url);
+if (Deno !== undefined) Deno.exitCode = code;
+else process.exitCode = code;

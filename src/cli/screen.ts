@@ -34,6 +34,11 @@ const WIDEST = 80;
 /** Standard output. */
 export function standardOutput(): Screen {
   const { stdout } = process;
+  // `litelatch … | head` closes the pipe: that is no error.
+  stdout.on("error", (error: { code?: string }) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
   const terminal = stdout.isTTY === true;
   const colours = terminal && wantsColours();
   const write = (text: string): void => void stdout.write(text);

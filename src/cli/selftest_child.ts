@@ -13,9 +13,7 @@ import type { Lock } from "../lock/lock.ts";
 import { open } from "../../mod.ts";
 import type { LockMode } from "../options.ts";
 import { sleepSync } from "../os/clock.ts";
-
-/** The word that makes the command such a process. */
-export const CHILD = "selftest-child";
+import { standardOutput } from "./screen.ts";
 
 /** What it can be told to do. */
 export type Order =
@@ -42,12 +40,13 @@ let database: Database | undefined;
 /** Obeys until stdin ends. */
 export function selftestChild(): void {
   let text = "";
+  const { line: say } = standardOutput();
   process.stdin.setEncoding("utf8");
   process.stdin.on("data", (more: string) => {
     const lines = (text + more).split("\n");
     text = lines.pop() ?? "";
     for (const line of lines) {
-      process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+      say(JSON.stringify(answer(JSON.parse(line))));
     }
   });
   process.stdin.on("end", () => process.exit(0));

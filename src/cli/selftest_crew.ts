@@ -4,9 +4,10 @@
  * @module
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { type Answer, CHILD, type Order } from "./selftest_child.ts";
+import { CHILD } from "./arguments.ts";
+import type { Answer, Order } from "./selftest_child.ts";
 
 // A network share that hangs must not hang us.
 const PATIENCE_MS = 90_000;
@@ -22,6 +23,7 @@ export class Worker {
 
   constructor(command: string[]) {
     const [program = "", ...words] = command;
+    const { spawn } = process.getBuiltinModule("node:child_process");
     this.#process = spawn(program, words, {
       stdio: ["pipe", "pipe", "ignore"],
     });

@@ -8,13 +8,13 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { printable } from "../printable.ts";
-import type { Wishes } from "./arguments.ts";
+import { ENTRIES, type Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";
 import { jsonText } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
 import { judge, type Judgement, readHeader } from "./vendored.ts";
 
-const FILES = ["litelatch.mjs", "litelatch.d.mts"] as const;
+const ENDINGS = [".mjs", ".d.mts"];
 
 const WORDS: Record<Judgement, string> = {
   current: "current",
@@ -27,14 +27,16 @@ const WORDS: Record<Judgement, string> = {
 
 /** Writes the files into a folder, or compares one with them. */
 export async function vendor(
-  { path, json, check }: Wishes,
+  { path, json, check, entries }: Wishes,
   screen: Screen,
   entry: string,
 ): Promise<number> {
   if (check) return await checkFile(path, json, screen, entry);
   mkdirSync(path, { recursive: true });
   const written: string[] = [];
-  for (const name of FILES) {
+  const stems = ["litelatch", ...entries.map((name) => `litelatch-${name}`)];
+  const names = stems.flatMap((stem) => ENDINGS.map((end) => stem + end));
+  for (const name of new Set(names)) {
     writeFileSync(join(path, name), await shipped(name, entry));
     written.push(join(path, name));
   }
@@ -58,9 +60,7 @@ async function checkFile(
         `(${error instanceof Error ? error.message : error})`,
     );
   }
-  // Also litelatch.d.ts and litelatch.js, as they were called before.
-  const name = /\.d\.[cm]?ts$/.test(path) ? FILES[1] : FILES[0];
-  const judgement = judge(copy, await shipped(name, entry));
+  const judgement = judge(copy, await shipped(originalOf(path), entry));
   const version = readHeader(copy)?.version ?? null;
   if (json) screen.line(jsonText({ judgement, version }));
   else {
@@ -68,6 +68,14 @@ async function checkFile(
     screen.line(`${printable(`${path}${from}`, 1000)}: ${WORDS[judgement]}`);
   }
   return judgement === "current" ? 0 : 1;
+}
+
+/** A copy may have another name, such as litelatch.js or litelatch.d.ts. */
+function originalOf(path: string): string {
+  const [, stem = ""] = /([^/\\]*?)(?:\.d)?\.[cm]?[jt]s$/.exec(path) ?? [];
+  const known = ENTRIES.find((name) => stem === `litelatch-${name}`);
+  const end = /\.d\.[cm]?ts$/.test(path) ? ENDINGS[1] : ENDINGS[0];
+  return `litelatch${known === undefined ? "" : `-${known}`}${end}`;
 }
 
 /** The text of a file that lies beside the command in the package. */

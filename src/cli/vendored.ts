@@ -4,8 +4,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-
 /** What a header says. */
 export interface Header {
   version: string;
@@ -66,12 +64,15 @@ export function judge(copy: string, current: string): Judgement {
 
 /** Version, hash and body; git may have changed the line ends. */
 function parts(text: string): string[] | null {
-  // The line for Bun may be missing, or an editor may have taken it away.
-  return /^(?:\/\/ @bun\n)?\/\*! litelatch (\S+),[^]*?\n \* SHA-256 of what follows: ([0-9a-f]{64})\n[^]*?\n \*\/\n([^]*)$/
+  // The line for Bun, or for TypeScript, may be missing: JSR takes none, and an
+  // editor may have taken it away.
+  return /^(?:\/\/[^\n]*\n)?\/\*! litelatch (\S+),[^]*?\n \* SHA-256 of what follows: ([0-9a-f]{64})\n[^]*?\n \*\/\n([^]*)$/
     .exec(text.replaceAll("\r\n", "\n"));
 }
 
 function sha256(body: string): string {
+  // A static import costs `litelatch who` 6 ms on Node, and 7 on Bun.
+  const { createHash } = process.getBuiltinModule("node:crypto");
   return createHash("sha256").update(body).digest("hex");
 }
 

@@ -25,20 +25,8 @@ const CACHED_STATEMENTS = 100;
 
 /**
  * An open database. Make one with {@linkcode open}, {@linkcode openAsync} or
- * {@linkcode adopt}.
- *
- * @example Count the starts of a program
- * ```ts
- * import { open } from "@litelatch/litelatch";
- *
- * using db = open(":memory:");
- * db.exec("CREATE TABLE start (at TEXT)");
- * const count = db.write(() => {
- *   db.prepare("INSERT INTO start VALUES (datetime())").run();
- *   return db.prepare("SELECT count(*) AS n FROM start").get()?.n;
- * });
- * console.log(count); // 1
- * ```
+ * {@linkcode adopt}. Once it is closed, its methods and statements throw a
+ * {@linkcode LitelatchError} `LITELATCH_CLOSED`.
  */
 export class Database implements Disposable {
   readonly #parts: Parts;
@@ -87,6 +75,7 @@ export class Database implements Disposable {
    *
    * @param sql Statements, separated by semicolons.
    * @throws {BusyError} If the database stayed locked for `busyTimeout`.
+   * @throws {LockLostError} If what it writes would be lost.
    */
   exec(sql: string): void {
     const session = this.#session;
@@ -129,6 +118,7 @@ export class Database implements Disposable {
    *
    * @param body Called once, with this handle. It must not be async.
    * @returns What `body` returns.
+   * @throws {BusyError} If the database stayed locked for `busyTimeout`.
    * @throws {TypeError} If `body` returns a promise.
    */
   read<T>(body: (db: Database) => T): T {
@@ -144,6 +134,8 @@ export class Database implements Disposable {
    * @param body Called once, with this handle. It must not be async.
    * @returns What `body` returns.
    * @throws {BusyError} If its turn did not come; then `body` was not called.
+   * @throws {LockLostError} If it would be lost; then nothing is written.
+   * @throws {LitelatchError} `LITELATCH_BUSY` inside of {@linkcode Database.read}.
    * @throws {TypeError} If `body` returns a promise; then nothing is written.
    */
   write<T>(body: (db: Database) => T): T {
@@ -158,7 +150,7 @@ export class Database implements Disposable {
    * @param body Called once, with this handle.
    * @param options A `signal` that ends the wait.
    * @returns What `body` returns.
-   * @throws {BusyError} If its turn did not come; then `body` was not called.
+   * @throws What {@linkcode Database.write} does, and the reason of `signal`.
    */
   writeAsync<T>(
     body: (db: Database) => T,
@@ -189,6 +181,7 @@ export class Database implements Disposable {
    *
    * @returns What was done, and who kept it from being done.
    * @throws {LitelatchError} If it is called inside a transaction.
+   * @throws {LockLostError} If one of its files was taken away.
    */
   checkpoint(): CheckpointResult {
     const { noCheckpoint, watch } = this.#parts;
@@ -229,6 +222,7 @@ export class Database implements Disposable {
    * @param options `every`: at most one call per so many milliseconds,
    * default 1000.
    * @returns A function that ends it.
+   * @throws {TypeError} If that is no number above 0, or there is no listener.
    */
   onChange(
     listener: (change: Exclude<Change, "unchanged">) => void,

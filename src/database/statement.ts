@@ -16,18 +16,6 @@ import type { Heeded, Session } from "./session.ts";
  * Parameters are given by position, or as one object for `:name`, `@name` and
  * `$name`, with or without the sign. One that is missing is NULL; a name that
  * the statement does not have is a `TypeError`.
- *
- * @example By position and by name
- * ```ts
- * import { open } from "@litelatch/litelatch";
- *
- * using db = open(":memory:");
- * db.exec("CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT)");
- * const insert = db.prepare("INSERT INTO note (text) VALUES (:text)");
- * const { lastInsertRowid } = insert.run({ text: "hello" });
- * const byId = db.prepare("SELECT text FROM note WHERE id = ?");
- * console.log(byId.get(lastInsertRowid)); // { text: "hello" }
- * ```
  */
 export class Statement {
   /** The handle, which must not be collected before its statements. */
@@ -58,6 +46,7 @@ export class Statement {
    * @param parameters Values by position, or one object by name.
    * @returns How many rows changed, and the latest rowid.
    * @throws {BusyError} If the database stayed locked for `busyTimeout`.
+   * @throws {LockLostError} If what it writes would be lost.
    * @throws {TypeError} If a parameter is of a type that SQLite does not have.
    */
   run(...parameters: Value[] | [Record<string, Value>]): RunResult {
@@ -69,7 +58,7 @@ export class Statement {
    *
    * @param parameters Values by position, or one object by name.
    * @returns The first row, or `undefined` if there is none.
-   * @throws {BusyError} If the database stayed locked for `busyTimeout`.
+   * @throws What {@linkcode Statement.run} does.
    */
   get(...parameters: Value[] | [Record<string, Value>]): Row | undefined {
     return this.#call(() => this.#prepared.get(parameters));
@@ -80,7 +69,7 @@ export class Statement {
    *
    * @param parameters Values by position, or one object by name.
    * @returns All rows.
-   * @throws {BusyError} If the database stayed locked for `busyTimeout`.
+   * @throws What {@linkcode Statement.run} does.
    */
   all(...parameters: Value[] | [Record<string, Value>]): Row[] {
     return this.#call(() => this.#prepared.all(parameters));
@@ -92,7 +81,7 @@ export class Statement {
    *
    * @param parameters Values by position, or one object by name.
    * @returns The rows.
-   * @throws {BusyError} If the database stayed locked for `busyTimeout`.
+   * @throws What {@linkcode Statement.run} does.
    */
   *iterate(
     ...parameters: Value[] | [Record<string, Value>]

@@ -21,10 +21,16 @@ export function openConnection(
   path: string,
   how: ConnectionOptions,
 ): Connection {
-  opener ??= pick();
+  opener ??= pick(requireRuntime());
   // A file that nobody can change: https://sqlite.org/uri.html#uriimmutable.
   const uri = () => encodeURI(path).replace(/[?#]/g, encodeURIComponent);
   return opener(how.immutable ? `file:${uri()}?immutable=1` : path, how);
+}
+
+/** @throws {UnsupportedError} Where we cannot run, or without SQLite. */
+export function requireSqlite(): void {
+  const runtime = requireRuntime();
+  opener ??= pick(runtime);
 }
 
 /** Wraps a database that the caller opened, and will close. */
@@ -49,23 +55,26 @@ export function adoptConnection(native: unknown): Connection {
   );
 }
 
-/** @throws {UnsupportedError} On a runtime older than the oldest supported. */
-export function requireRuntime(): void {
-  // In a browser or a worker of a CDN there is no `process`.
-  const { process } = globalThis as {
+/** Its name, `Node 24.21.0`. @throws {UnsupportedError} Where we cannot run. */
+export function requireRuntime(): string {
+  // In a browser there is no `process`.
+  const { process, navigator } = globalThis as {
     process?: { versions?: Record<string, string | undefined> } | null;
+    navigator?: { userAgent?: string };
   };
   for (const [name, oldest] of Object.entries(OLDEST)) {
     const version = process?.versions?.[name.toLowerCase()];
-    if (!version) continue;
-    if (rank(version) >= rank(oldest)) return;
+    // workerd says that it is a Node, and has stubs of its modules.
+    if (!version || !process?.versions?.["uv"]) continue;
+    if (rank(version) >= rank(oldest)) return `${name} ${version}`;
     throw new UnsupportedError(
       `Cannot use litelatch on ${name} ${version}: it needs ${name} ` +
         `${oldest} or newer; update the runtime`,
     );
   }
   throw new UnsupportedError(
-    "Cannot use litelatch here: it needs files, and Bun, Deno or Node",
+    `Cannot use litelatch on ${navigator?.userAgent ?? "this runtime"}: it ` +
+      "needs files and SQLite, so Bun, Deno or Node",
   );
 }
 
@@ -75,8 +84,7 @@ function rank(version: string): number {
   return parts.reduce((sum, part, i) => sum + part / 1000 ** i, 0);
 }
 
-function pick(): Opener {
-  requireRuntime();
+function pick(runtime: string): Opener {
   // getBuiltinModule answers at run time, so that bundlers, JSR and the other
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;
@@ -87,7 +95,7 @@ function pick(): Opener {
       connectNode(new node.DatabaseSync(place, { readOnly }), true);
   }
   throw new UnsupportedError(
-    "Cannot find SQLite in this runtime: use an official build of it",
+    `Cannot find SQLite in ${runtime}: use an official build of it`,
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { requireRuntime } from "../driver/runtime.ts";
 import { EtcdClient } from "./etcd_client.ts";
 import { Failure, isGone, isPassing, toPublic } from "./etcd_errors.ts";
 import { Lease } from "./lease_handle.ts";
@@ -46,7 +47,8 @@ const SOON_MS = 10;
  * @throws {LockedError} If others hold it, and still do after `wait`.
  * @throws {LitelatchError} `LITELATCH_ETCD` if etcd cannot be reached, does not
  * let us in, answers too slowly, or answers what etcd would not.
- * @throws {UnsupportedError} If what answers is not etcd 3.4 or newer.
+ * @throws {UnsupportedError} If what answers is not etcd 3.4 or newer, or on a
+ * runtime that is none of ours, or too old.
  * @throws {TypeError} If an option is missing, misspelt or has a wrong value.
  *
  * @example One host at a time writes
@@ -66,6 +68,7 @@ export async function acquireLease(
   name: string,
   options: LeaseOptions,
 ): Promise<Lease> {
+  requireRuntime();
   const settings = leaseSettings(name, options);
   let client: EtcdClient | undefined;
   try {

@@ -6,6 +6,7 @@
  */
 
 import { messageOf } from "../driver/result_codes.ts";
+import { requireRuntime } from "../driver/runtime.ts";
 import { canWrite } from "../os/files.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
 import { whyNoProc } from "../os/proc_view.ts";
@@ -49,6 +50,8 @@ export interface InspectOptions {
  * @param path A file or a `file:` URL. Symbolic links are followed.
  * @param options `alone` where nothing in this process has it open.
  * @returns What is known, as one object that survives JSON.
+ * @throws {UnsupportedError} Where there are no files, or on a runtime older
+ * than the oldest supported.
  * @throws {TypeError} If `path` is no path, or an option is wrong.
  *
  * @example Who writes?
@@ -64,6 +67,7 @@ export function inspect(
   path: string | URL,
   options?: InspectOptions,
 ): Report {
+  requireRuntime();
   check("inspect a database", options, {
     alone: (value) => typeof value === "boolean" ? null : "true or false",
   });

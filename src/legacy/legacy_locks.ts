@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../driver/result_codes.ts";
+import { requireRuntime } from "../driver/runtime.ts";
 import { LitelatchError } from "../errors.ts";
 import type { LegacyLike } from "../options.ts";
 import { locate, toPath } from "../os/paths.ts";
@@ -31,6 +32,7 @@ import { LegacyGuards } from "./legacy_guard.ts";
  * taken.
  * @returns What `open` and `acquireLock` take as `legacy`.
  * @throws {TypeError} If there is no path, or one is none.
+ * @throws {UnsupportedError} On a runtime that is none of ours, or too old.
  *
  * @example While processes of the version before may still run
  * ```ts
@@ -43,6 +45,7 @@ import { LegacyGuards } from "./legacy_guard.ts";
  * ```
  */
 export function legacyLocks(...paths: (string | URL)[]): LegacyLike {
+  requireRuntime();
   if (paths.length === 0) {
     throw new TypeError("Cannot guard legacy locks: there must be a path");
   }

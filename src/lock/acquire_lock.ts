@@ -1,7 +1,7 @@
 /** The lock by itself, for a folder or any file. @module */
 
 import { messageOf } from "../driver/result_codes.ts";
-import { requireRuntime } from "../driver/runtime.ts";
+import { requireSqlite } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockOptions } from "../options.ts";
 import { isRoot, type Rights } from "../os/files.ts";
@@ -28,6 +28,8 @@ import type { Ask } from "./refusal.ts";
  * @returns The lock. Locks of one thread count together.
  * @throws {LockedError} If others hold it, and still do after `wait`.
  * @throws {UnsupportedError} If the place cannot lock, or has several names.
+ * @throws {LitelatchError} `LITELATCH_OPEN` if its folder cannot be written.
+ * @throws {TypeError} If an option is misspelt or has a wrong value.
  *
  * @example Only one at a time may build
  * ```ts
@@ -51,6 +53,7 @@ export function acquireLock(path: string | URL, options?: LockOptions): Lock {
  * @param path What to lock.
  * @param options The same, and a `signal` that ends the wait.
  * @returns The lock.
+ * @throws What {@linkcode acquireLock} does, and the reason of `signal`.
  *
  * @example Wait for up to a minute, unless told otherwise
  * ```ts
@@ -80,7 +83,7 @@ function lockAsk(
   blocking: boolean,
 ): Ask {
   const settings = lockSettings(options);
-  requireRuntime();
+  requireSqlite();
   const asked = toPath(path);
   let target: Location;
   try {

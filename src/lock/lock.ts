@@ -6,18 +6,6 @@ import type { HeldLock } from "../os/shared_state.ts";
 /**
  * A lock that is held. It is let go when the last of the handles on it in this
  * process is released.
- *
- * @example Two handles on one lock
- * ```ts
- * import { acquireLock } from "@litelatch/litelatch";
- *
- * const path = new URL("./build", import.meta.url);
- * const outer = acquireLock(path);
- * const inner = acquireLock(path);
- * outer.release();
- * console.log(outer.held, inner.held); // false true, and it is still locked
- * inner.release();
- * ```
  */
 export class Lock implements Disposable {
   /** What is locked, as an absolute path without symbolic links. */

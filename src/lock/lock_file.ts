@@ -144,6 +144,7 @@ function prepare(target: string, rights: Rights | null): string | null {
 }
 
 function explain(path: string, error: unknown): LitelatchError {
+  if (error instanceof UnsupportedError) return error;
   const code = primaryCode(error);
   const full = code === SQLITE.CANTOPEN && whyNoDescriptor();
   const why = full

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { acquireLock, open } from "../../mod.ts";
+import { inspect } from "../../src/inspect/mod.ts";
+import { legacyLocks } from "../../src/legacy/mod.ts";
 import { adoptConnection, requireRuntime } from "../../src/driver/runtime.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
+
+const FACE = new URL("../../mod.ts", import.meta.url).href;
+const own = thisRuntime();
 
 /** Runs `body` where `process` is something else. */
 function withProcess(other: unknown, body: () => void): void {
@@ -30,7 +39,7 @@ test("an older runtime is refused by its name and number", () => {
     [{ node: "24.3.0", deno: "2.7.13" }, /on Deno .* needs Deno 2\.7\.14/],
   ];
   for (const [versions, message] of old) {
-    withProcess({ versions }, () => {
+    withProcess({ versions: { uv: "1", ...versions } }, () => {
       assert.throws(requireRuntime, { name: "UnsupportedError", message });
     });
   }
@@ -41,8 +50,50 @@ test("an older runtime is refused by its name and number", () => {
     { node: "20.0.0", bun: "1.3.0-canary.5" },
     { node: "20.0.0", deno: "2.8.0" },
   ];
-  for (const versions of enough) withProcess({ versions }, requireRuntime);
+  for (const versions of enough) {
+    withProcess({ versions: { uv: "1", ...versions } }, requireRuntime);
+  }
 });
+
+const PROGRAM = `
+import { acquireLock, open } from ${JSON.stringify(FACE)};
+for (const path of [":memory:", "app.db"]) {
+  for (const call of [open, acquireLock]) {
+    try {
+      call(path);
+    } catch ({ name, code, message }) {
+      console.log(name, code, message);
+    }
+  }
+}`;
+
+test(
+  "a Node without SQLite is refused by its name, and leaves nothing",
+  {
+    skip: !own.id.startsWith("node") && "only Node can be started without",
+  },
+  inFolder((folder) => {
+    const [program = "", ...flags] = own.command;
+    const { stdout, stderr } = spawnSync(
+      program,
+      [
+        ...flags,
+        "--no-experimental-sqlite",
+        "--input-type=module",
+        "-e",
+        PROGRAM,
+      ],
+      { cwd: folder, encoding: "utf8" },
+    );
+    assert.equal(
+      stdout,
+      `UnsupportedError LITELATCH_UNSUPPORTED Cannot find SQLite in ${own.label}: use an official build of it\n`
+        .repeat(4),
+      stderr,
+    );
+    assert.deepEqual(readdirSync(folder), []);
+  }),
+);
 
 test("a browser, a worker or a bundler's shim is refused, not a crash", () => {
   const calls = [
@@ -50,13 +101,17 @@ test("a browser, a worker or a bundler's shim is refused, not a crash", () => {
     () => adoptConnection({}),
     () => open(":memory:"),
     () => acquireLock("app.lock"),
+    () => inspect("app.db"),
+    () => legacyLocks("app.pid"),
   ];
-  for (const other of [undefined, null, {}, { versions: {} }]) {
+  // What workerd says of itself with nodejs_compat.
+  const workerd = { versions: { node: "22.19.0", uv: "", sqlite: "" } };
+  for (const other of [undefined, null, {}, { versions: {} }, workerd]) {
     withProcess(other, () => {
       for (const call of calls) {
         assert.throws(call, {
           code: "LITELATCH_UNSUPPORTED",
-          message: /^Cannot use litelatch here: it needs /,
+          message: /^Cannot use litelatch on \S+.*: it needs files and SQLite/,
         });
       }
     });

@@ -5,31 +5,44 @@ import { dirname, join, normalize } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { entryPoints } from "../../scripts/release/ship/manifest.ts";
+import { entries } from "../../scripts/release/entries.ts";
+import { jsrFiles } from "../../scripts/release/jsr.ts";
+import { fillFolder } from "../../scripts/release/package.ts";
+import { lineOf, ROWS } from "../../scripts/release/matrix.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { withoutPackages } from "../fixtures/packages.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const deno = runtimes().find(({ id }) => id === "deno");
 
+interface Doc {
+  jsDoc?: { tags?: { kind: string }[] };
+}
+
 /** The part of `deno doc --json` that is read here. */
 interface Documented {
   name: string;
-  declarations: {
+  declarations: (Doc & {
     kind: string;
-    declarationKind: string;
-    jsDoc?: { doc?: string; tags?: { kind: string }[] };
-  }[];
+    def?: { methods?: (Doc & { name: string; kind: string })[] };
+  })[];
 }
 
-/** Everything that an entry point exports. */
-function documented(entry: string): Documented[] {
-  const path = deno?.command[0] ?? "";
-  const { stdout, stderr, status } = spawnSync(path, ["doc", "--json", entry], {
-    encoding: "utf8",
-    cwd: ROOT,
-    env: { ...process.env, NO_COLOR: "1" },
-    maxBuffer: 2 ** 26,
-  });
+/** Everything that is published. */
+async function documented(folder: string): Promise<Documented[]> {
+  fillFolder(folder, await jsrFiles());
+  const files = entries().map(({ types }) => types);
+  const { stdout, stderr, status } = spawnSync(
+    deno?.command[0] ?? "",
+    ["doc", "--json", ...files],
+    {
+      encoding: "utf8",
+      cwd: folder,
+      env: { ...process.env, NO_COLOR: "1" },
+      maxBuffer: 2 ** 26,
+    },
+  );
   assert.equal(status, 0, stderr);
   const { nodes } = JSON.parse(stdout) as {
     nodes: Record<string, { symbols: Documented[] }>;
@@ -37,19 +50,62 @@ function documented(entry: string): Documented[] {
   return Object.values(nodes).flatMap(({ symbols }) => symbols);
 }
 
+const hasExample = ({ jsDoc }: Doc) =>
+  jsDoc?.tags?.some((tag) => tag.kind === "example") === true;
+
 test(
-  "every function and class on the face has an example",
-  { skip: deno === undefined && "Deno is not here" },
-  () => {
-    const symbols = entryPoints().flatMap(documented);
+  "every function, class and method that is published has an example",
+  { skip: withoutPackages || (deno === undefined && "Deno is not here") },
+  inFolder(async (folder) => {
+    const symbols = await documented(join(folder, "jsr"));
     assert.ok(symbols.length > 20, `${symbols.length} symbols`);
-    const bare = symbols.filter(({ declarations }) =>
-      declarations.some(({ kind, jsDoc }) =>
-        (kind === "function" || kind === "class") &&
-        !jsDoc?.tags?.some((tag) => tag.kind === "example")
-      )
+    const bare = symbols.flatMap(({ name, declarations }) =>
+      declarations.flatMap((one) => {
+        if (one.kind === "function") return hasExample(one) ? [] : [name];
+        if (one.kind !== "class") return [];
+        // Nobody calls the one of the errors by hand.
+        const methods = (one.def?.methods ?? []).filter((method) =>
+          method.kind === "method" && method.name !== "[Symbol.hasInstance]"
+        );
+        return [
+          ...hasExample(one) ? [] : [name],
+          ...methods.filter((method) => !hasExample(method))
+            .map((method) => `${name}.${method.name}`),
+        ];
+      })
     );
-    assert.deepEqual(bare.map(({ name }) => name), []);
+    assert.deepEqual(bare, []);
+  }),
+);
+
+test(
+  "every symbol that is published is documented, also what is exported again",
+  { skip: withoutPackages || (deno === undefined && "Deno is not here") },
+  inFolder(async (folder) => {
+    fillFolder(join(folder, "jsr"), await jsrFiles());
+    const { status, stdout, stderr } = spawnSync(
+      deno?.command[0] ?? "",
+      ["doc", "--lint", ...entries().map(({ types }) => types)],
+      {
+        encoding: "utf8",
+        cwd: join(folder, "jsr"),
+        env: { ...process.env, NO_COLOR: "1" },
+      },
+    );
+    assert.equal(status, 0, stdout + stderr);
+  }),
+);
+
+test(
+  "the declarations of the core export as values what it exports",
+  { skip: withoutPackages },
+  async () => {
+    const types = (await jsrFiles()).get("litelatch.d.mts") ?? "";
+    const [, values = ""] = /^export \{([^}]*)\};$/m.exec(types) ?? [];
+    assert.deepEqual(
+      values.split(",").map((name) => name.trim()).sort(),
+      Object.keys(await import("../../mod.ts")).sort(),
+    );
   },
 );
 
@@ -98,4 +154,12 @@ test("README.md has at most 350 lines, and links to every page", () => {
     PAGES.filter((page) => page !== "README.md" && !linked.includes(page)),
     [],
   );
+});
+
+test("the table of what was tried has every row of the matrix", () => {
+  const squeezed = readFileSync(join(ROOT, "docs/vendoring.md"), "utf8")
+    .replaceAll(/ +/g, " ");
+  const lost = ROWS.map((row) => lineOf(row, "works"))
+    .filter((line) => !squeezed.includes(`${line}\n`));
+  assert.deepEqual(lost, []);
 });

@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { manifest } from "../../scripts/release/ship/manifest.ts";
 import { dntOptions, packageJson } from "../../scripts/release/ship/npm.ts";
 import { PINS } from "../../scripts/runtimes/runtimes.ts";
+import { inFolder } from "../fixtures/folder.ts";
+import { packages, withoutPackages } from "../fixtures/packages.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 
+const own = thisRuntime();
 const ROOT = new URL("../../", import.meta.url);
 const json = packageJson();
 const options = dntOptions();
@@ -46,7 +52,7 @@ test("every entry has types and a default, so that CommonJS may require it", () 
 });
 
 test("engines are the oldest releases that are tested or refused", () => {
-  for (const { program, oldest } of PINS.filter(({ id }) => id !== "node22")) {
+  for (const { program, oldest } of PINS) {
     assert.equal(json.engines[program], `>=${oldest}`);
   }
 });
@@ -68,6 +74,39 @@ test("every entry point exists", () => {
     assert.ok(existsSync(new URL(path, ROOT)), path);
   }
 });
+
+test(
+  "the sources have sound types where dnt checks them: with those of Node",
+  { skip: withoutPackages || (own.id !== "node" && "it runs on one runtime") },
+  inFolder((folder) => {
+    const modules = join(packages(), "node_modules");
+    const { target, lib } = options.compilerOptions;
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          target,
+          lib,
+          module: "esnext",
+          moduleResolution: "bundler",
+          allowImportingTsExtensions: true,
+          noEmit: true,
+          strict: true,
+          skipLibCheck: true,
+          types: ["node"],
+          typeRoots: [join(modules, "@types")],
+        },
+        files: options.entryPoints.map(({ path }) =>
+          fileURLToPath(new URL(path, ROOT))
+        ),
+      }),
+    );
+    const tsc = join(modules, "typescript/bin/tsc");
+    const [program = "", ...args] = [...own.command, tsc, "-p", folder];
+    const { status, stdout } = spawnSync(program, args, { encoding: "utf8" });
+    assert.equal(status, 0, stdout);
+  }),
+);
 
 test("the sources use nothing that dnt would fill in", () => {
   // Of PolyfillName in dnt's lib/types.ts, what ES2022 lacks.
