@@ -21,7 +21,8 @@ export interface Heeded {
   ends: boolean;
 }
 
-const PERSONAL = /\b(?:attach|pragma|temp|temporary)\b/i;
+// But the version is in the file.
+const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // What an attached database will wait for is not known here, and the timeout is
 // the caller's to read.
 const WAITS = /\b(?:attach|busy_timeout)\b/i;
