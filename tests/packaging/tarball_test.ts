@@ -33,7 +33,7 @@ const once = {
   skip: withoutPackages || (own.id !== "node" && "it runs on one runtime"),
 };
 // Wanted are 120 kB; what was reached shall not grow in silence.
-const MOST_PACKED_BYTES = 128_000;
+const MOST_PACKED_BYTES = 136_000;
 
 function run(command: readonly string[], cwd: string): string {
   const [program = "", ...args] = command;
@@ -131,7 +131,7 @@ test(
     await install(folder);
     const names = readdirSync(join(folder, INSTALLED), { recursive: true })
       .map((name) => String(name).replaceAll("\\", "/"));
-    const stems = ["", "-cli", "-etcd", "-inspect", "-legacy"];
+    const stems = ["", "-cli", "-etcd", "-inspect", "-legacy", "-migrate"];
     assert.deepEqual(
       names.sort(),
       [
@@ -147,7 +147,7 @@ test(
 );
 
 test(
-  "the tarball has at most 128 kB",
+  "the tarball has at most 136 kB",
   options,
   inFolder(async (folder) => {
     const bytes = statSync(await pack(folder)).size;
