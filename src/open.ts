@@ -6,7 +6,8 @@
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { leaseCheck } from "./database/lease_check.ts";
-import { type Parts, reopenAll } from "./database/lifetime.ts";
+import { type Apart, AsyncWrites } from "./database/async_writes.ts";
+import { Lifetime, type Parts, reopenAll } from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
 import { filesOf, Session } from "./database/session.ts";
@@ -21,10 +22,16 @@ import {
 } from "./driver/result_codes.ts";
 import {
   adoptConnection,
+  isOfRuntime,
   openConnection,
   requireRuntime,
 } from "./driver/runtime.ts";
-import { LitelatchError, LockedError, LockLostError } from "./errors.ts";
+import {
+  LitelatchError,
+  LockedError,
+  LockLostError,
+  UnsupportedError,
+} from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
 import {
   refuseOtherNames as refuseManyNames,
@@ -145,7 +152,8 @@ function* opening(
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
   yield* configure(connection, settings, null);
-  return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  const parts = yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  return new Database(parts);
 }
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
@@ -164,7 +172,8 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     });
   }
   yield* configure(connection, settings, null);
-  return yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  const parts = yield* furnish(connection, MEMORY, null, settings, MEMORY);
+  return new Database(parts);
 }
 
 /** From a path to a handle: the place, the lock, the connection. */
@@ -182,7 +191,8 @@ function* openAt(
   let database: Database | undefined;
   try {
     connection = yield* open(path);
-    return database = yield* furnish(connection, path, lock, settings, asked);
+    const parts = yield* furnish(connection, path, lock, settings, asked);
+    return database = new Database(parts);
   } catch (error) {
     throw explain(path, error, settings);
   } finally {
@@ -319,14 +329,19 @@ function canNobodyWrite(path: string): boolean {
     stat(`${path}-wal`) === null;
 }
 
-/** From a connection to a handle, with what takes part in its writes. */
+/**
+ * From a connection to a handle, with what takes part in its writes.
+ *
+ * @param main The handle whose second connection it is, if so.
+ */
 function* furnish(
   connection: Connection,
   path: string,
   lock: Lock | null,
   settings: Settings,
   asked: string,
-): Waiting<Database> {
+  main: Parts | null = null,
+): Waiting<Parts> {
   const isFile = path !== MEMORY;
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
@@ -340,7 +355,12 @@ function* furnish(
   if (lease !== null) yield* attachLease(session, lease, readOnly);
   const reopen = () => reopenAll(session.path, true);
   const watch = isFile
-    ? new LossWatch(session, () => parts.lock, !settings.readOnly, reopen)
+    ? new LossWatch(
+      session,
+      () => (main ?? parts).lock,
+      !settings.readOnly,
+      reopen,
+    )
     : null;
   const noCheckpoint = settings.readOnly
     ? "this handle was opened with readOnly"
@@ -360,9 +380,37 @@ function* furnish(
     noCheckpoint,
     asked,
     reconnect: isOurs ? reconnecting(settings) : null,
-    relocate: isOurs ? relocating(asked, settings) : null,
+    relocate: isOurs && main === null ? relocating(asked, settings) : null,
+    asyncWrites: main === null
+      ? new AsyncWrites(session, () => openApart(parts), settings.onWarning)
+      : null,
   };
-  return new Database(parts);
+  return parts;
+}
+
+/** The connection for bodies that await; in memory there is but one. */
+function* openApart(main: Parts): Waiting<Apart<Parts>> {
+  const { session, asked } = main;
+  const { path } = session;
+  if (path === MEMORY) return { parts: main, close: () => {} };
+  if (!isOfRuntime(session.connection)) {
+    throw new UnsupportedError(
+      `Cannot run an async body on "${path}": it needs a second connection, and ` +
+        "better-sqlite3 does not know the locks that the runtime's own SQLite " +
+        "has in this process; use a body that is not async, or open() it",
+    );
+  }
+  const settings = { ...main.settings, exitWithParent: false };
+  refuseLost(path);
+  const connection = yield* connect(path, settings);
+  let parts: Parts | undefined;
+  try {
+    parts = yield* furnish(connection, path, null, settings, asked, main);
+  } finally {
+    if (parts === undefined) connection.close();
+  }
+  const lifetime = new Lifetime(parts);
+  return { parts, close: () => lifetime.close(true) };
 }
 
 function* attachLease(

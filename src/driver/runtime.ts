@@ -49,6 +49,11 @@ export function adoptConnection(native: unknown): Connection {
   );
 }
 
+/** Whether it is of the runtime's own SQLite, whose locks others do not see. */
+export function isOfRuntime({ native }: Connection): boolean {
+  return !("pragma" in Object(native));
+}
+
 /** @throws {UnsupportedError} On a runtime older than the oldest supported. */
 export function requireRuntime(): void {
   // In a browser or a worker of a CDN there is no `process`.
