@@ -3,7 +3,7 @@
  * handle all that the process does meanwhile would be part of them.
  */
 
-import type { Prepared } from "../driver/contract.ts";
+import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
 import { Stopwatch } from "../os/clock.ts";
@@ -211,11 +211,20 @@ function lend(session: Session): { lent: Session; finish: () => void } {
 function disowning(main: Session, own: Session): () => void {
   const look = () =>
     [main, own].map(({ connection }) =>
-      attempt(() => Number(connection.value("PRAGMA data_version")), NaN)
+      attempt(() => versionOf(connection), NaN)
     );
   const [before = 0, known] = look();
   return () => {
     const [after = 0, seen] = look();
     if (seen === known && after > before) main.ownMoves += after - before;
   };
+}
+
+const versions = new WeakMap<Connection, Prepared>();
+
+function versionOf(connection: Connection): number {
+  const statement = versions.get(connection) ??
+    connection.prepare("PRAGMA data_version");
+  versions.set(connection, statement);
+  return Number(statement.get([])?.["data_version"]);
 }

@@ -9,7 +9,7 @@ const db = bun
   : new (process.getBuiltinModule("node:sqlite").DatabaseSync)("app.db");
 db.exec("PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL");
 db.exec("PRAGMA synchronous=NORMAL");
-db.exec("CREATE TABLE IF NOT EXISTS task (id TEXT, place INTEGER)");
+db.exec("CREATE TABLE IF NOT EXISTS task (id TEXT, place INTEGER PRIMARY KEY)");
 const last = db.prepare("SELECT max(place) AS place FROM task");
 const insert = db.prepare("INSERT INTO task VALUES (?, ?)");
 

@@ -4,7 +4,7 @@ import process from "node:process";
 import { open } from "litelatch";
 
 const db = open("app.db", { app: "http-server" });
-db.exec("CREATE TABLE IF NOT EXISTS task (id TEXT, place INTEGER)");
+db.exec("CREATE TABLE IF NOT EXISTS task (id TEXT, place INTEGER PRIMARY KEY)");
 
 /** Reads, awaits what another service says, and writes; all or nothing. */
 async function addTask() {
