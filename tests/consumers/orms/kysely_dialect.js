@@ -1,8 +1,4 @@
-import {
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from "kysely";
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
 import { Turn } from "./turn.js";
 
 /** `new Kysely({ dialect: new LitelatchDialect(open("app.db")) })` */
