@@ -172,8 +172,10 @@ export class Session {
         this.wrote = true;
         return inside(this, run, heeded.ends);
       }
-      if (isSeveral) return this.turns.once(run);
-      return this.turns.again(run, () => ownWriter(this.path) !== null);
+      // Who waits in SQLite for this very thread would wait for all the time.
+      const isHopeless = () => ownWriter(this.path) !== null;
+      if (isSeveral && !isHopeless()) return this.turns.once(run);
+      return this.turns.again(run, isHopeless);
     } finally {
       if (heeded.journals) this.journalModes++;
       if (heeded.attaches) this.listAttached();

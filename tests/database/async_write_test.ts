@@ -124,6 +124,7 @@ test(
         const wrong of [
           () => db.write(() => {}),
           () => db.exec("INSERT INTO t VALUES (1)"),
+          () => db.exec("INSERT INTO t VALUES (1); SELECT 1"),
           () => insert.run(),
         ]
       ) {

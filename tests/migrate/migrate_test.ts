@@ -105,9 +105,11 @@ test(
   withDatabase(async (path) => {
     const child = start(otherRuntime(), "database_child.ts");
     await child.ask({ do: "open", path });
-    await child.ask({ do: "hold", ms: 500 });
     const db = open(path, { busyTimeout: 20 });
+    await child.ask({ do: "hold" });
     assert.throws(() => migrate(db, [NOTE], { wait: 0 }), BusyError);
+    await child.ask({ do: "exec", sql: "COMMIT" });
+    await child.ask({ do: "hold", ms: 3000 });
     const told: MigrateProgress[] = [];
     const onProgress = (progress: MigrateProgress) => void told.push(progress);
     assert.equal(migrate(db, [NOTE, SECOND], { onProgress }), 2);
