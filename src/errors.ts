@@ -16,6 +16,7 @@ import type { Holder } from "./options.ts";
  * | `LITELATCH_CLOSED` | the handle was closed before |
  * | `LITELATCH_BACKUP` | the copy could not be made |
  * | `LITELATCH_ETCD` | etcd cannot be reached, or does not let us in |
+ * | `LITELATCH_MIGRATE` | a step failed, or the database is newer than the steps |
  */
 export type ErrorCode =
   | "LITELATCH_LOCKED"
@@ -26,7 +27,8 @@ export type ErrorCode =
   | "LITELATCH_OPEN"
   | "LITELATCH_CLOSED"
   | "LITELATCH_BACKUP"
-  | "LITELATCH_ETCD";
+  | "LITELATCH_ETCD"
+  | "LITELATCH_MIGRATE";
 
 /**
  * The base of every error that litelatch itself throws. An error of SQLite

@@ -6,7 +6,13 @@
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { leaseCheck } from "./database/lease_check.ts";
-import { type Opened, type Parts, reopenAll } from "./database/lifetime.ts";
+import { type Apart, AsyncWrites } from "./database/async_writes.ts";
+import {
+  Lifetime,
+  type Opened,
+  type Parts,
+  reopenAll,
+} from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
 import { filesOf, Session } from "./database/session.ts";
@@ -21,10 +27,16 @@ import {
 } from "./driver/result_codes.ts";
 import {
   adoptConnection,
+  isOfRuntime,
   openConnection,
   requireSqlite,
 } from "./driver/runtime.ts";
-import { LitelatchError, LockedError, LockLostError } from "./errors.ts";
+import {
+  LitelatchError,
+  LockedError,
+  LockLostError,
+  UnsupportedError,
+} from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
 import {
   refuseOtherNames as refuseManyNames,
@@ -145,8 +157,11 @@ function* opening(
     return yield* openAt(toPath(path), settings, blocking, open);
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
-  const files = yield* configure(connection, settings, null);
-  return yield* furnish({ connection, files }, MEMORY, null, settings, MEMORY);
+  const opened = {
+    connection,
+    files: yield* configure(connection, settings, null),
+  };
+  return new Database(yield* furnish(opened, MEMORY, null, settings, MEMORY));
 }
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
@@ -164,8 +179,11 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
       return { connection, files };
     });
   }
-  const files = yield* configure(connection, settings, null);
-  return yield* furnish({ connection, files }, MEMORY, null, settings, MEMORY);
+  const opened = {
+    connection,
+    files: yield* configure(connection, settings, null),
+  };
+  return new Database(yield* furnish(opened, MEMORY, null, settings, MEMORY));
 }
 
 /** From a path to a handle: the place, the lock, the connection. */
@@ -183,7 +201,8 @@ function* openAt(
   let database: Database | undefined;
   try {
     opened = yield* open(path);
-    return database = yield* furnish(opened, path, lock, settings, asked);
+    const parts = yield* furnish(opened, path, lock, settings, asked);
+    return database = new Database(parts);
   } catch (error) {
     throw explain(path, error, settings);
   } finally {
@@ -320,14 +339,19 @@ function canNobodyWrite(path: string): boolean {
     stat(`${path}-wal`) === null;
 }
 
-/** From a connection to a handle, with what takes part in its writes. */
+/**
+ * From a connection to a handle, with what takes part in its writes.
+ *
+ * @param main The handle whose second connection it is, if so.
+ */
 function* furnish(
   { connection, files }: Opened,
   path: string,
   lock: Lock | null,
   settings: Settings,
   asked: string,
-): Waiting<Database> {
+  main: Parts | null = null,
+): Waiting<Parts> {
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
     const text =
@@ -340,7 +364,7 @@ function* furnish(
   if (lease !== null) yield* attachLease(session, lease, readOnly);
   const reopen = () => reopenAll(session.path, true);
   const watch = files &&
-    new LossWatch(session, () => parts.lock, files, reopen);
+    new LossWatch(session, () => (main ?? parts).lock, files, reopen);
   const noCheckpoint = settings.readOnly
     ? "this handle was opened with readOnly"
     : bug;
@@ -359,9 +383,37 @@ function* furnish(
     noCheckpoint,
     asked,
     reconnect: isOurs ? reconnecting(settings) : null,
-    relocate: isOurs ? relocating(asked, settings) : null,
+    relocate: isOurs && main === null ? relocating(asked, settings) : null,
+    asyncWrites: main === null
+      ? new AsyncWrites(session, () => openApart(parts), settings.onWarning)
+      : null,
   };
-  return new Database(parts);
+  return parts;
+}
+
+/** The connection for bodies that await; in memory there is but one. */
+function* openApart(main: Parts): Waiting<Apart<Parts>> {
+  const { session, asked } = main;
+  const { path } = session;
+  if (path === MEMORY) return { parts: main, close: () => {} };
+  if (!isOfRuntime(session.connection)) {
+    throw new UnsupportedError(
+      `Cannot run an async body on "${path}": it needs a second connection, and ` +
+        "better-sqlite3 does not know the locks that the runtime's own SQLite " +
+        "has in this process; use a body that is not async, or open() it",
+    );
+  }
+  const settings = { ...main.settings, exitWithParent: false };
+  refuseLost(path);
+  const opened = yield* connect(path, settings);
+  let parts: Parts | undefined;
+  try {
+    parts = yield* furnish(opened, path, null, settings, asked, main);
+  } finally {
+    if (parts === undefined) opened.connection.close();
+  }
+  const lifetime = new Lifetime(parts);
+  return { parts, close: () => lifetime.close(true) };
 }
 
 function* attachLease(

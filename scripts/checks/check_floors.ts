@@ -27,6 +27,7 @@ import type { Token } from "./floors/tokens.ts";
  */
 const FLOORS: Readonly<Record<string, number>> = {
   "src/cli/": 7,
+  "src/migrate/": 7,
   [FACE]: 6,
   "src/open.ts": 5,
   "src/database/": 4,
@@ -54,6 +55,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   "src/etcd/": "src/etcd/mod.ts",
   "src/inspect/": "src/inspect/mod.ts",
   "src/legacy/": "src/legacy/mod.ts",
+  "src/migrate/": "src/migrate/mod.ts",
 };
 
 /** The rooms that may use runtime globals and built-in modules. */

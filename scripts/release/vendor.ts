@@ -23,7 +23,7 @@ const HELP = `Usage: deno task vendor DEST [entry …]
 
 Writes litelatch.mjs and litelatch.d.mts into the folder DEST: the core of the
 library, with no import but what Bun, Deno and Node have built in. An entry
-(inspect, legacy, etcd) comes as a file of its own beside it, which imports it.
+(inspect, legacy, etcd, migrate) comes as a file of its own beside it, which imports it.
 
 With --check it says whether FILE is current, edited, older, newer, or another
 build of the same version. Exit code: 0 if current, 1 if not, 2 if it cannot be

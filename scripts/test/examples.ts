@@ -21,8 +21,12 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Run by tests/consumers/adopting_test.ts: it imports packages of npm. */
-const RUN_ELSEWHERE = ["docs/adopting.md"];
+/** Run by the tests of tests/consumers/: they import packages of npm. */
+const RUN_ELSEWHERE = [
+  "docs/adopting.md",
+  "docs/orms.md",
+  "docs/background.md",
+];
 /** They need a server: they are only type-checked. */
 const CHECKED = ["src/etcd", "docs/many-hosts.md"];
 

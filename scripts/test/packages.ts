@@ -48,3 +48,27 @@ const PACKAGING_TOOLS = {
 export function packagingTools(): string {
   return fetchPackages("packaging", PACKAGING_TOOLS);
 }
+
+/** What whole applications use: ORMs, and a load for a server. */
+const APPLICATION_PACKAGES = {
+  "better-sqlite3": "13.2.0",
+  "kysely": "0.29.9",
+  "drizzle-orm": "0.45.4",
+  "knex": "3.3.0",
+  "autocannon": "9.0.0",
+};
+
+// By itself: it asks for a better-sqlite3 that has no built binaries.
+const TYPEORM = { "typeorm": "1.1.1" };
+
+/**
+ * Fetches what is missing, into folders of their own.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function applicationPackages(): string[] {
+  return [
+    fetchPackages("applications", APPLICATION_PACKAGES),
+    fetchPackages("typeorm", TYPEORM),
+  ];
+}

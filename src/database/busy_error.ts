@@ -5,6 +5,7 @@ import { nameOf } from "../lock/holders.ts";
 import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
 import { locksOn, pidsAt } from "../os/procfs.ts";
+import { handlesOn } from "../os/shared_state.ts";
 import { stat } from "../os/stat.ts";
 
 /**
@@ -91,6 +92,40 @@ function nameOfWriter(path: string, pid: number): string {
   return pid === self().pid
     ? `PID ${pid}, which is this process, by another connection`
     : nameOf(path, pid);
+}
+
+/**
+ * Where a write of this very thread was begun that has not ended: whoever waits
+ * for it without letting it go on would wait for ever. `null` if there is none.
+ */
+export function ownWriter(path: string): string | null {
+  const writing = handlesOn(path).find((handle) => handle.isWriting());
+  return writing === undefined ? null : writing.begunAt?.() ?? "";
+}
+
+/** Where an error was made that a function of ours made: whoever called it. */
+export function placeOf(made: Error | null): string {
+  return made?.stack?.split("\n")[2]?.trim() ?? "";
+}
+
+/** The error of a write that would wait for one of its own thread. */
+export function selfBlocked(
+  path: string,
+  place: string,
+  cause: unknown,
+): BusyError {
+  const who = place === ""
+    ? "another handle of this thread is inside write() on it"
+    : "the async body of a writeAsync() of this thread has not settled, which " +
+      `was called ${place}`;
+  return new BusyError(
+    `Cannot write to "${path}" here: ${who}, and this one cannot wait for that ` +
+      "to end. Inside of it use the handle that it was given, whose write() can " +
+      "be nested; elsewhere use writeAsync().",
+    0,
+    [self().pid],
+    { cause },
+  );
 }
 
 /** The error of a snapshot that others have outrun. */

@@ -40,7 +40,8 @@ export function changesOf(
     // A lost connection does not see what others commit.
     const version = stopped === "lost"
       ? -1
-      : turns.again(() => Number(connection.value("PRAGMA data_version")));
+      : turns.again(() => Number(connection.value("PRAGMA data_version"))) -
+        session.ownMoves;
     // A new one counts anew; what it missed shows as one change.
     const moved = connection !== known || version !== seen;
     [known, seen] = [connection, version];

@@ -1,5 +1,6 @@
 /** The handle: one open database. */
 
+import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { identityOf } from "../os/stat.ts";
 import { waitAsync } from "../os/waiting.ts";
@@ -17,7 +18,7 @@ import { checkpointNow, type CheckpointResult } from "./checkpoint_now.ts";
 import { Lifetime, type Parts } from "./lifetime.ts";
 import type { Session } from "./session.ts";
 import { Statement } from "./statement.ts";
-import { read, write, writeInside, writing } from "./transactions.ts";
+import { isAsync, read, write, writeInside, writing } from "./transactions.ts";
 
 // Enough for every statement that a program spells out; those that spell
 // values into their SQL push each other out.
@@ -31,15 +32,24 @@ const CACHED_STATEMENTS = 100;
 export class Database implements Disposable {
   readonly #parts: Parts;
   readonly #session: Session;
-  readonly #lifetime: Lifetime;
+  readonly #lifetime: Pick<Lifetime, "reopen" | "close">;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
   readonly #look: Look;
 
-  /** @ignore */
-  constructor(parts: Parts) {
+  /**
+   * @ignore
+   * @param isLent Whether it is of one transaction only, and ends with it.
+   */
+  constructor(parts: Parts, isLent = false) {
     this.#parts = parts;
     this.#session = parts.session;
+    if (isLent) {
+      this.#lifetime = { reopen: refuseInside, close: refuseInside };
+      // Nobody else writes meanwhile.
+      this.#look = () => "unchanged";
+      return;
+    }
     // It reads, and that may fail: then nothing may be registered.
     this.#look = changesOf(this.#session, away(parts));
     const lifetime = new Lifetime(parts);
@@ -144,21 +154,39 @@ export class Database implements Disposable {
 
   /**
    * Does what {@linkcode Database.write} does, but the event loop goes on
-   * while it waits. The body itself runs in one go, and must not be async.
-   * Inside a `write` it runs at once, and its promise is kept at the COMMIT.
+   * while it waits. Inside a `write` it runs at once, and its promise is kept at
+   * the COMMIT.
    *
-   * @param body Called once, with this handle.
-   * @param options A `signal` that ends the wait.
+   * An `async` body may await: it runs on a connection of its own, in the order
+   * of such calls, and commits when its promise settles. Only the handle that it
+   * is given writes in that transaction; this one may read meanwhile.
+   *
+   * @param body Called once, with this handle; with one of its own if it is
+   * `async`.
+   * @param options A `signal` that ends the wait, and never a body.
    * @returns What `body` returns.
    * @throws What {@linkcode Database.write} does, and the reason of `signal`.
    */
   writeAsync<T>(
     body: (db: Database) => T,
     options?: { signal?: AbortSignal },
-  ): Promise<T> {
-    return this.#session.depth > 0
-      ? writeInside(this.#session, this, body)
-      : waitAsync(writing(this.#session, this, body), options?.signal);
+  ): Promise<Awaited<T>> {
+    const session = this.#session;
+    const { asyncWrites } = this.#parts;
+    if (session.depth > 0 && session.stopped === null) {
+      return Promise.resolve(writeInside(session, this, body));
+    }
+    if (!isAsync(body) || asyncWrites === null) {
+      const procedure = writing(session, this, body);
+      return Promise.resolve(waitAsync(procedure, options?.signal));
+    }
+    // This handle is not collected before it has run.
+    const run = (parts: Parts, lent: Session) => {
+      const { lock } = this.#parts;
+      const own = { ...parts, session: lent, lock, asyncWrites: null };
+      return body(new Database(own, true));
+    };
+    return asyncWrites.write(run, options?.signal, new Error());
   }
 
   /**
@@ -275,6 +303,12 @@ export class Database implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function refuseInside(): never {
+  const why = "Cannot close or reopen inside of a transaction: it has this " +
+    "handle for itself, which ends with it";
+  throw new LitelatchError("LITELATCH_BUSY", why);
 }
 
 /** Whether the path leads to another file now; also by a re-pointed link. */

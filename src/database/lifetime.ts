@@ -18,6 +18,8 @@ import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Settings } from "../settings.ts";
+import type { AsyncWrites } from "./async_writes.ts";
+import { placeOf } from "./busy_error.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
 
@@ -28,6 +30,8 @@ export interface Parts {
   /** `null` for a database in memory. */
   readonly watch: LossWatch | null;
   readonly settings: Settings;
+  /** For bodies that await; `null` on the connection that they run on. */
+  readonly asyncWrites: AsyncWrites<Parts> | null;
   /** Why there may be no checkpoint of ours; `null` if there may be. */
   readonly noCheckpoint: string | null;
   /** What the caller asked for, as an absolute path; it may be a link. */
@@ -108,6 +112,10 @@ export class Lifetime implements OpenHandle {
     return depth > 0 && !reading;
   }
 
+  begunAt(): string {
+    return placeOf(this.#parts.session.made);
+  }
+
   loss(): string | null {
     // Its owner has forgotten the handle.
     if (this.#isClosedByOwner()) this.close();
@@ -170,6 +178,7 @@ export class Lifetime implements OpenHandle {
       this.#parts.watch?.requireLocks();
       return;
     }
+    this.#parts.asyncWrites?.close();
     this.detach();
     this.#unregister();
     this.#parts.lock?.release();
@@ -191,6 +200,7 @@ export class Lifetime implements OpenHandle {
     if (session.stopped === "closed") return;
     let unsaid: LockLostError | null = null;
     try {
+      this.#parts.asyncWrites?.close();
       endTransaction(session);
       // What its owner closed took its WAL with it.
       if (!this.#isClosedByOwner()) {

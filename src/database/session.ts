@@ -7,7 +7,13 @@ import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Attachment } from "../options.ts";
-import { busyError, staleError, writersOf } from "./busy_error.ts";
+import {
+  busyError,
+  ownWriter,
+  selfBlocked,
+  staleError,
+  writersOf,
+} from "./busy_error.ts";
 import { Turns } from "./turns.ts";
 
 /** Why nothing more may be run. */
@@ -21,7 +27,8 @@ export interface Heeded {
   ends: boolean;
 }
 
-const PERSONAL = /\b(?:attach|pragma|temp|temporary)\b/i;
+// But the version is in the file.
+const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // What an attached database will wait for is not known here, and the timeout is
 // the caller's to read.
 const WAITS = /\b(?:attach|busy_timeout)\b/i;
@@ -51,6 +58,12 @@ export class Session {
   epoch = 0;
   /** Open transactions and savepoints of ours. */
   depth = 0;
+  /** Made where the one was asked for whose body awaits. */
+  made: Error | null = null;
+  /** Whether it is of one transaction only, whose body awaits. */
+  isLent = false;
+  /** By how much `data_version` moved for commits of the same handle. */
+  ownMoves = 0;
   /** Loops over rows under way. */
   iterating = 0;
   /** Whether the outermost transaction is a `read`, and wrote all the same. */
@@ -152,35 +165,22 @@ export class Session {
    * @param isSeveral Whether it is more than one statement.
    */
   guarded<T>(run: () => T, heeded: Heeded, isSeveral = false): T {
-    if (this.depth > 0 && !this.reading) return this.#inside(run, heeded.ends);
+    if (this.depth > 0 && !this.reading) return inside(this, run, heeded.ends);
     this.beforeWrite();
     try {
       if (this.reading) {
         this.wrote = true;
-        return this.#inside(run, heeded.ends);
+        return inside(this, run, heeded.ends);
       }
-      return isSeveral ? this.turns.once(run) : this.turns.again(run);
+      // Who waits in SQLite for this very thread would wait for all the time.
+      const isHopeless = () => ownWriter(this.path) !== null;
+      if (isSeveral && !isHopeless()) return this.turns.once(run);
+      return this.turns.again(run, isHopeless);
     } finally {
       if (heeded.journals) this.journalModes++;
       if (heeded.attaches) this.listAttached();
       if (!this.reading) this.afterWrite();
     }
-  }
-
-  #inside<T>(run: () => T, ends: boolean): T {
-    this.requireTransaction(BY_THE_BODY);
-    // A COMMIT may be followed by a BEGIN in the same text.
-    if (ends) this.connection.exec("SAVEPOINT litelatch_end");
-    const result = run();
-    if (ends && this.connection.inTransaction()) {
-      try {
-        this.connection.exec("RELEASE litelatch_end");
-      } catch {
-        this.connection.exec("ROLLBACK");
-      }
-    }
-    this.requireTransaction(BY_THE_BODY);
-    return result;
   }
 
   /**
@@ -201,8 +201,10 @@ export class Session {
 
   /** Finds out anew which databases are attached. */
   listAttached(): void {
-    this.attached = filesOf(this.connection)
+    const files = filesOf(this.connection)
       .filter((file) => file !== this.path);
+    // In place: whoever lent it to a transaction has to see it.
+    this.attached.splice(0, Infinity, ...files);
   }
 
   /** Makes of a driver's error what the caller is to see. */
@@ -218,6 +220,10 @@ export class Session {
       for (const one of this.attachments) error = one.explain?.(error) ?? error;
       return error;
     }
+    const place = this.depth === 0 && what !== "read"
+      ? ownWriter(this.path)
+      : null;
+    if (place !== null) return selfBlocked(this.path, place, error);
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
     // Errors of Deno's exec() do not tell this kind of busy from the other.
     const mayBeStale = this.reading || this.iterating > 0;
@@ -225,6 +231,23 @@ export class Session {
       ? staleError(this.path, isStale, error)
       : busyError(what, [this.path, ...this.attached], waitedMs, error);
   }
+}
+
+function inside<T>(session: Session, run: () => T, ends: boolean): T {
+  const { connection } = session;
+  session.requireTransaction(BY_THE_BODY);
+  // A COMMIT may be followed by a BEGIN in the same text.
+  if (ends) connection.exec("SAVEPOINT litelatch_end");
+  const result = run();
+  if (ends && connection.inTransaction()) {
+    try {
+      connection.exec("RELEASE litelatch_end");
+    } catch {
+      connection.exec("ROLLBACK");
+    }
+  }
+  session.requireTransaction(BY_THE_BODY);
+  return result;
 }
 
 /** The files behind a connection, by SQLite's own list; the main one first. */

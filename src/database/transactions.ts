@@ -3,29 +3,29 @@
  * nothing.
  */
 
-import { BusyError, LitelatchError } from "../errors.ts";
+import { LitelatchError } from "../errors.ts";
 import { sleepSync } from "../os/clock.ts";
-import { self } from "../os/process.ts";
-import { handlesOn } from "../os/shared_state.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
+import { ownWriter } from "./busy_error.ts";
 import type { Session } from "./session.ts";
-import type { GaveUp } from "./turns.ts";
 
 type Body<D, T> = (db: D) => T;
 
 /** Runs `body` in an immediate transaction, or in a savepoint of the one. */
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
-  requireWrite(session, body);
+  session.require();
+  requireSync("write", body);
+  requireWrite(session);
   if (session.depth > 0) return savepoint(session, () => body(db));
   const { turns } = session;
   const pause = turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
   const attempt = () => tryToBegin(session);
   let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null && !isSelfBlocked(session)) {
+  if (gaveUp !== null && ownWriter(session.path) === null) {
     gaveUp = waitSync(turns.beginLater(attempt, gaveUp));
   }
-  if (gaveUp !== null) throw failed(session, gaveUp);
+  if (gaveUp !== null) throw session.explain(gaveUp.cause, gaveUp.waitedMs);
   return transact(session, () => body(db), "write");
 }
 
@@ -35,22 +35,28 @@ export function* writing<D, T>(
   db: D,
   body: Body<D, T>,
 ): Waiting<T> {
-  requireWrite(session, body);
-  if (session.depth > 0) return savepoint(session, () => body(db));
+  session.require();
+  requireSync("write", body);
+  yield* beginning(session);
+  // No pause here: until the body is done, nobody else may see the open
+  // transaction on this connection.
+  return transact(session, () => body(db), "write");
+}
+
+/** Waits for its turn, and begins. */
+export function* beginning(session: Session): Waiting<void> {
+  requireWrite(session);
   const { turns } = session;
   const pause = turns.pauseForOthers();
   if (pause > 0) yield pause;
   const attempt = () => {
     // The connection may have been closed, lost or exchanged in a pause.
-    if (turns !== session.turns || session.stopped) requireWrite(session, body);
+    if (turns !== session.turns || session.stopped) requireWrite(session);
     tryToBegin(session);
   };
   let gaveUp = turns.begin(attempt);
   if (gaveUp !== null) gaveUp = yield* turns.beginLater(attempt, gaveUp);
-  if (gaveUp !== null) throw failed(session, gaveUp);
-  // No pause here: until the body is done, nobody else may see the open
-  // transaction on this connection.
-  return transact(session, () => body(db), "write");
+  if (gaveUp !== null) throw session.explain(gaveUp.cause, gaveUp.waitedMs);
 }
 
 function tryToBegin(session: Session): void {
@@ -91,6 +97,8 @@ export function writeInside<D, T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const result = write(session, db, body);
+    // Its body may await this one, which would wait for the COMMIT after it.
+    if (session.isLent) return resolve(result);
     session.inner.push((cause) => {
       if (cause === null) return resolve(result);
       const message = `Cannot write to "${session.path}": the write() around ` +
@@ -146,7 +154,7 @@ function savepoint<T>(session: Session, body: () => T): T {
 }
 
 /** SQLite may have undone it already, and then there is nothing to undo. */
-function undo(session: Session, sql: string): void {
+export function undo(session: Session, sql: string): void {
   const { stopped, connection } = session;
   if (stopped === "closed" || !connection.inTransaction()) return;
   try {
@@ -158,9 +166,8 @@ function undo(session: Session, sql: string): void {
   }
 }
 
-function requireWrite(session: Session, body: unknown): void {
+function requireWrite(session: Session): void {
   session.require();
-  requireSync("write", body);
   if (session.reading) {
     throw refused(
       `Cannot write to "${session.path}" inside read(): its snapshot may be ` +
@@ -185,20 +192,10 @@ function refused(message: string): LitelatchError {
   return new LitelatchError("LITELATCH_BUSY", message);
 }
 
-/**
- * Two handles of one thread: the one that writes cannot go on before the one
- * that would wait for it.
- */
-function isSelfBlocked(session: Session): boolean {
-  return handlesOn(session.path).some((handle) => handle.isWriting());
-}
-
-function failed(session: Session, { waitedMs, cause }: GaveUp): unknown {
-  if (!isSelfBlocked(session)) return session.explain(cause, waitedMs);
-  const message = `Cannot write to "${session.path}" here: another handle of ` +
-    "this thread is inside write() on it, and this one cannot wait for that to " +
-    "end; use that handle, its write() can be nested";
-  return new BusyError(message, waitedMs, [self().pid], { cause });
+/** Whether a body says of itself that it awaits. */
+export function isAsync(body: unknown): boolean {
+  return typeof body === "function" &&
+    body.constructor?.name === "AsyncFunction";
 }
 
 // What an async body did after its first await would run outside of the
@@ -225,7 +222,7 @@ function refusePromise<T>(name: string, result: T): T {
 function refuseAsync(name: string): never {
   throw new TypeError(
     `Cannot ${name}: the body must not return a promise or be a generator, ` +
-      "because the transaction ends when it returns; await first, then call " +
-      `${name}(), or use writeAsync() with a body that is not async`,
+      "because the transaction ends when it returns; await before it, or give " +
+      "writeAsync() a body that is written with the word async",
   );
 }

@@ -66,12 +66,17 @@ export class Turns {
     this.#connection.exec(`PRAGMA busy_timeout=${timeout}`);
   }
 
-  /** Runs a statement, and again if SQLite was busy: then it did nothing. */
-  again<T>(run: () => T): T {
+  /**
+   * Runs a statement, and again if SQLite was busy: then it did nothing.
+   *
+   * @param isHopeless Whether to wait cannot help.
+   */
+  again<T>(run: () => T, isHopeless = (): boolean => false): T {
     try {
       return run();
     } catch (error) {
-      if (this.#isShared || !this.#isWorthWaiting(error)) throw error;
+      const mayWait = !this.#isShared && this.#isWorthWaiting(error);
+      if (!mayWait || isHopeless()) throw error;
     }
     let result: T | undefined;
     const gaveUp = waitSync(this.#retry(() => void (result = run())));

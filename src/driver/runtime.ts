@@ -55,6 +55,11 @@ export function adoptConnection(native: unknown): Connection {
   );
 }
 
+/** Whether it is of the runtime's own SQLite, whose locks others do not see. */
+export function isOfRuntime({ native }: Connection): boolean {
+  return !("pragma" in Object(native));
+}
+
 /** Its name, `Node 24.21.0`. @throws {UnsupportedError} Where we cannot run. */
 export function requireRuntime(): string {
   // In a browser there is no `process`.

@@ -44,6 +44,8 @@ export interface OpenHandle {
   obstacle(): "busy" | "adopted" | "personal" | null;
   /** Whether it is inside `write`. */
   isWriting(): boolean;
+  /** Where that was begun, if its body awaits; else empty. */
+  begunAt?(): string;
   /** Why a further connection to its file would be lost; looks anew. */
   loss(): string | null;
   /** Whether closing its connection would hurt nobody. */

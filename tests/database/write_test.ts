@@ -90,7 +90,9 @@ test(
     };
     assert.throws(() => db.write(body), expected);
     assert.throws(() => db.read(body), expected);
-    await assert.rejects(db.writeAsync(body), expected);
+    let inside: Promise<void> | undefined;
+    db.write(() => void (inside = db.writeAsync(body)));
+    await assert.rejects(inside ?? Promise.resolve(), expected);
     assert.throws(() => db.write(() => db.write(body)), expected);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(started, 0);

@@ -52,6 +52,7 @@ import type { Database, Holder, OpenOptions } from "SPECIFIER";
 import { acquireLease, LockedError as LeaseRefused } from "SPECIFIER/etcd";
 import { inspect } from "SPECIFIER/inspect";
 import { legacyLocks } from "SPECIFIER/legacy";
+import { migrate, NewerSchemaError } from "SPECIFIER/migrate";
 
 const options: OpenOptions = { app: "user", busyTimeout: 100 };
 const db: Database = open("user.db", options);
@@ -66,6 +67,8 @@ try {
   process.stdout.write(n + " " + holders.length + " " + pids.length + "\\n");
 }
 export const types: string = typeof acquireLease + typeof legacyLocks;
+export const ran: number = migrate(db, [(d) => d.exec("SELECT 1")]);
+export const newer: LockedError | NewerSchemaError | null = null;
 db.close();
 declare const process: { stdout: { write(text: string): void } };
 `;
@@ -129,7 +132,7 @@ test(
     await install(folder);
     const names = readdirSync(join(folder, INSTALLED), { recursive: true })
       .map((name) => String(name).replaceAll("\\", "/"));
-    const stems = ["", "-cli", "-etcd", "-inspect", "-legacy"];
+    const stems = ["", "-cli", "-etcd", "-inspect", "-legacy", "-migrate"];
     assert.deepEqual(
       names.sort(),
       [
@@ -325,7 +328,12 @@ for (
     once,
     inFolder(async (folder) => {
       await install(folder);
-      await vendor(join(folder, "vendor"), ["etcd", "inspect", "legacy"]);
+      await vendor(join(folder, "vendor"), [
+        "etcd",
+        "inspect",
+        "legacy",
+        "migrate",
+      ]);
       const specifiers = ["litelatch", "./vendor/litelatch.mjs"];
       for (const [name, how] of Object.entries(RESOLUTIONS)) {
         const errors = typeCheck(folder, typescript(), specifiers, how);

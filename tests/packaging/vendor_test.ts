@@ -106,7 +106,7 @@ test(
     assert.equal(run([...own.command, "same.mjs"], folder), "true\n");
     await assert.rejects(
       vendor(folder, ["cli"]),
-      /must be one of \., etcd, inspect, legacy, got "cli"/,
+      /must be one of \., etcd, inspect, legacy, migrate, got "cli"/,
     );
   }),
 );
@@ -120,7 +120,13 @@ test(
       const code = bundled(entry);
       const rooms = [...code.matchAll(room)].map(([, path]) => path);
       assert.ok(rooms.length > 0, entry.name);
-      const others = ["src/cli/", "src/etcd/", "src/inspect/", "src/legacy/"]
+      const others = [
+        "src/cli/",
+        "src/etcd/",
+        "src/inspect/",
+        "src/legacy/",
+        "src/migrate/",
+      ]
         .filter((path) => !entry.source.startsWith(path));
       if (entry.name !== ".") others.push("src/errors.ts", "src/open.ts");
       assert.deepEqual(

@@ -1,0 +1,230 @@
+/**
+ * Transactions whose body awaits, on a connection of their own: on that of the
+ * handle all that the process does meanwhile would be part of them.
+ */
+
+import type { Connection, Prepared } from "../driver/contract.ts";
+import { LitelatchError } from "../errors.ts";
+import { attempt } from "../os/builtin.ts";
+import { Stopwatch } from "../os/clock.ts";
+import { warn } from "../os/process.ts";
+import { isFirst } from "../os/shared_state.ts";
+import { waitAsync, type Waiting } from "../os/waiting.ts";
+import { busyError, placeOf } from "./busy_error.ts";
+import type { Session } from "./session.ts";
+import { beginning, undo } from "./transactions.ts";
+
+// A listener of its signal for each call would make Node warn of a leak at the
+// eleventh, so those in the queue are asked.
+const LOOK_EVERY_MS = 20;
+const LONG_MS = 1000;
+
+const SETTLED =
+  "the body of its writeAsync() has settled; await all that uses its handle " +
+  "before it returns";
+const IN_MEMORY =
+  "the body of a writeAsync() has not settled, and in memory there is only one " +
+  "connection; await it first, or use the handle that the body was given";
+
+/** The second connection of a handle. */
+export interface Apart<P> {
+  readonly parts: P;
+  close(): void;
+}
+
+interface Call<P> {
+  readonly run: (parts: P, session: Session) => unknown;
+  readonly signal: AbortSignal | undefined;
+  /** Made where it was asked for. */
+  readonly made: Error;
+  readonly watch: Stopwatch;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
+/** Those of one handle, in the order of the calls. */
+export class AsyncWrites<P extends { readonly session: Session }> {
+  readonly #main: Session;
+  readonly #open: () => Waiting<Apart<P>>;
+  readonly #onWarning: ((message: string) => void) | null;
+  readonly #queue: Call<P>[] = [];
+  #apart: Apart<P> | null = null;
+  #current: Call<P> | null = null;
+  #lent: Session | null = null;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+
+  constructor(
+    main: Session,
+    open: () => Waiting<Apart<P>>,
+    onWarning: ((message: string) => void) | null,
+  ) {
+    this.#main = main;
+    this.#open = open;
+    this.#onWarning = onWarning;
+  }
+
+  /** Runs a body when it is its turn. */
+  write<T>(
+    run: (parts: P, session: Session) => T,
+    signal: AbortSignal | undefined,
+    made: Error,
+  ): Promise<Awaited<T>> {
+    return new Promise<unknown>((resolve, reject) => {
+      if (this.#main.reason !== IN_MEMORY) this.#main.require();
+      const watch = new Stopwatch();
+      this.#queue.push({ run, signal, made, watch, resolve, reject });
+      if (this.#current === null) void this.#work();
+      else this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+    }) as Promise<Awaited<T>>;
+  }
+
+  async #work(): Promise<void> {
+    while ((this.#current = this.#queue.shift() ?? null) !== null) {
+      const call: Call<P> = this.#current;
+      try {
+        const parts = await waitAsync(this.#begin(call), call.signal);
+        call.resolve(await this.#transact(call, parts));
+      } catch (error) {
+        call.reject(error);
+      }
+    }
+  }
+
+  /** Ends the wait of those whose time is up. */
+  #look(): void {
+    for (const call of this.#queue.splice(0)) {
+      if (call.signal?.aborted) call.reject(call.signal.reason);
+      else if (this.#isLate(call)) call.reject(this.#busy(call));
+      else this.#queue.push(call);
+    }
+    const again = this.#queue.length > 0;
+    this.#timer = again ? setTimeout(() => this.#look(), LOOK_EVERY_MS) : null;
+  }
+
+  #isLate({ watch }: Call<P>): boolean {
+    return watch.elapsed >= this.#main.busyTimeout;
+  }
+
+  #busy({ watch }: Call<P>): unknown {
+    return busyError("write to", [this.#main.path], watch.elapsed, undefined);
+  }
+
+  *#begin(call: Call<P>): Waiting<P> {
+    const { parts } = this.#apart ??= yield* this.#open();
+    const { session } = parts;
+    if (this.#main.stopped === "closed") this.#drop();
+    this.#main.require();
+    for (const pause of beginning(session)) {
+      if (this.#isLate(call)) throw this.#busy(call);
+      yield pause;
+    }
+    session.depth = 1;
+    session.made = call.made;
+    if (session === this.#main) session.stop("ended", IN_MEMORY);
+    return parts;
+  }
+
+  async #transact(call: Call<P>, parts: P): Promise<unknown> {
+    const { session } = parts;
+    const { lent, finish } = lend(session);
+    if (session === this.#main) lent.stopped = null;
+    this.#lent = lent;
+    const timer = setTimeout(() => this.#warn(call), LONG_MS);
+    (timer as { unref?: () => void }).unref?.();
+    const disown = disowning(this.#main, session);
+    try {
+      session.begun();
+      const result = await call.run(parts, lent);
+      lent.noticeEnd();
+      lent.require();
+      session.beforeCommit();
+      session.turns.commit();
+      disown();
+      return result;
+    } catch (error) {
+      const seen = lent.explain(error);
+      undo(lent, "ROLLBACK");
+      throw seen;
+    } finally {
+      clearTimeout(timer);
+      lent.depth = session.depth = 0;
+      lent.stop("ended", SETTLED);
+      finish();
+      if (session.stopped === "ended") session.resume();
+      session.afterWrite();
+      // The next one gets no settings or temporary tables of this one.
+      const isSpoilt = lent.isPersonal || session.turns.isShared;
+      if (isSpoilt) attempt(() => this.#drop(), null);
+    }
+  }
+
+  #warn({ made }: Call<P>): void {
+    const place = placeOf(made);
+    if (!isFirst(`long write ${place}`)) return;
+    const { path } = this.#main;
+    const text = `The body of a writeAsync() on "${path}" has kept everybody ` +
+      "else from writing for more than a second; await what takes long before " +
+      `it, not inside of it. It was called ${place}`;
+    warn(text, "LITELATCH_LONG_WRITE", this.#onWarning);
+  }
+
+  #drop(): void {
+    const apart = this.#apart;
+    this.#apart = null;
+    apart?.close();
+  }
+
+  /** Rolls back what is open, and refuses what has not begun. */
+  close(): void {
+    this.#drop();
+    this.#lent?.stop("closed");
+    const calls = [this.#current, ...this.#queue.splice(0)];
+    const message = `Cannot write to "${this.#main.path}": its handle was ` +
+      "closed before this writeAsync() had committed, and nothing was written";
+    const error = new LitelatchError("LITELATCH_CLOSED", message);
+    for (const call of calls) call?.reject(error);
+  }
+}
+
+/**
+ * The same connection for one transaction, whose end is none of the connection:
+ * what it does not set itself it sees of the other.
+ */
+function lend(session: Session): { lent: Session; finish: () => void } {
+  const { connection } = session;
+  const made: Prepared[] = [];
+  const prepare = (sql: string) => {
+    const statement = connection.prepare(sql);
+    made.push(statement);
+    return statement;
+  };
+  const lent = Object.create(session) as Session;
+  lent.isLent = true;
+  lent.connection = { ...connection, prepare };
+  return { lent, finish: () => made.forEach((one) => one.finalize()) };
+}
+
+/**
+ * A commit of ours is no change by others, unless one of theirs came between:
+ * that moves the version of the connection that committed, too.
+ */
+function disowning(main: Session, own: Session): () => void {
+  const look = () =>
+    [main, own].map(({ connection }) =>
+      attempt(() => versionOf(connection), NaN)
+    );
+  const [before = 0, known] = look();
+  return () => {
+    const [after = 0, seen] = look();
+    if (seen === known && after > before) main.ownMoves += after - before;
+  };
+}
+
+const versions = new WeakMap<Connection, Prepared>();
+
+function versionOf(connection: Connection): number {
+  const statement = versions.get(connection) ??
+    connection.prepare("PRAGMA data_version");
+  versions.set(connection, statement);
+  return Number(statement.get([])?.["data_version"]);
+}

@@ -1,0 +1,88 @@
+/** A program that is older than the database. @module */
+
+import { LitelatchError } from "../errors.ts";
+import { toHolder } from "../lock/holders.ts";
+import { allPidfiles } from "../lock/pidfiles.ts";
+import { describe } from "../lock/refusal.ts";
+import type { Holder } from "../options.ts";
+import { attempt } from "../os/builtin.ts";
+import { partsOf } from "../os/paths.ts";
+import { self } from "../os/process.ts";
+
+const MOST_LINES = 10;
+
+/**
+ * A newer version of the program has migrated the database, so this one must
+ * not use it.
+ *
+ * @example Ask for an update
+ * ```ts
+ * import { open } from "@litelatch/litelatch";
+ * import { migrate, NewerSchemaError } from "@litelatch/litelatch/migrate";
+ *
+ * using db = open(":memory:");
+ * db.exec("PRAGMA user_version = 2");
+ * try {
+ *   migrate(db, ["CREATE TABLE note (text TEXT)"]);
+ * } catch (error) {
+ *   if (!(error instanceof NewerSchemaError)) throw error;
+ *   console.error(error.version, error.known); // 2 1
+ * }
+ * ```
+ */
+export class NewerSchemaError extends LitelatchError {
+  /** What the database is at. */
+  readonly version: number;
+  /** How many steps this program has. */
+  readonly known: number;
+  /** Who else has it open, by their pidfiles. */
+  readonly holders: Holder[];
+
+  /** Made by litelatch; what it is given are its properties. */
+  constructor(
+    message: string,
+    version: number,
+    known: number,
+    holders: Holder[],
+  ) {
+    super("LITELATCH_MIGRATE", message);
+    this.name = "NewerSchemaError";
+    this.version = version;
+    this.known = known;
+    this.holders = holders;
+  }
+}
+
+/** The error of a database at `version`, for a program of `known` steps. */
+export function newerSchema(
+  path: string,
+  version: number,
+  known: number,
+): NewerSchemaError {
+  const holders = othersOn(path);
+  const lines = [...new Set(holders.map(describe))];
+  const cut = lines.splice(MOST_LINES).length;
+  if (cut > 0) lines.push(`and ${cut} more`);
+  const who = lines.length === 0
+    ? "No other process is known to have it open."
+    : `Others that have it open:\n  ${lines.join("\n  ")}`;
+  const message = `Cannot use the database "${path}": its schema is at ` +
+    `version ${version}, and this program knows no more than ${known}. A ` +
+    `newer version of the program has migrated it; update this one. ${who}`;
+  return new NewerSchemaError(message, version, known, holders);
+}
+
+/** Each process once, and those not that are known to be dead. */
+function othersOn(path: string): Holder[] {
+  if (path === ":memory:") return [];
+  const files = attempt(() => allPidfiles({ path, ...partsOf(path) }), []);
+  const known = new Map<string, Holder>();
+  for (const { record } of files) {
+    if (record === null) continue;
+    const holder = toHolder(record);
+    const isOurs = holder.pid === self().pid && holder.pidNamespace !== "other";
+    if (holder.alive === false || isOurs) continue;
+    known.set(`${holder.pid} ${holder.pidNamespace}`, holder);
+  }
+  return [...known.values()];
+}
