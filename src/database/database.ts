@@ -1,6 +1,7 @@
 /** The handle: one open database. */
 
 import type { Lock } from "../lock/lock.ts";
+import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
@@ -54,12 +55,8 @@ export class Database implements Disposable {
     this.#session = parts.session;
     // It reads, and that may fail: then nothing may be registered.
     this.#look = changesOf(this.#session, away(parts));
-    const lifetime = new Lifetime(parts);
-    this.#lifetime = lifetime;
-    if (parts.settings.exitWithParent) lifetime.endWithParent();
-    else if (parts.reconnect !== null) {
-      forgotten().register(this, () => lifetime.close(true), parts.session);
-    }
+    this.#lifetime = new Lifetime(parts);
+    this.#lifetime.endWith(this);
   }
 
   /** The file, absolute and without symbolic links; or `":memory:"`. */
@@ -72,13 +69,17 @@ export class Database implements Disposable {
     return this.#parts.lock;
   }
 
+  /** What was warned of in this thread, the latest last, printed or not. */
+  get warnings(): string[] {
+    return [...sharedState().warnings];
+  }
+
   /** The driver's own object, for what this handle does not offer. */
   get native(): unknown {
     const { turns, connection } = this.#session;
     turns.share();
     this.#session.isPersonal = true;
-    // Whoever has it may forget the handle.
-    forgotten().unregister(this.#session);
+    this.#lifetime.outlive();
     return connection.native;
   }
 
@@ -235,12 +236,8 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const found = tellChanges(
-      this.#session,
-      away(this.#parts),
-      listener,
-      options,
-    );
+    const gone = away(this.#parts);
+    const found = tellChanges(this.#session, gone, listener, options);
     this.#listeners.add(found);
     return () => {
       found.stop();
@@ -291,11 +288,4 @@ function away({ watch, asked }: Parts): Away {
     if (identity === null) return "gone";
     return identity === watch.files.identity ? null : "replaced";
   };
-}
-
-let registry: FinalizationRegistry<() => void> | undefined;
-
-/** Each hot reload left a handle behind that nobody could reach any more. */
-function forgotten(): FinalizationRegistry<() => void> {
-  return registry ??= new FinalizationRegistry((end) => end());
 }
