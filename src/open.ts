@@ -152,7 +152,7 @@ function* opening(
   blocking: boolean,
 ): Waiting<Database> {
   requireSqlite();
-  if (path !== MEMORY) {
+  if (!/^(file:)?:memory:$/.test(String(path))) {
     const open = (path: string) => connect(path, settings);
     return yield* openAt(toPath(path), settings, blocking, open);
   }
@@ -233,29 +233,20 @@ function locateDatabase(path: string, settings: Settings): Location {
   try {
     target = locate(path);
   } catch (error) {
-    throw cannotOpen(
-      path,
-      "its folder must exist and be readable; create it, or check the path",
-      error,
-    );
+    const why =
+      "its folder must exist and be readable; create it, or check the path";
+    throw cannotOpen(path, why, error);
   }
   const found = stat(target.path);
   if (found === null && (settings.readOnly || !settings.create)) {
-    throw cannotOpen(
-      target.path,
-      "it must exist, because " +
-        (settings.readOnly ? "readOnly is true" : "create is false"),
-    );
+    const because = settings.readOnly ? "readOnly is true" : "create is false";
+    throw cannotOpen(target.path, `it must exist, because ${because}`);
   }
   if (found !== null && found.kind !== "file") {
-    const isFolder = found.kind === "folder";
-    throw cannotOpen(
-      target.path,
-      `it must be a file, but it is ${
-        isFolder ? "a folder" : "something else"
-      }` +
-        `; name a file${isFolder ? " inside" : ""}`,
-    );
+    const what = found.kind === "folder"
+      ? "a folder; name a file inside"
+      : "something else; name a file";
+    throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
   }
   refuseManyNames("Database", target, found);
   return target;
@@ -316,11 +307,9 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.identity !== identity || files?.look() !== null) {
-      throw cannotOpen(
-        path,
-        "it must stay where it is, but it was deleted or replaced while it " +
-          "was opened; open it again",
-      );
+      const why = "it must stay where it is, but it was deleted or replaced " +
+        "while it was opened; open it again";
+      throw cannotOpen(path, why);
     }
     isDone = true;
     return { connection, files };
@@ -466,14 +455,14 @@ function explain(
   const code = primaryCode(error);
   if (code === null) return error;
   if (isBusy(error)) return switchError(path, busyTimeout, error);
-  return cannotOpen(path, why(path, code, messageOf(error)), error);
+  return cannotOpen(path, reasonOf(path, code, messageOf(error)), error);
 }
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights to write " +
   "it, or open it with { readOnly: true }";
 
-function why(path: string, code: number, said: string): string {
+function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
   if (descriptors !== null) {
     return `this process has too many open files (${descriptors}); close some, ` +

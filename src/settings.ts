@@ -32,7 +32,7 @@ export function oneOf(...allowed: string[]): Check {
 }
 
 /** Any string. */
-export function text(value: unknown): string | null {
+export function aText(value: unknown): string | null {
   return typeof value === "string" ? null : "a string";
 }
 
@@ -63,8 +63,8 @@ type Checks = Record<string, Check>;
 
 function locking(): Checks {
   return {
-    app: text,
-    purpose: text,
+    app: aText,
+    purpose: aText,
     wait: milliseconds,
     legacy: (value) =>
       typeof (value as Partial<LegacyLike> | null)?.guard === "function"
@@ -109,18 +109,13 @@ export function adoptSettings(options: AdoptOptions | undefined): Settings {
   return fill("adopt a database", options, adopting());
 }
 
+const NOBODY = { app: null, purpose: null, wait: 0, legacy: null };
+
 /** Checks the options of `acquireLock`, and fills in the defaults. */
 export function lockSettings(options: LockOptions | undefined): LockSettings {
   const checks = { ...locking(), mode: oneOf("shared", "exclusive") };
   check("acquire a lock", options, checks);
-  return {
-    mode: "exclusive",
-    app: null,
-    purpose: null,
-    wait: 0,
-    legacy: null,
-    ...given(options),
-  };
+  return { ...NOBODY, mode: "exclusive", ...given(options) };
 }
 
 function fill(
@@ -130,11 +125,8 @@ function fill(
 ): Settings {
   check(doing, options, checks);
   return {
-    app: null,
-    purpose: null,
+    ...NOBODY,
     lock: "shared",
-    wait: 0,
-    legacy: null,
     onLocked: "throw",
     busyTimeout: 5000,
     synchronous: "normal",
@@ -213,23 +205,18 @@ export function suggestion(word: string, known: string[]): string {
     const meant = candidate.toLowerCase();
     // `timeout`, as other drivers call it, for `busyTimeout`.
     const isPart = written.length > 4 && meant.includes(written);
-    return { candidate, steps: isPart ? 1 : editDistance(written, meant) };
+    return { candidate, steps: isPart ? 1 : between(written, meant) };
   }).sort((one, other) => one.steps - other.steps);
   return nearest && nearest.steps <= Math.max(2, Math.floor(word.length / 3))
     ? `, did you mean "${nearest.candidate}"?`
     : `, known are ${known.join(", ")}`;
 }
 
-/** Levenshtein's. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, swap));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+/** How much is left between the same beginning and the same end. */
+function between(a: string, b: string): number {
+  const most = Math.min(a.length, b.length);
+  let [start, end] = [0, 0];
+  while (start < most && a[start] === b[start]) start++;
+  while (start + end < most && a.at(-1 - end) === b.at(-1 - end)) end++;
+  return Math.max(a.length, b.length) - start - end;
 }

@@ -21,7 +21,7 @@ import { abandon } from "../torture/session.ts";
 import { HELP, readArguments, type Wishes } from "./arguments.ts";
 import { runChecks } from "./checks.ts";
 import { endAll } from "./child.ts";
-import { packagingTools, testPackages } from "./packages.ts";
+import { neighbours, packagingTools, testPackages } from "./packages.ts";
 import { runSuite } from "./suite.ts";
 import { startTally, type Tally } from "./tally.ts";
 import { runTorture } from "./torture.ts";
@@ -139,7 +139,8 @@ function findPackages(tally: Tally): string {
 
 /** What tests would fetch on first use, when their time runs already. */
 function fetchTools(tally: Tally): void {
-  for (const fetchTool of [bundler, declarationTools, packagingTools]) {
+  const tools = [bundler, declarationTools, neighbours, packagingTools];
+  for (const fetchTool of tools) {
     try {
       fetchTool();
     } catch (error) {

@@ -32,6 +32,26 @@ export function testPackages(): string {
   return fetchPackages("packages", PACKAGES);
 }
 
+/** What has the library as a guest in its process, or sits beside it there. */
+const NEIGHBOURS = {
+  "@sinonjs/fake-timers": "15.5.0",
+  "execa": "10.2.1",
+  "jest": "30.5.2",
+  "libsql": "0.5.29",
+  "signal-exit": "4.1.0",
+  "vite": "8.3.8",
+  "vitest": "5.1.1",
+};
+
+/**
+ * Fetches what is missing, into a folder of its own.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function neighbours(): string {
+  return fetchPackages("neighbours", NEIGHBOURS);
+}
+
 /** What looks at the published package, as its users' tools do. */
 const PACKAGING_TOOLS = {
   "publint": "0.3.25",

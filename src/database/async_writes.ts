@@ -106,7 +106,8 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   }
 
   #busy({ watch }: Call<P>): unknown {
-    return busyError("write to", [this.#main.path], watch.elapsed, undefined);
+    const { path } = this.#main;
+    return busyError("write to", path, [path], watch.elapsed, undefined);
   }
 
   *#begin(call: Call<P>): Waiting<P> {

@@ -41,9 +41,7 @@ export function switchError(
     .filter((pid) => pid !== self().pid || locks.length === 1);
   const who = pids.length === 0
     ? "another connection has locked it, and which one cannot be told"
-    : `it is locked by ${
-      pids.map((pid) => nameOfWriter(path, pid)).join(" and ")
-    }`;
+    : `it is locked by ${names(path, pids)}`;
   return new BusyError(
     `Cannot open the database "${path}" in WAL mode: ${who}; waited ` +
       `${Math.round(waitedMs)} ms. End the transaction that is open there, ` +
@@ -58,16 +56,16 @@ export function switchError(
  * The error of a wait that was too long.
  *
  * @param what What could not be done, such as `write to`.
- * @param paths The database, and those that are attached to it.
+ * @param places It, and what is attached to it, in the order to look at.
  */
 export function busyError(
   what: string,
-  paths: readonly string[],
+  path: string,
+  places: readonly string[],
   waitedMs: number,
   cause: unknown,
 ): BusyError {
-  const [path = ""] = paths;
-  const locked = paths
+  const locked = places
     .map((path) => ({ path, writers: writersOf(path) }))
     .find(({ writers }) => writers.length > 0);
   const writers = locked?.writers ?? [];
@@ -75,9 +73,7 @@ export function busyError(
     ? "another connection has locked it, and which one cannot be told."
     : `the write lock${
       locked.path === path ? "" : ` of the attached "${locked.path}"`
-    } is held by ${
-      writers.map((pid) => nameOfWriter(locked.path, pid)).join(" and ")
-    }.`;
+    } is held by ${names(locked.path, writers)}.`;
   return new BusyError(
     `Cannot ${what} "${path}": ${who} This is PID ${self().pid}; it waited ` +
       `${Math.round(waitedMs)} ms, and nothing was written. Make long ` +
@@ -88,10 +84,10 @@ export function busyError(
   );
 }
 
-function nameOfWriter(path: string, pid: number): string {
-  return pid === self().pid
-    ? `PID ${pid}, which is this process, by another connection`
-    : nameOf(path, pid);
+function names(path: string, pids: number[]): string {
+  const own = `PID ${self().pid}, which is this process, by another connection`;
+  return pids.map((pid) => pid === self().pid ? own : nameOf(path, pid))
+    .join(" and ");
 }
 
 /**

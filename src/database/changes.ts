@@ -1,7 +1,7 @@
 /** Whether somebody else has changed the database. */
 
 import type { Connection } from "../driver/contract.ts";
-import { everyWeakly, now } from "../os/clock.ts";
+import { every, now, weakly } from "../os/clock.ts";
 import type { Session } from "./session.ts";
 
 /** What became of the database since the last look. */
@@ -68,9 +68,9 @@ export function tellChanges(
   session: Session,
   away: Away,
   listener: (change: Exclude<Change, "unchanged">) => void,
-  { every = 1000 }: WatchOptions = {},
+  { every: least = 1000 }: WatchOptions = {},
 ): Teller {
-  const isNumber = Number.isFinite(every) && every > 0;
+  const isNumber = Number.isFinite(least) && least > 0;
   if (!isNumber || typeof listener !== "function") {
     throw new TypeError(
       'Cannot watch: it needs a function, and for "every" a number of ' +
@@ -79,7 +79,7 @@ export function tellChanges(
   }
   let last: Change = "unchanged";
   let told = -Infinity;
-  const look = changesOf(session, away, () => now() - told < every);
+  const look = changesOf(session, away, () => now() - told < least);
   const teller: Teller = {
     tell() {
       const before = last;
@@ -95,7 +95,7 @@ export function tellChanges(
     },
     stop: () => {},
   };
-  const interval = Math.min(every, LOOK_EVERY_MS);
-  teller.stop = everyWeakly(interval, teller);
+  const interval = Math.min(least, LOOK_EVERY_MS);
+  teller.stop = every(interval, weakly(teller, "tell"));
   return teller;
 }

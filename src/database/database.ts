@@ -2,6 +2,7 @@
 
 import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
+import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
@@ -32,7 +33,7 @@ const CACHED_STATEMENTS = 100;
 export class Database implements Disposable {
   readonly #parts: Parts;
   readonly #session: Session;
-  readonly #lifetime: Pick<Lifetime, "reopen" | "close">;
+  readonly #lifetime: Pick<Lifetime, "reopen" | "close" | "outlive">;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
   readonly #look: Look;
@@ -45,7 +46,8 @@ export class Database implements Disposable {
     this.#parts = parts;
     this.#session = parts.session;
     if (isLent) {
-      this.#lifetime = { reopen: refuseInside, close: refuseInside };
+      const outlive = () => {};
+      this.#lifetime = { reopen: refuseInside, close: refuseInside, outlive };
       // Nobody else writes meanwhile.
       this.#look = () => "unchanged";
       return;
@@ -53,11 +55,8 @@ export class Database implements Disposable {
     // It reads, and that may fail: then nothing may be registered.
     this.#look = changesOf(this.#session, away(parts));
     const lifetime = new Lifetime(parts);
+    lifetime.endWith(this);
     this.#lifetime = lifetime;
-    if (parts.settings.exitWithParent) lifetime.endWithParent();
-    else if (parts.reconnect !== null) {
-      forgotten().register(this, () => lifetime.close(true), parts.session);
-    }
   }
 
   /** The file, absolute and without symbolic links; or `":memory:"`. */
@@ -70,13 +69,17 @@ export class Database implements Disposable {
     return this.#parts.lock;
   }
 
+  /** What was warned of in this thread, the latest last, printed or not. */
+  get warnings(): string[] {
+    return [...sharedState().warnings];
+  }
+
   /** The driver's own object, for what this handle does not offer. */
   get native(): unknown {
     const { turns, connection } = this.#session;
     turns.share();
     this.#session.isPersonal = true;
-    // Whoever has it may forget the handle.
-    forgotten().unregister(this.#session);
+    this.#lifetime.outlive();
     return connection.native;
   }
 
@@ -257,12 +260,8 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const found = tellChanges(
-      this.#session,
-      away(this.#parts),
-      listener,
-      options,
-    );
+    const gone = away(this.#parts);
+    const found = tellChanges(this.#session, gone, listener, options);
     this.#listeners.add(found);
     return () => {
       found.stop();
@@ -319,11 +318,4 @@ function away({ watch, asked }: Parts): Away {
     if (identity === null) return "gone";
     return identity === watch.files.identity ? null : "replaced";
   };
-}
-
-let registry: FinalizationRegistry<() => void> | undefined;
-
-/** Each hot reload left a handle behind that nobody could reach any more. */
-function forgotten(): FinalizationRegistry<() => void> {
-  return registry ??= new FinalizationRegistry((end) => end());
 }

@@ -13,7 +13,7 @@ import type { Lock } from "../lock/lock.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
 import type { WatchedFiles } from "../loss/watched_files.ts";
-import { every } from "../os/clock.ts";
+import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
@@ -57,6 +57,10 @@ export interface Relocated extends Opened {
 
 const FIRST_BEAT_MS = 100;
 
+// What a hot reload leaves behind, nothing else may refer to.
+const kept = new WeakMap<object, Lifetime>();
+let registry: FinalizationRegistry<() => void> | undefined;
+
 /** Opens, reopens and closes the connection of one handle. */
 export class Lifetime implements OpenHandle {
   readonly #parts: Parts;
@@ -66,37 +70,58 @@ export class Lifetime implements OpenHandle {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#register();
-    this.#ending = [...heartbeat(parts)];
-    const { watch } = parts;
+    sharedState().open.add(this.#self);
+    this.#ending = [...this.#heartbeats()];
+    if (parts.watch === null) return;
     // What was lost must be harmless before the runtime closes it; and who has
     // it open may have changed since the loss was seen.
-    if (watch !== null) {
-      this.#ending.push(atExit(() => {
-        watch.reason();
-        watch.mayClose();
-      }));
+    this.#ending.push(atExit(weakly(parts.watch, "disarm")));
+  }
+
+  /** Ends when its time has come; `handle` is what the caller has. */
+  endWith(handle: object): void {
+    const { settings, reconnect } = this.#parts;
+    if (settings.exitWithParent) {
+      this.#ending.push(whenOrphaned(() => this.close()));
+    } else if (reconnect === null) this.outlive();
+    else {
+      registry ??= new FinalizationRegistry((end) => end());
+      registry.register(handle, () => this.close(true), this);
     }
   }
 
-  /** Closes it, and ends the process, when nobody is left to serve. */
-  endWithParent(): void {
-    this.#ending.push(whenOrphaned(() => this.close()));
+  /** Goes on for as long as somebody has the connection. */
+  outlive(): void {
+    kept.set(this.#parts.session.connection.native as object, this);
+    registry?.unregister(this);
   }
 
-  #register(): void {
-    const { open } = sharedState();
-    const { path } = this.#parts.session;
-    const handles = open.get(path) ?? new Set();
-    open.set(path, handles.add(this.#self));
+  *#heartbeats(): Iterable<() => void> {
+    const { heartbeat } = this.#parts.settings;
+    if (heartbeat === false) return;
+    yield every(heartbeat, weakly(this, "beat"));
+    // Locks that are dropped can be told from locks that are never listed only
+    // once they were seen. A hook has ended by then.
+    const first = Math.min(FIRST_BEAT_MS, heartbeat);
+    yield unkept(setTimeout(weakly(this, "beat"), first));
   }
 
-  #unregister(): void {
-    const { open } = sharedState();
-    const { path } = this.#parts.session;
-    const handles = open.get(path);
-    handles?.delete(this.#self);
-    if (handles?.size === 0) open.delete(path);
+  /** Lets everything that takes part look. */
+  beat(): void {
+    const { session } = this.#parts;
+    if (session.isForsaken) this.close();
+    for (const attachment of session.attachments) {
+      if (session.stopped !== null || session.depth > 0) return;
+      try {
+        attachment.beat?.();
+      } catch {
+        // Nobody called us, so nobody could catch it; the next write will say.
+      }
+    }
+  }
+
+  get path(): string {
+    return this.#parts.session.path;
   }
 
   obstacle(): "busy" | "adopted" | "personal" | null {
@@ -118,14 +143,8 @@ export class Lifetime implements OpenHandle {
 
   loss(): string | null {
     // Its owner has forgotten the handle.
-    if (this.#isClosedByOwner()) this.close();
+    if (this.#parts.session.isForsaken) this.close();
     return this.#parts.watch?.reason() ?? null;
-  }
-
-  /** An adopted connection that is not open any more. */
-  #isClosedByOwner(): boolean {
-    const { session, reconnect } = this.#parts;
-    return reconnect === null && !isOpen(session.connection);
   }
 
   detach(): void {
@@ -138,8 +157,7 @@ export class Lifetime implements OpenHandle {
 
   attach(): void {
     const { session, reconnect } = this.#parts;
-    if (reconnect === null) return;
-    this.#goOn(reconnect(session.path));
+    if (reconnect !== null) this.#goOn(reconnect(session.path));
   }
 
   #goOn({ connection, files }: Opened): void {
@@ -180,11 +198,9 @@ export class Lifetime implements OpenHandle {
     }
     this.#parts.asyncWrites?.close();
     this.detach();
-    this.#unregister();
     this.#parts.lock?.release();
     this.#parts.lock = relocated.lock;
     session.path = relocated.path;
-    this.#register();
     this.#goOn(relocated);
   }
 
@@ -201,11 +217,10 @@ export class Lifetime implements OpenHandle {
     let unsaid: LockLostError | null = null;
     try {
       this.#parts.asyncWrites?.close();
-      endTransaction(session);
+      const { depth, connection } = session;
+      if (depth > 0 && connection.inTransaction()) connection.exec("ROLLBACK");
       // What its owner closed took its WAL with it.
-      if (!this.#isClosedByOwner()) {
-        unsaid = this.#parts.watch?.unsaid() ?? null;
-      }
+      if (!session.isForsaken) unsaid = this.#parts.watch?.unsaid() ?? null;
       if (!this.mayClose()) keepOpen(session);
       else if (this.#parts.reconnect !== null) this.detach();
       // An adopted one is closed by its owner.
@@ -214,32 +229,11 @@ export class Lifetime implements OpenHandle {
       session.stop("closed");
       for (const attachment of session.attachments) attachment.end?.();
       for (const end of this.#ending.splice(0)) end();
-      this.#unregister();
+      sharedState().open.delete(this.#self);
       if (!keepsLock) lock?.release();
     }
     if (unsaid !== null && !keepsLock) throw unsaid;
   }
-}
-
-/** Lets everything that takes part look now and then. */
-function* heartbeat({ session, settings }: Parts): Iterable<() => void> {
-  if (settings.heartbeat === false) return;
-  const beat = (): void => {
-    for (const attachment of session.attachments) {
-      if (session.stopped !== null || session.depth > 0) return;
-      try {
-        attachment.beat?.();
-      } catch {
-        // Nobody called us, so nobody could catch it; the next write will say.
-      }
-    }
-  };
-  yield every(settings.heartbeat, beat);
-  // Locks that are dropped can be told from locks that are never listed only
-  // once they were seen. A hook has ended by then.
-  const first = setTimeout(beat, Math.min(FIRST_BEAT_MS, settings.heartbeat));
-  (first as { unref?: () => void }).unref?.();
-  yield () => clearTimeout(first);
 }
 
 /**
@@ -280,24 +274,9 @@ export function reopenAll(path: string, silently: boolean): void {
   }
 }
 
-function endTransaction({ depth, connection }: Session): void {
-  if (depth > 0 && connection.inTransaction()) connection.exec("ROLLBACK");
-}
-
-function isOpen(connection: Connection): boolean {
-  try {
-    return connection.value("SELECT 1") === 1;
-  } catch {
-    return false;
-  }
-}
-
 /** What cannot be made harmless must neither be closed nor collected. */
 function keepOpen({ path, connection }: Session): void {
-  const identity = identityOf(path) ?? "";
   const { abandoned } = sharedState();
-  abandoned.set(
-    identity,
-    (abandoned.get(identity) ?? new Set()).add(connection),
-  );
+  const identity = identityOf(path) ?? "";
+  abandoned.set(identity, [...abandoned.get(identity) ?? [], connection]);
 }

@@ -148,6 +148,8 @@ export class LossWatch implements Attachment {
 
   /** The journal mode that the caller changed, by whatever way, is no loss. */
   #isOwnDoing(files: WatchedFiles, loss: Loss): boolean {
+    // Whoever closed an adopted connection took its WAL with it.
+    this.#session.require();
     if (loss === "database" || files !== this.files) return false;
     try {
       if (this.#session.connection.value("PRAGMA journal_mode") === "wal") {
@@ -237,6 +239,12 @@ export class LossWatch implements Attachment {
   mayClose(): boolean {
     const loss = this.files.look() ?? this.#loss;
     return isHarmless(this.#session.connection, this.files, loss);
+  }
+
+  /** At the end of the process. */
+  disarm(): void {
+    this.reason();
+    this.mayClose();
   }
 
   connected(): void {

@@ -7,6 +7,7 @@ import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Attachment } from "../options.ts";
+import { attempt } from "../os/builtin.ts";
 import {
   busyError,
   ownWriter,
@@ -112,15 +113,25 @@ export class Session {
 
   /** @throws {LitelatchError} If nothing more may be run. */
   require(): void {
-    if (this.stopped === null) return;
-    if (this.stopped === "lost") throw new LockLostError(this.reason);
-    throw new LitelatchError(
-      "LITELATCH_CLOSED",
-      this.stopped === "closed"
-        ? `Cannot use the database "${this.path}": this handle was closed; ` +
-          "open it again"
-        : `Cannot go on in this transaction on "${this.path}": ${this.reason}`,
-    );
+    if (this.stopped !== null || this.isForsaken) throw this.#refusal();
+  }
+
+  #refusal(): LitelatchError {
+    if (this.stopped === "lost") return new LockLostError(this.reason);
+    const what = this.stopped === "ended"
+      ? `Cannot go on in this transaction on "${this.path}": ${this.reason}`
+      : `Cannot use the database "${this.path}": this handle ${
+        this.connection.owned
+          ? "was closed; open"
+          : "or its connection was closed; adopt"
+      } it again`;
+    return new LitelatchError("LITELATCH_CLOSED", what);
+  }
+
+  /** Whether it was adopted, and its owner has closed it. */
+  get isForsaken(): boolean {
+    const { connection } = this;
+    return !connection.owned && !attempt(() => connection.isOpen(), false);
   }
 
   /** Looks at SQL of the caller before it is compiled. */
@@ -213,6 +224,7 @@ export class Session {
     waitedMs = this.busyTimeout,
     what = this.reading ? "read" : "write to",
   ): unknown {
+    if (this.isForsaken) return this.#refusal();
     // Some errors end the whole transaction
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
@@ -224,12 +236,19 @@ export class Session {
       ? ownWriter(this.path)
       : null;
     if (place !== null) return selfBlocked(this.path, place, error);
+    // Somebody may have attached one since.
+    if (this.turns.isShared) attempt(() => this.listAttached(), undefined);
+    const { path, attached } = this;
+    // In a transaction the lock on the main one may be its own.
+    const places = this.connection.inTransaction()
+      ? [...attached, path]
+      : [path, ...attached];
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
     // Errors of Deno's exec() do not tell this kind of busy from the other.
     const mayBeStale = this.reading || this.iterating > 0;
     return isStale || (mayBeStale && writersOf(this.path).length === 0)
       ? staleError(this.path, isStale, error)
-      : busyError(what, [this.path, ...this.attached], waitedMs, error);
+      : busyError(what, path, places, waitedMs, error);
   }
 }
 

@@ -115,7 +115,9 @@ export class Statement {
 
   #call<T>(run: () => T): T {
     const session = this.#session;
-    if (this.#epoch !== session.epoch) this.#renew();
+    // In Bun a statement outlives the connection that its owner has closed.
+    const mayBeClosed = !this.#onlyReads && session.turns.isShared;
+    if (mayBeClosed || this.#epoch !== session.epoch) this.#renew();
     try {
       if (this.#onlyReads) return session.turns.again(run);
       // In a write() of ours nothing is to be asked that is not asked before

@@ -162,6 +162,10 @@ export class Turns {
     if (this.#isShared) {
       try {
         this.#connection.exec("PRAGMA busy_timeout=0;BEGIN IMMEDIATE");
+      } catch (error) {
+        // exec() of Deno does not tell a stale snapshot apart.
+        if (resultCode(error) !== SQLITE.BUSY) throw error;
+        this.#connection.value("BEGIN IMMEDIATE");
       } finally {
         this.#setTimeout(true);
       }
@@ -175,7 +179,7 @@ export class Turns {
     }
   }
 
-  /** A stale snapshot stays stale; exec() of Deno does not tell it apart. */
+  /** A stale snapshot stays stale. */
   #isWorthWaiting(error: unknown): boolean {
     return isBusy(error) && resultCode(error) !== SQLITE.BUSY_SNAPSHOT &&
       !this.#connection.inTransaction();

@@ -9,6 +9,8 @@ import {
   spread,
 } from "./prepared.ts";
 
+type BetterDatabase = NativeDatabase<BetterStatement> & { open: boolean };
+
 interface BetterStatement extends Methods<unknown[]> {
   readonly reader: boolean;
   safeIntegers(on: boolean): BetterStatement;
@@ -16,7 +18,7 @@ interface BetterStatement extends Methods<unknown[]> {
 
 /** Wraps a live Database of better-sqlite3; its owner closes it. */
 export function connectBetter(
-  native: NativeDatabase<BetterStatement>,
+  native: BetterDatabase,
 ): Connection {
   const exact = (sql: string) => native.prepare(sql).safeIntegers(true);
   return connected(native, false, (sql) => {
@@ -40,5 +42,5 @@ export function connectBetter(
       call: (name) => name.slice(1),
       hasRows: () => reader,
     });
-  });
+  }, () => native.open);
 }

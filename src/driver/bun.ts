@@ -52,7 +52,8 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
       },
     });
   };
-  return connected(native, owned, prepare, () => {
+  const isOpen = () => native.inTransaction !== undefined;
+  return connected(native, owned, prepare, isOpen, () => {
     for (const reference of live) reference.deref()?.finalize();
   });
 }

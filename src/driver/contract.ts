@@ -42,6 +42,8 @@ export interface Connection {
   value(sql: string): Value;
   /** Whether a transaction is open. */
   inTransaction(): boolean;
+  /** Throws, or says no, once its owner has closed it: also if it was reopened. */
+  isOpen(): boolean;
   /** Closes for good: no lock stays behind. Closing twice is fine. */
   close(): void;
 }

@@ -12,6 +12,7 @@ import {
 
 interface NodeStatement extends Methods<unknown[]> {
   columns(): { name: string }[];
+  readonly sourceSQL: string;
   setAllowBareNamedParameters(on: boolean): void;
   setReadBigInts(on: boolean): void;
   setReturnArrays(on: boolean): void;
@@ -26,6 +27,8 @@ export interface NodeModule {
 
 /** Wraps a live DatabaseSync. */
 export function connectNode(native: NodeDatabase, owned: boolean): Connection {
+  // It ends with what it was made on, also if that is opened again.
+  const witness = owned ? null : native.prepare("SELECT 1");
   return connected(native, owned, (sql) => {
     const statement = native.prepare(sql);
     // Its owner may have set each for the whole connection.
@@ -56,7 +59,7 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
       rows: () => isFixed ? naming ??= named(columns()) : named(columns()),
       hasRows: () => columns().length > 0,
     });
-  });
+  }, () => witness?.sourceSQL !== "");
 }
 
 /** Names the values of a row: a function for all rows of one query. */
@@ -79,11 +82,7 @@ function named(names: string[]): (given: unknown) => Row {
 let losesErrors: boolean | undefined;
 let numberIsName: boolean | undefined;
 
-function fails(
-  native: NodeDatabase,
-  sql: string,
-  ...values: number[]
-): boolean {
+function fails(native: NodeDatabase, sql: string, ...values: number[]) {
   const statement = native.prepare(sql);
   try {
     for (const _row of statement.iterate(...values));

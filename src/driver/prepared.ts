@@ -50,6 +50,7 @@ export function connected(
   native: NativeDatabase,
   owned: boolean,
   prepare: (sql: string) => Prepared,
+  isOpen: () => boolean,
   beforeClose?: () => void,
 ): Connection {
   let closed = false;
@@ -67,6 +68,7 @@ export function connected(
       }
     },
     inTransaction: () => native.inTransaction ?? native.isTransaction ?? false,
+    isOpen,
     close() {
       if (!closed) beforeClose?.();
       if (!closed && owned) native.close(true);

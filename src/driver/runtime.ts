@@ -37,11 +37,13 @@ export function requireSqlite(): void {
 export function adoptConnection(native: unknown): Connection {
   requireRuntime();
   // By what only that one has; not read, as a getter may throw once closed.
-  const [, connect] = [
-    ["pragma", connectBetter] as const,
-    ["query", connectBun] as const,
-    ["isTransaction", connectNode] as const,
-  ].find(([member]) => member in Object(native)) ?? [];
+  const it = Object(native);
+  const connect = "pragma" in it
+    // libsql looks like better-sqlite3, and has another library.
+    ? ("syncUntil" in it ? null : connectBetter)
+    : "query" in it
+    ? connectBun
+    : ("isTransaction" in it ? connectNode : null);
   let got = Object.prototype.toString.call(native);
   try {
     const connection = connect?.(native as never, false);

@@ -133,15 +133,15 @@ export function readNetworkError(
 ): Failure {
   const words: string[] = [];
   let cause: unknown = error;
-  for (let depth = 0; depth < 5 && cause instanceof Error; depth++) {
-    const { code } = cause as { code?: unknown };
-    if (typeof code === "string" && !cause.message.includes(code)) {
-      words.push(code);
-    }
-    if (cause.message !== "" && cause.message !== "fetch failed") {
-      words.push(cause.message);
-    }
-    cause = cause.cause;
+  for (let depth = 0; depth < 5; depth++) {
+    // By its shape: in Jest and vm contexts it is an Error of another realm.
+    const { code, message, cause: next } = (cause ?? {}) as Partial<
+      Record<"code" | "message" | "cause", unknown>
+    >;
+    if (typeof message !== "string") break;
+    if (typeof code === "string" && !message.includes(code)) words.push(code);
+    if (message !== "" && message !== "fetch failed") words.push(message);
+    cause = next;
   }
   const all = [...new Set(words)].join(": ") || String(error);
   const said = printable(hide(all), MOST_SAID).replace(/[\s.?]+$/, "");

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import { LockLostError, UnsupportedError } from "../errors.ts";
 import type {
   Attachment,
@@ -161,9 +162,8 @@ function outside(path: string, error: unknown): UnsupportedError {
 
 /** Whether SQLite refused a write; a text alone may be anybody's. */
 function isReadonly(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
+  const { code } = (error ?? {}) as { code?: unknown };
   return typeof code === "string" &&
     /^(?:ERR_SQLITE_ERROR$|SQLITE_READONLY)/.test(code) &&
-    /^attempt to write a readonly database/.test(error.message);
+    /^attempt to write a readonly database/.test(messageOf(error));
 }

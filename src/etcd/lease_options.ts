@@ -5,7 +5,7 @@
  */
 
 import type { LockMode } from "../options.ts";
-import { check, milliseconds, oneOf, text } from "../settings.ts";
+import { aText, check, milliseconds, oneOf } from "../settings.ts";
 
 /** A user of etcd. */
 export interface LeaseAuth {
@@ -79,8 +79,8 @@ const LONGEST_TTL = 86_400_000;
 
 const CHECKS = {
   mode: oneOf("shared", "exclusive"),
-  app: text,
-  purpose: text,
+  app: aText,
+  purpose: aText,
   ttl: (value: unknown) =>
     typeof value === "number" && value >= 1000 && value <= LONGEST_TTL
       ? null
@@ -187,7 +187,7 @@ function tlsOf(tls: unknown): LeaseTls | null {
   const isRight = typeof tls === "object" && tls !== null &&
     Object.values(tls).every((pem) => typeof pem === "string");
   if (!isRight) throw wrong("tls", "{ ca, cert, key }", tls);
-  check(DOING, tls as object, { ca: text, cert: text, key: text });
+  check(DOING, tls as object, { ca: aText, cert: aText, key: aText });
   return tls as LeaseTls;
 }
 

@@ -7,7 +7,7 @@
 
 import type { OldVersion } from "../options.ts";
 import { remove, setModified } from "../os/files.ts";
-import { isAlive } from "../os/process.ts";
+import { isAlive, self } from "../os/process.ts";
 import { locksOn } from "../os/procfs.ts";
 import {
   type FileIdentity,
@@ -65,7 +65,7 @@ export function clearLitter(
   for (const { path, record } of found) {
     // Nobody can have the file EXCLUSIVE beside us.
     const isLitter = mode === "exclusive" || record?.mode === "exclusive";
-    const alive = record && isAlive(record);
+    const alive = record && !isFormer(path, record) && isAlive(record);
     if (isLitter || alive === false) remove(path);
     else if (alive === null) pile.push(path);
   }
@@ -74,6 +74,14 @@ export function clearLitter(
     setModified(file.path, markOf(own));
   }
   return pile.length <= PILE || sweep(pile, file) ? null : "busy";
+}
+
+/** `bun --watch` becomes another program in the same process. */
+function isFormer(path: string, record: HolderRecord): boolean {
+  const { thread, startToken } = self();
+  return record.thread === thread && record.startToken === startToken &&
+    thread !== null &&
+    (lstat(path)?.modifiedMs ?? Infinity) < performance.timeOrigin;
 }
 
 /** Clears a pile if we are alone. Whether we hold the lock again. */

@@ -35,39 +35,59 @@ export class Stopwatch {
 }
 
 /** Sleeps the thread; also the main one, in all three runtimes. */
-export function sleepSync(milliseconds: number): void {
+export function sleepSync(ms: number): void {
   const { Bun } = globalThis as Realm;
   // In Bun, Atomics.wait waits for a time of day: when the clock was set back
   // by twenty seconds, a wait of one millisecond took twenty seconds.
   if (Bun?.sleepSync === undefined) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   } else {
     // It cuts fractions off. By chance, so that contenders stay out of step.
-    Bun.sleepSync(Math.max(1, Math.floor(milliseconds + Math.random())));
+    Bun.sleepSync(Math.max(1, Math.floor(ms + Math.random())));
   }
 }
 
-/** Calls `run` again and again, and keeps no process alive for it. */
-export function every(milliseconds: number, run: () => void): () => void {
-  const timer = setInterval(run, milliseconds);
-  (timer as { unref?: () => void }).unref?.();
-  return () => clearInterval(timer);
+/**
+ * Sleeps, and the event loop goes on. A test may have stopped every timer: then
+ * `waitAsync` ends it, which by itself keeps no process alive.
+ */
+export async function sleepAsync(ms: number): Promise<void> {
+  const word = new Int32Array(new SharedArrayBuffer(4));
+  const woken = Atomics.waitAsync?.(word, 0, 0, ms).value;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const asleep = new Promise<unknown>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([asleep, woken ?? asleep]);
+  clearTimeout(timer);
+}
+
+/** Calls `run` until it says `false`, and keeps no process alive for it. */
+export function every(ms: number, run: () => unknown): () => void {
+  const stop = unkept(setInterval(() => run() === false && stop(), ms));
+  return stop;
+}
+
+/** Keeps no process alive for a timer. Returns what stops it. */
+export function unkept(timer: unknown): () => void {
+  const { unref, close } = timer as Record<string, (() => void) | undefined>;
+  unref?.call(timer);
+  // The `clearTimeout` of a test complains of timers that are not its own.
+  return () => close ? close.call(timer) : clearTimeout(timer as number);
 }
 
 /**
- * Lets `target` tell again and again, as long as somebody refers to it: each hot
- * reload left a handle behind that its timers kept for ever. It takes no
- * function, which would hold on to whatever is in scope where it was made.
+ * Calls a method of `target`, or says `false` once nobody refers to it. A function
+ * would hold on to whatever is in scope where it was made, after a hot reload too.
  */
-export function everyWeakly(
-  milliseconds: number,
-  target: { tell(): void },
-): () => void {
+export function weakly<K extends string>(
+  target: Record<K, () => void>,
+  method: K,
+): () => boolean {
   const weak = new WeakRef(target);
-  const stop = every(milliseconds, () => {
+  return () => {
     const alive = weak.deref();
-    if (alive === undefined) stop();
-    else alive.tell();
-  });
-  return stop;
+    alive?.[method]();
+    return alive !== undefined;
+  };
 }

@@ -4,6 +4,7 @@ import { printable, programOf } from "../printable.ts";
 import { attempt, failureOf, mayReadProc, type Realm } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
+import { sharedState } from "./shared_state.ts";
 import { stat } from "./stat.ts";
 
 /** What tells one process from every other, as far as it can be known. */
@@ -23,11 +24,11 @@ export interface Self extends ProcessIdentity {
   runtime: string;
 }
 
-let known: Self | undefined;
+let me: Self | undefined;
 
 /** The running process. */
 export function self(): Self {
-  return known ??= {
+  return me ??= {
     pid: process.pid,
     ppid: process.ppid,
     startToken: processStat("self")?.startToken ?? null,
@@ -105,6 +106,8 @@ export function warn(
   code: string,
   listener: ((message: string) => void) | null = null,
 ): void {
+  const { warnings } = sharedState();
+  warnings.splice(0, warnings.push(message) - 20);
   if (listener !== null) listener(message);
   else process.emitWarning(message, { type: "LitelatchWarning", code });
 }

@@ -1,6 +1,6 @@
 /**
- * What all copies of litelatch in one JavaScript realm share: a vendored copy
- * beside an installed one must count together, and a lock handle that nobody
+ * What all copies of litelatch in one thread share, vm contexts too: they must
+ * count together and share one exit listener, and a lock handle that nobody
  * refers to would be collected, and its lock with it.
  */
 
@@ -10,10 +10,10 @@ const KEY = Symbol.for("litelatch/1");
 export interface SharedState {
   /** Locks held here, by path. */
   locks: Map<string, HeldLock>;
-  /** Open databases, by path. */
-  open: Map<string, Set<WeakRef<OpenHandle>>>;
+  /** Open databases. */
+  open: Set<WeakRef<OpenHandle>>;
   /** Connections that must not be closed or collected, by `dev:ino`. */
-  abandoned: Map<string, Set<unknown>>;
+  abandoned: Map<string, unknown[]>;
   /** What to do when the process exits; the latest goes first. */
   leaving: Set<() => void>;
   /** Ends the listener for that, while there is one. */
@@ -23,9 +23,11 @@ export interface SharedState {
   unwatchParent: (() => void) | null;
   /** Warnings that were given once. */
   warned: Set<string>;
+  /** The last ones, in words. */
+  warnings: string[];
 }
 
-/** One lock of this realm, however often it was taken. */
+/** One lock of this thread, however often it was taken. */
 export interface HeldLock {
   mode: "shared" | "exclusive";
   /** How many handles count on it. */
@@ -40,6 +42,7 @@ export interface HeldLock {
 
 /** One open handle, as the others on the same file need it. */
 export interface OpenHandle {
+  readonly path: string;
   /** What keeps its connection from being closed and opened anew now. */
   obstacle(): "busy" | "adopted" | "personal" | null;
   /** Whether it is inside `write`. */
@@ -58,23 +61,24 @@ export interface OpenHandle {
 }
 
 export function sharedState(): SharedState {
-  const realm = globalThis as { [KEY]?: SharedState };
-  return realm[KEY] ??= {
+  const thread = process as { [KEY]?: SharedState };
+  return thread[KEY] ??= {
     locks: new Map(),
-    open: new Map(),
+    open: new Set(),
     abandoned: new Map(),
     leaving: new Set(),
     unlisten: null,
     orphaned: new Set(),
     unwatchParent: null,
     warned: new Set(),
+    warnings: [],
   };
 }
 
-/** The open handles of this realm on one path. */
+/** The open handles of this thread on one path. */
 export function handlesOn(path: string): OpenHandle[] {
-  return [...sharedState().open.get(path) ?? []]
-    .flatMap((handle) => handle.deref() ?? []);
+  return [...sharedState().open].flatMap((handle) => handle.deref() ?? [])
+    .filter((handle) => handle.path === path);
 }
 
 /** Whether a warning was not given before; it counts as given then. */

@@ -1,6 +1,6 @@
 /** One description of a wait, run in two ways. @module */
 
-import { sleepSync } from "./clock.ts";
+import { sleepAsync, sleepSync } from "./clock.ts";
 
 /** A procedure that yields how long to sleep, in ms, and returns `T`. */
 export type Waiting<T> = Generator<number, T, void>;
@@ -28,7 +28,7 @@ export async function waitAsync<T>(
       signal?.throwIfAborted();
       const step = procedure.next();
       if (step.done) return step.value;
-      await new Promise((resolve) => setTimeout(resolve, step.value));
+      await sleepAsync(step.value);
     }
   } catch (error) {
     procedure.return(undefined as never);

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { renameSync, rmSync } from "node:fs";
+import {
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { adopt, type Change, type Database, open } from "../../mod.ts";
@@ -263,9 +269,20 @@ test(
   }),
 );
 
+/** How a program may have the database that nobody closes on a reload. */
+const OPENED: [how: string, open: (path: string) => Database][] = [
+  ["handle", open],
+  ["adopted connection", (path) => adopt(raw(path).native)],
+  ["handle whose connection was asked for", (path) => {
+    const db = open(path);
+    assert.ok(db.native);
+    return db;
+  }],
+];
+
 /** One that nobody closed, as after a reload under `bun --hot`. */
-function forget(path: string, calls: Change[]): void {
-  const db = open(path);
+function forget(db: Database, calls: Change[]): void {
+  const { path } = db;
   db.onChange((change) => {
     calls.push(change);
     assert.equal(db.path, path);
@@ -274,17 +291,49 @@ function forget(path: string, calls: Change[]): void {
 
 const collect = (globalThis as { Bun?: { gc(now: boolean): void } }).Bun?.gc;
 
+for (const [how, make] of OPENED) {
+  test(
+    `a forgotten ${how} is collected although its listener knows it`,
+    { skip: collect === undefined && "only Bun collects when asked to" },
+    withDatabase(async (path) => {
+      const calls: Change[] = [];
+      for (let i = 0; i < 20; i++) forget(make(path), calls);
+      // What the stack still points to stays.
+      await until("half of them are gone", () => {
+        collect?.(true);
+        return handlesOn(path).length < 10 && descriptors(path) < 10;
+      });
+      assert.deepEqual(calls, []);
+    }),
+  );
+}
+
+/** How often this process has the file itself open. */
+function descriptors(path: string): number {
+  return readdirSync("/proc/self/fd").filter((name) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${name}`) === path;
+    } catch {
+      return false; // the one that lists them
+    }
+  }).length;
+}
+
 test(
-  "a forgotten handle is collected although its listener knows it",
+  "what the handle looked after goes on while only its connection is known",
   { skip: collect === undefined && "only Bun collects when asked to" },
   withDatabase(async (path) => {
-    const calls: Change[] = [];
-    for (let i = 0; i < 20; i++) forget(path, calls);
-    // What the stack still points to stays.
-    await until("half of them are gone", () => {
+    const native = raw(path).native as { exec(sql: string): void };
+    const forgotten = ((): WeakRef<Database> => {
+      const db = adopt(native, { heartbeat: 10, journalSizeLimit: 0 });
+      db.exec("CREATE TABLE t (a)");
+      return new WeakRef(db);
+    })();
+    await until("the handle is gone", () => {
       collect?.(true);
-      return handlesOn(path).length < 10;
+      return forgotten.deref() === undefined;
     });
-    assert.deepEqual(calls, []);
+    native.exec("INSERT INTO t VALUES (1)");
+    await until("the WAL is emptied", () => statSync(`${path}-wal`).size === 0);
   }),
 );

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { BusyError, LockedError, open } from "../../mod.ts";
+import { adopt, BusyError, LockedError, open } from "../../mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
+import { raw } from "../fixtures/losing.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 
 const skip = (!existsSync("/proc/locks") || SQLITE3 === undefined) &&
@@ -58,6 +59,61 @@ test(
     reader.close();
   }),
 );
+
+for (const inside of [false, true]) {
+  test(
+    `a lock on a database that the owner attached is named there${
+      inside ? ", in a transaction of its own too" : ""
+    }`,
+    { skip },
+    withDatabase(async (path, folder) => {
+      const second = join(folder, "second.db");
+      elsewhere(second, "PRAGMA journal_mode=WAL; CREATE TABLE u (x)");
+      const native = raw(path).native as { exec(sql: string): void };
+      const db = adopt(native, { busyTimeout: 20, heartbeat: false });
+      db.exec("CREATE TABLE t (x)");
+      native.exec(`ATTACH '${second}' AS second`);
+      const { child, run } = startSqlite3(second);
+      await run("BEGIN IMMEDIATE");
+      const add = () => db.exec("INSERT INTO second.u VALUES (1)");
+      if (inside) native.exec("BEGIN; INSERT INTO t VALUES (1)");
+      const errors = [busy(add)];
+      if (inside) native.exec("ROLLBACK");
+      else errors.push(busy(() => db.write(add)));
+      for (const error of errors) {
+        assert.deepEqual(error.writers, [child.pid]);
+        assert.match(error.message, /attached ".*second\.db" is held by PID/);
+      }
+      db.close();
+    }),
+  );
+}
+
+test(
+  "the owner's loop over rows is called a loop, and nobody waits for it",
+  withDatabase((path) => {
+    const native = raw(path).native as Looping;
+    const db = adopt(native, { busyTimeout: 60_000, heartbeat: false });
+    db.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1), (2)");
+    const rows = native.prepare("SELECT x FROM t").iterate()[Symbol.iterator]();
+    rows.next();
+    db.write(() => db.exec("INSERT INTO t VALUES (3)")); // nobody was sooner
+    elsewhere(path, "INSERT INTO t VALUES (4)");
+    const start = performance.now();
+    const error = busy(() => db.write(() => {}));
+    assert.match(error.message, /loop over rows that is under way/);
+    assert.match(error.message, /take all\(\) rows before you write/);
+    assert.ok(performance.now() - start < 60_000);
+    rows.return?.();
+    db.write(() => db.exec("INSERT INTO t VALUES (5)"));
+    db.close();
+  }),
+);
+
+/** The part of a driver's connection that a loop needs. */
+interface Looping {
+  prepare(sql: string): { iterate(): Iterable<unknown> };
+}
 
 function busyReader(path: string): BusyError {
   const options = { readOnly: true, busyTimeout: 20, lock: "none" } as const;

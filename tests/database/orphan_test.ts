@@ -102,6 +102,25 @@ test(
   }),
 );
 
+for (const way of ["lines", "loop", "web"]) {
+  test(
+    `the end of stdin is seen and no input taken when it is read by ${way}`,
+    withDatabase(async (path) => {
+      const child = new Child([...own.command, SERVER, path, "watch", way]);
+      assert.match(await child.line(), /^serving /);
+      for (const word of ["one", "two", "three"]) {
+        child.say(word);
+        assert.equal(await child.line(), `got ${word}`);
+      }
+      child.end();
+      const { code, stdout } = await child.ended;
+      assert.equal(code, 0);
+      assert.match(stdout, /exit 0/);
+      assert.deepEqual(pidfiles(path), []);
+    }),
+  );
+}
+
 test(
   "nothing of an open database keeps the process alive",
   withDatabase(async (path) => {
@@ -160,7 +179,12 @@ test(
     const running = new Set<unknown>();
     const noting =
       (set: (...args: never[]) => unknown) => (...args: never[]) => {
-        const timer = set(...args);
+        const timer = set(...args) as { close(): void };
+        const { close } = timer;
+        timer.close = () => {
+          running.delete(timer);
+          close.call(timer);
+        };
         running.add(timer);
         return timer;
       };

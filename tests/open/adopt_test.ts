@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { adopt, LockedError, open, PragmaError } from "../../mod.ts";
+import { neighbours } from "../../scripts/test/packages.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { load, withoutPackages } from "../fixtures/packages.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 
 /** What all three have in common. */
 interface Native {
@@ -189,6 +193,22 @@ test("what is no database is not adopted", () => {
     );
   }
 });
+
+test(
+  "a driver that looks like one of the three is not adopted",
+  {
+    skip: withoutPackages ||
+      (!thisRuntime().id.startsWith("node") && "libsql is an add-on of Node"),
+  },
+  () => {
+    const Libsql = createRequire(join(neighbours(), "load.cjs"))("libsql");
+    const native = new Libsql(":memory:");
+    assert.throws(
+      () => adopt(native, QUIET),
+      { name: "TypeError", message: /^Cannot adopt the database: it must be/ },
+    );
+  },
+);
 
 test("a handle of ours is not adopted", () => {
   const db = open(":memory:", QUIET);

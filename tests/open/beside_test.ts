@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, renameSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import {
   BusyError,
@@ -70,7 +71,7 @@ const HOLD = "BEGIN EXCLUSIVE; INSERT INTO t WITH RECURSIVE c(n) AS " +
   "SELECT max(n) FROM c; COMMIT";
 
 interface Shared {
-  open: Map<string, Set<unknown>>;
+  open: Set<unknown>;
   leaving: Set<unknown>;
 }
 
@@ -80,7 +81,9 @@ test(
     elsewhere(path, "CREATE TABLE t (n)");
     const symbol = Symbol.for("litelatch/1");
     const shared = () =>
-      (globalThis as unknown as Record<symbol, Shared | undefined>)[symbol];
+      (process as unknown as Record<symbol, Shared | undefined>)[symbol];
+    open(path, QUIET).close();
+    assert.ok(shared() !== undefined);
     const leaving = shared()?.leaving.size ?? 0;
     const other = start(thisRuntime(), "database_child.ts");
     await other.ask({ do: "open", path, options: { lock: "none" } });
@@ -98,7 +101,7 @@ test(
       }
     }
     await Promise.all(rounds);
-    assert.equal(shared()?.open.get(path)?.size ?? 0, 0);
+    assert.equal(shared()?.open.size, 0);
     assert.equal(shared()?.leaving.size ?? 0, leaving);
   }),
 );

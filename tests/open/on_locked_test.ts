@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Holder, LockedError, open, openAsync } from "../../mod.ts";
-import { type Child, otherRuntime, start } from "../fixtures/children.ts";
+import { Child, fixture, otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
@@ -65,10 +65,40 @@ test(
 test(
   'onLocked: "warn" prints on stderr by default',
   whileLocked(async (path, holder) => {
-    const child = start(thisRuntime(), CHILD, path);
-    const { code, stderr } = await child.ended;
+    const { code, stderr } = await warned(path, "").ended;
     assert.equal(code, 0, stderr);
     assert.match(stderr, new RegExp(`locked exclusively by PID ${holder.pid}`));
+  }),
+);
+
+/** What the host may have set for it. */
+function warned(path: string, noWarnings: string): Child {
+  const command = [...thisRuntime().command, fixture(CHILD), path];
+  return new Child(command, { NODE_NO_WARNINGS: noWarnings });
+}
+
+test(
+  "a handle still tells a warning that the host does not print",
+  whileLocked(async (path, holder) => {
+    const { code, stdout } = await warned(path, "1").ended;
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`locked exclusively by PID ${holder.pid}`));
+  }),
+);
+
+test(
+  "the last twenty warnings are kept, whoever was told",
+  whileLocked((path) => {
+    const heard: string[] = [];
+    const onWarning = (message: string) => void heard.push(message);
+    const ask = (app: string) =>
+      open(path, { onLocked: "warn", onWarning, app, heartbeat: false });
+    for (let i = 0; i < 25; i++) ask(`app ${i}`).close();
+    const db = ask("last");
+    assert.equal(heard.length >= 26, true);
+    assert.deepEqual(db.warnings, heard.slice(-20));
+    db.close();
+    assert.deepEqual(db.warnings, heard.slice(-20));
   }),
 );
 

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import {
@@ -158,6 +159,23 @@ test(
       db.write(() => db.exec("CREATE TABLE t (a)"));
       db.close();
       assert.ok(statSync(join(folder, name)).size > 0);
+    }
+  }),
+);
+
+test(
+  "a database in memory may be spelt as in a URL, and leaves no file",
+  inFolder((folder) => {
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      const db = open("file::memory:", QUIET);
+      assert.equal(db.path, ":memory:");
+      db.write(() => db.exec("CREATE TABLE t (a)"));
+      db.close();
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      process.chdir(before);
     }
   }),
 );

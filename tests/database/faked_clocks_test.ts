@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { neighbours } from "../../scripts/test/packages.ts";
+import { otherRuntime, start } from "../fixtures/children.ts";
+import { withDatabase } from "../fixtures/folder.ts";
+import { withoutPackages } from "../fixtures/packages.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
+
+const CHILD = new URL("fixtures/faked_clock_child.ts", import.meta.url);
+
+const SAID = [
+  "write: BusyError",
+  "writeAsync: BusyError",
+  "statement: BusyError",
+  "openAsync: LockedError",
+  "acquireLockAsync: LockedError",
+  "complaints: ",
+];
+
+const CLOCKS: [name: string, skip: string | false, folder: () => string][] = [
+  ["@sinonjs/fake-timers, as in Jest and Vitest", withoutPackages, neighbours],
+  [
+    "node:test",
+    thisRuntime().id.startsWith("node") ? false : "only Node has them",
+    () => "",
+  ],
+];
+
+for (const [name, skip, folder] of CLOCKS) {
+  test(
+    `no wait is endless with the fake timers of ${name}`,
+    { skip },
+    withDatabase(async (path, place) => {
+      const held = join(place, "held.db");
+      const [writer, owner] = [0, 1].map(() =>
+        start(otherRuntime(), "database_child.ts")
+      );
+      await writer!.ask({ do: "open", path });
+      await writer!.ask({ do: "exec", sql: "CREATE TABLE t (a)" });
+      await writer!.ask({ do: "hold" });
+      const options = { lock: "exclusive" };
+      await owner!.ask({ do: "open", path: held, options });
+      const child = start(thisRuntime(), CHILD, path, held, folder());
+      for (const line of SAID) assert.equal(await child.line(), line);
+      assert.equal((await child.ended).code, 0);
+    }),
+  );
+}

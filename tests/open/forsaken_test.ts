@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { adopt, type Database, open } from "../../mod.ts";
+import { elsewhere } from "../fixtures/children.ts";
+import { query, withDatabase } from "../fixtures/folder.ts";
+import { load, withoutPackages } from "../fixtures/packages.ts";
+import { until } from "../fixtures/until.ts";
+
+/** What an owner does with its connection. */
+interface Native {
+  exec(sql: string): unknown;
+  close(): void;
+  /** Only of `node:sqlite`. */
+  open?(): void;
+}
+
+type Driver = new (path: string) => Native;
+
+const bun = process.getBuiltinModule("bun:sqlite") as
+  | { Database: Driver }
+  | undefined;
+
+function builtin(path: string): Native {
+  const Own = bun?.Database ??
+    process.getBuiltinModule("node:sqlite").DatabaseSync as Driver;
+  return new Own(path);
+}
+
+const DRIVERS: [
+  name: string,
+  skip: string | false,
+  make: (path: string) => Native,
+][] = [
+  ["the runtime's own", false, builtin],
+  [
+    "better-sqlite3's",
+    withoutPackages,
+    (path) => new (load("better-sqlite3") as unknown as Driver)(path),
+  ],
+];
+const STILL = { heartbeat: false, onWarning: () => {} } as const;
+
+/** Each call on the handle, and on what it made before. */
+function callsOn(db: Database): Record<string, () => unknown> {
+  const select = db.prepare("SELECT a FROM t");
+  const insert = db.prepare("INSERT INTO t VALUES (9)");
+  return {
+    write: () => db.write(() => {}),
+    writeAsync: () => db.writeAsync(() => {}),
+    read: () => db.read(() => {}),
+    exec: () => db.exec("DELETE FROM t"),
+    prepare: () => db.prepare("SELECT 7"),
+    // Bun keeps what such a statement reads from until that is finalized.
+    ...bun === undefined && { get: () => select.get() },
+    ...bun === undefined && { all: () => select.all() },
+    iterate: () => [...select.iterate()],
+    run: () => insert.run(),
+    poll: () => db.poll(),
+    onChange: () => db.onChange(() => {}),
+    checkpoint: () => db.checkpoint(),
+    backup: () => db.backup(`${db.path}-copy`),
+  };
+}
+
+const CLOSED = {
+  name: "LitelatchError",
+  code: "LITELATCH_CLOSED",
+  message: /connection was closed; adopt it again$/,
+};
+
+for (const [name, skip, make] of DRIVERS) {
+  // With the WAL gone it looked like a loss; with it there, the driver's own
+  // error came out.
+  for (const beside of ["", " beside others"]) {
+    test(
+      `each call says that the owner has closed ${name} connection${beside}`,
+      { skip },
+      withDatabase(async (path) => {
+        const other = beside === "" ? null : make(path);
+        const native = make(path);
+        const db = adopt(native, STILL);
+        db.exec("CREATE TABLE t (a); INSERT INTO t VALUES (1)");
+        other?.exec("SELECT * FROM t");
+        const calls = callsOn(db);
+        native.close();
+        for (const [call, run] of Object.entries(calls)) {
+          await assert.rejects(async () => await run(), CLOSED, call);
+        }
+        db.close(); // nothing is lost, and so nothing is said
+        assert.equal(db.lock?.held, false);
+        other?.close();
+        assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1");
+      }),
+    );
+  }
+
+  test(
+    `a handle ends by itself when its owner has closed ${name} connection`,
+    { skip },
+    withDatabase(async (path, folder) => {
+      const native = make(path);
+      const db = adopt(native, { ...STILL, heartbeat: 20 });
+      db.exec("CREATE TABLE t (a)");
+      native.close();
+      await until("the lock is let go", () => db.lock?.held === false);
+      const left = readdirSync(folder).filter((file) => file.includes(".pid"));
+      assert.deepEqual(left, []);
+      // Nobody has it open any more.
+      open(path, { ...STILL, lock: "exclusive" }).close();
+    }),
+  );
+
+  test(
+    `the owner of ${name} connection may close and open it in any order`,
+    { skip },
+    withDatabase((path) => {
+      const first = make(path);
+      const db = adopt(first, STILL);
+      db.exec("CREATE TABLE t (a)");
+      first.close();
+      const second = make(path);
+      const next = adopt(second, STILL);
+      next.write(() => second.exec("INSERT INTO t VALUES (1)"));
+      db.close();
+      next.write(() => second.exec("INSERT INTO t VALUES (2)"));
+      assert.equal(next.lock?.held, true);
+      second.close();
+      next.close();
+      assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1,2");
+    }),
+  );
+}
+
+test(
+  "a connection that its owner closed and opened is adopted anew",
+  { skip: bun !== undefined && "bun:sqlite opens none again" },
+  withDatabase((path) => {
+    const native = builtin(path);
+    const db = adopt(native, STILL);
+    db.exec("CREATE TABLE t (a)");
+    native.close();
+    elsewhere(path, "INSERT INTO t VALUES (1)");
+    native.open?.();
+    assert.throws(() => db.write(() => {}), CLOSED);
+    const next = adopt(native, STILL);
+    db.close();
+    next.write(() => native.exec("INSERT INTO t VALUES (2)"));
+    next.close();
+    native.close();
+    assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1,2");
+  }),
+);

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Child, elsewhere, fixture } from "../fixtures/children.ts";
+import { inFolder, withDatabase } from "../fixtures/folder.ts";
+import { missing, notRoot } from "../fixtures/machine.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
+
+const program = [...thisRuntime().command, fixture("database_child.ts")];
+
+test(
+  "a database that is a mount of its own is refused, one in a mounted folder not",
+  {
+    skip: notRoot() ||
+      missing(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]),
+  },
+  inFolder(async (folder) => {
+    const inside = join(folder, "inside");
+    mkdirSync(inside);
+    const path = join(inside, "app.db");
+    elsewhere(path, "CREATE TABLE t (a)");
+    const script = 'mount --bind "$0" "$0" && exec "$@"';
+    const answers = await Promise.all([path, inside].map((mount) => {
+      const words = ["unshare", "-m", "sh", "-c", script, mount];
+      return new Child([...words, ...program]).ask({ do: "open", path });
+    }));
+    assert.equal(answers[0]?.code, "LITELATCH_UNSUPPORTED");
+    assert.match(answers[0]?.message ?? "", /mount its folder instead/);
+    assert.equal(answers[1]?.ok, true, answers[1]?.message);
+  }),
+);
+
+test(
+  "whatever the umask, the files beside a database have its rights",
+  withDatabase(async (path, folder) => {
+    elsewhere(path, "CREATE TABLE t (a)");
+    chmodSync(path, 0o664);
+    const words = ["sh", "-c", 'umask 077 && exec "$@"', "sh"];
+    const child = new Child([...words, ...program]);
+    const { ok, message } = await child.ask({ do: "open", path });
+    assert.equal(ok, true, message);
+    await child.ask({ do: "write", sql: "INSERT INTO t VALUES (1)" });
+    const modes = readdirSync(folder)
+      .map((name) => (statSync(join(folder, name)).mode & 0o777).toString(8));
+    // The database, its WAL, the index of that, the lock and the record.
+    assert.deepEqual(modes, ["664", "664", "664", "664", "664"]);
+  }),
+);
