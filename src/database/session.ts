@@ -113,10 +113,11 @@ export class Session {
 
   /** @throws {LitelatchError} If nothing more may be run. */
   require(): void {
-    if (this.stopped !== null || this.isForsaken) throw this.#refusal();
+    if (this.stopped !== null || this.isForsaken) throw this.refusal();
   }
 
-  #refusal(): LitelatchError {
+  /** Why nothing more is run, as an error. */
+  refusal(): LitelatchError {
     if (this.stopped === "lost") return new LockLostError(this.reason);
     const what = this.stopped === "ended"
       ? `Cannot go on in this transaction on "${this.path}": ${this.reason}`
@@ -224,7 +225,7 @@ export class Session {
     waitedMs = this.busyTimeout,
     what = this.reading ? "read" : "write to",
   ): unknown {
-    if (this.isForsaken) return this.#refusal();
+    if (this.isForsaken) return this.refusal();
     // Some errors end the whole transaction
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
