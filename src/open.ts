@@ -156,7 +156,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     throw cannotOpen(file ?? MEMORY, why);
   }
   if (file !== undefined) {
-    return yield* openAt(file, settings, true, function* (path) {
+    return yield* openAt(toPath(file), settings, true, function* (path) {
       yield* configure(connection, settings, path);
       proveWrite(connection);
       yield* refuseOtherNames(path);
@@ -228,14 +228,10 @@ function locateDatabase(path: string, settings: Settings): Location {
     );
   }
   if (found !== null && found.kind !== "file") {
-    const isFolder = found.kind === "folder";
-    throw cannotOpen(
-      target.path,
-      `it must be a file, but it is ${
-        isFolder ? "a folder" : "something else"
-      }` +
-        `; name a file${isFolder ? " inside" : ""}`,
-    );
+    const what = found.kind === "folder"
+      ? "a folder; name a file inside"
+      : "something else";
+    throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
   }
   refuseManyNames("Database", target, found);
   return target;
@@ -330,9 +326,9 @@ function* furnish(
   const isFile = path !== MEMORY;
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
-    const text =
-      `${bug} to one with SQLite 3.51.3 or newer: it can corrupt a ` +
-      "database that several processes write (sqlite.org/wal.html)";
+    const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
+      "Database.setCustomSQLite): it can corrupt a database that several " +
+      "processes write";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings.busyTimeout);
@@ -424,10 +420,7 @@ const READ_ONLY =
 
 function why(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
-  if (descriptors !== null) {
-    return `this process has too many open files (${descriptors}); close some, ` +
-      "or raise the limit (ulimit -n)";
-  }
+  if (descriptors !== null) return descriptors;
   switch (code) {
     case SQLITE.NOTADB:
       return "the file must be an SQLite database";

@@ -68,6 +68,8 @@ function apply(
     : Number(connection.value("PRAGMA synchronous"));
   const synchronous = Math.max(strict, SYNCHRONOUS[settings.synchronous]);
   set(connection, "synchronous", synchronous);
+  // On macOS a disk may keep in its cache what was merely synchronized.
+  if (synchronous > 1) set(connection, "fullfsync", 1);
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
   if (!isFile) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);

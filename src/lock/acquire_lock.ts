@@ -151,7 +151,7 @@ export function warnOfNetwork(
   warn(
     `"${path}" is on a network filesystem (${type}), where other hosts may ` +
       "get the lock too, and damage a database. Put it on a local disk; for " +
-      "several hosts see docs/many-hosts.md (@litelatch/litelatch/etcd).",
+      "several hosts see docs/many-hosts.md.",
     "LITELATCH_NETWORK",
     listener,
   );
