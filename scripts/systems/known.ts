@@ -1,0 +1,27 @@
+/**
+ * What fails for want of the system, and not of the product: each with its
+ * reason. Whatever is not here counts as a failure.
+ *
+ * @module
+ */
+
+import type { Name } from "./system.ts";
+
+interface Known {
+  readonly on: Name;
+  /** Part of the path of the test file. */
+  readonly file: string;
+  /** Of the name of the test; all of the file where it is missing. */
+  readonly test?: RegExp;
+  readonly why: string;
+}
+
+const KNOWN: readonly Known[] = [];
+
+/** Why this test fails there; `null` if nobody knows. */
+export function whyKnown(on: Name, file: string, test: string): string | null {
+  return KNOWN.find((one) =>
+    one.on === on && file.includes(one.file) &&
+    (one.test === undefined || one.test.test(test))
+  )?.why ?? null;
+}
