@@ -72,6 +72,7 @@ export function wine(project: string): System {
   const npm = place.fetchNpm(pathOf("node"));
   const folders = ["deno", "node"]
     .map((id) => pathOf(id).replace(/\\[^\\]*$/, ""));
+  place.startServer();
   // Reports are written where both sides see them.
   process.env["TMPDIR"] = join(place.root, "tmp");
   const env = {
@@ -216,6 +217,13 @@ class Place {
         ...runtime.testCommand(file, this.#seenFromWine(report)),
       ],
     };
+  }
+
+  /** It keeps a descriptor for each close of a file that has locks. */
+  startServer(): void {
+    this.end();
+    const start = `ulimit -n 500000; /${WINESERVER} -p >/dev/null 2>&1`;
+    this.#inside("sh", "-c", start);
   }
 
   end(): void {

@@ -39,8 +39,9 @@ export function openConnection(
     } catch (error) {
       const { code } = error as { code?: string };
       if (code !== "EBUSY") break;
-      const why = "another program has it";
-      if (left <= 0) throw Object.assign(Error(why), { code: "SQLITE_BUSY" });
+      if (left <= 0) {
+        throw Object.assign(Error("it is in use"), { code: "SQLITE_BUSY" });
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     }
   }

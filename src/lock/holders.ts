@@ -56,7 +56,7 @@ export function* holdersNow(
     if (pause > 0) yield pause;
     const file = stat(`${path}.lock`);
     const locks = file && locksOn(file);
-    if (locks === null) return recorded;
+    if (locks === null) return recorded.length || isLast ? recorded : null;
     anyLock ||= locks.length > 0;
     const writers = pidsAt(locks, SHARED, true);
     // Who has written to RESERVED and only reads SHARED waits for the others to

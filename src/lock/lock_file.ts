@@ -153,7 +153,7 @@ function explain(path: string, error: unknown): LitelatchError {
       'of the folder, or open with { lock: "none" }'
     : code === SQLITE.READONLY
     ? "must be writable for this user; give it the rights of the database"
-    : `cannot be used (${messageOf(error)}); put it on a local disk`;
+    : `cannot be used (${messageOf(error)}); use a local disk`;
   return unusable(path, why, error);
 }
 

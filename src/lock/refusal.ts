@@ -49,7 +49,7 @@ export function refused(
   }
   if (why === "replaced") {
     who += `\n${name}.lock was deleted or replaced while it was held.`;
-    if (isUnsure) who += ` If it ended since, delete ${name}.pid*.`;
+    if (isUnsure) who += ` If it ended, delete ${name}.pid*.`;
   }
   const todo = why === "ours"
     ? "Release the first one, or ask for the same mode."

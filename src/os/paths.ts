@@ -28,12 +28,12 @@ export function toPath(path: string | URL): string {
       : text.startsWith("file:/")
       ? process.getBuiltinModule("node:url").fileURLToPath(text)
       : absolute(decodeURIComponent(text.slice("file:".length)));
-    if (process.platform !== "win32") return whole;
-    if (!NO_NAME.test(partsOf(whole).name)) return whole;
+    const isNamed = !NO_NAME.test(partsOf(whole).name);
+    if (isNamed || process.platform !== "win32") return whole;
   }
   throw new TypeError(
     `Cannot use ${JSON.stringify(path)} as a path: ` +
-      (wrong ?? "Windows opens another file by it"),
+      (wrong ?? "it is another on Windows"),
   );
 }
 

@@ -47,7 +47,7 @@ test(
         const answer = await other.acquire(target);
         assertRefused(answer, [one.pid]);
         assert.match(answer.message!, /app\.lock was deleted or replaced/);
-        assert.match(answer.message!, /If it ended since, delete app\.pid\*/);
+        assert.match(answer.message!, /If it ended, delete app\.pid\*/);
         await one.ask({ do: "release" });
       }
       assertWon(await one.acquire(target));

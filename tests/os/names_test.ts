@@ -38,7 +38,7 @@ test("on Windows a name that leads to another file is refused", () => {
     for (const name of WRONG) {
       assert.throws(() => toPath(`/folder/${name}`), {
         name: "TypeError",
-        message: /^Cannot use .* as a path: Windows opens another file by it$/,
+        message: /^Cannot use .* as a path: it is another on Windows$/,
       }, name);
     }
     for (const name of RIGHT) toPath(`/folder/${name}`);
