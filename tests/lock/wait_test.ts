@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertRefused, assertWon } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
 
-test("an abort ends the wait with its reason, and leaves nothing open", async () => {
+test("an abort ends the wait with its reason, and leaves nothing open", {
+  skip: needs("/proc"),
+}, async () => {
   for (const { child: waiter, other: holder } of company.pairs()) {
     const path = company.newPath();
     assertWon(await holder.acquire(path));

@@ -11,14 +11,13 @@ import { test } from "node:test";
 import { adopt, type Database, LockLostError, open } from "../../mod.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { pause, until } from "../fixtures/until.ts";
 
 // The heartbeat has to see the locks once before it can miss them.
 const QUICK = { heartbeat: 30, onWarning: () => {} };
 const SEEN_MS = 200;
-const noKernelList = existsSync("/proc/self/fdinfo")
-  ? false
-  : "the kernel lists no locks here";
+const noKernelList = needs("/proc");
 
 function make(path: string): Database {
   const db = open(path, QUICK);

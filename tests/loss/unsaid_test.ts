@@ -1,14 +1,15 @@
 import assert from "node:assert/strict";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
 import { start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { thisAndNext } from "../fixtures/runtimes.ts";
 
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
-const linux = !existsSync("/proc/locks") && "needs /proc/locks";
+const linux = needs("/proc");
 
 function make(path: string): Database {
   const db = open(path, STILL);
@@ -19,6 +20,7 @@ function make(path: string): Database {
 
 test(
   "close() says that commits may be lost, once, and lets everything go",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     const { lock } = db;
@@ -36,6 +38,7 @@ test(
 
 test(
   "close() says nothing where what was committed could be saved",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     rmSync(`${path}-wal`);

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { adopt, LockedError, open, PragmaError } from "../../mod.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { load, withoutPackages } from "../fixtures/packages.ts";
 
 /** What all three have in common. */
@@ -123,7 +124,7 @@ for (const [name, skip, driver] of DRIVERS) {
 
   test(
     `${name} waits for its turn as open does, and says who was in the way`,
-    { skip },
+    { skip: skip || needs("/proc") },
     withDatabase(async (path) => {
       const native = new (driver())(path);
       const db = adopt(native, { ...QUIET, busyTimeout: 50 });
