@@ -437,8 +437,7 @@ function why(path: string, code: number, said: string): string {
       return `the filesystem${
         onFilesystem(path)
       } failed (${said}); WAL needs ` +
-        "memory that processes share (mmap) and locks: put the database on a " +
-        "local disk";
+        "memory that processes share (mmap) and locks: use a local disk";
   }
   return said;
 }

@@ -114,7 +114,7 @@ function walRefused(path: string, mode: Value): PragmaError {
       `"${mode}"${
         onFilesystem(path)
       }. WAL needs shared memory, which network ` +
-      "filesystems do not have: put the database on a local disk.",
+      "filesystems do not have: use a local disk.",
     "journal_mode",
     "wal",
     String(mode),

@@ -56,7 +56,11 @@ export function* holdersNow(
     if (pause > 0) yield pause;
     const file = stat(`${path}.lock`);
     const locks = file && locksOn(file);
-    if (locks === null) return recorded.length || isLast ? recorded : null;
+    if (locks === null) {
+      if (recorded.length || isLast) return recorded;
+      yield 50; // to look into the folder costs the winner time
+      return null;
+    }
     anyLock ||= locks.length > 0;
     const writers = pidsAt(locks, SHARED, true);
     // Who has written to RESERVED and only reads SHARED waits for the others to

@@ -353,7 +353,7 @@ test(
 
 test(
   "nor does it when the process exits",
-  { skip: needs("unlinking") },
+  { skip: needs("/proc") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const child = start(thisRuntime(), CHILD, path);
