@@ -45,7 +45,10 @@ export class Results {
       passed: 0,
       failed: 0,
       heading: say,
-      note: say,
+      note: (text) => {
+        row.known.set(text, 1);
+        say(text);
+      },
       warn: say,
       summary: () => {},
       pass: (text, count = 1) => {
