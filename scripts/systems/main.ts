@@ -33,7 +33,8 @@ Options:
   --runtime=<names>  only these, split by commas: deno, bun, node, node22
   --help             print this
 
-LITELATCH_SYSTEMS=<folder> is where everything lies.`;
+LITELATCH_SYSTEMS=<folder> is where everything lies. It stays, for the next run;
+before you delete it, umount its trixie/proc, and trixie/dev with -R.`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
