@@ -33,6 +33,12 @@ const KNOWN: readonly Known[] = [
       "has locks, and after 10,000 writes nobody can open a file any more",
     leftOut: true,
   },
+  {
+    on: "windows",
+    file: "legacy/",
+    test: /hands on what it was handed|while a stale lock is cleared stays/,
+    why: "by Wine: a process that was not started by Wine has no parent",
+  },
 ];
 
 /** Why a file is not tried there; `null` if it is. */
