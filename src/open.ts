@@ -172,7 +172,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     throw cannotOpen(file ?? MEMORY, why);
   }
   if (file !== undefined) {
-    return yield* openAt(file, settings, true, function* (path) {
+    return yield* openAt(toPath(file), settings, true, function* (path) {
       const files = yield* configure(connection, settings, path);
       proveWrite(connection);
       yield* refuseOtherNames(path);
@@ -343,9 +343,9 @@ function* furnish(
 ): Waiting<Parts> {
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
-    const text =
-      `${bug} to one with SQLite 3.51.3 or newer: it can corrupt a ` +
-      "database that several processes write (sqlite.org/wal.html)";
+    const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
+      "Database.setCustomSQLite): it can corrupt a database that several " +
+      "processes write";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings.busyTimeout);
@@ -464,10 +464,7 @@ const READ_ONLY =
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
-  if (descriptors !== null) {
-    return `this process has too many open files (${descriptors}); close some, ` +
-      "or raise the limit (ulimit -n)";
-  }
+  if (descriptors !== null) return descriptors;
   switch (code) {
     case SQLITE.NOTADB:
       return "the file must be an SQLite database";
@@ -484,8 +481,7 @@ function reasonOf(path: string, code: number, said: string): string {
       return `the filesystem${
         onFilesystem(path)
       } failed (${said}); WAL needs ` +
-        "memory that processes share (mmap) and locks: put the database on a " +
-        "local disk";
+        "memory that processes share (mmap) and locks: use a local disk";
   }
   return said;
 }

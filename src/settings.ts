@@ -171,8 +171,8 @@ export function check(
   }
   for (const [name, value] of Object.entries(given(options))) {
     if (!Object.hasOwn(checks, name)) {
-      const known = suggestion(name, Object.keys(checks));
-      refuse(`there is no option "${name}"${known}`);
+      const known = Object.keys(checks).join(", ");
+      refuse(`there is no option "${name}", known are ${known}`);
     }
     const wanted = checks[name]?.(value) ?? null;
     if (wanted !== null) {
@@ -196,27 +196,4 @@ function show(value: unknown): string {
   return value !== null && typeof value === "object"
     ? Object.prototype.toString.call(value)
     : String(value);
-}
-
-/** `, did you mean "…"?`, or the known words where none is near. */
-export function suggestion(word: string, known: string[]): string {
-  const written = word.toLowerCase();
-  const [nearest] = known.map((candidate) => {
-    const meant = candidate.toLowerCase();
-    // `timeout`, as other drivers call it, for `busyTimeout`.
-    const isPart = written.length > 4 && meant.includes(written);
-    return { candidate, steps: isPart ? 1 : between(written, meant) };
-  }).sort((one, other) => one.steps - other.steps);
-  return nearest && nearest.steps <= Math.max(2, Math.floor(word.length / 3))
-    ? `, did you mean "${nearest.candidate}"?`
-    : `, known are ${known.join(", ")}`;
-}
-
-/** How much is left between the same beginning and the same end. */
-function between(a: string, b: string): number {
-  const most = Math.min(a.length, b.length);
-  let [start, end] = [0, 0];
-  while (start < most && a[start] === b[start]) start++;
-  while (start + end < most && a.at(-1 - end) === b.at(-1 - end)) end++;
-  return Math.max(a.length, b.length) - start - end;
 }

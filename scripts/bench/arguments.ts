@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../../src/settings.ts";
+import { suggestion } from "../../src/cli/suggestion.ts";
 import { USUAL } from "../runtimes/runtimes.ts";
 import type { Section } from "./section.ts";
 

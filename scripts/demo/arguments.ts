@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../../src/settings.ts";
+import { suggestion } from "../../src/cli/suggestion.ts";
 
 export const HELP = `Usage: deno task demo [options]
 

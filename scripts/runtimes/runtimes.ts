@@ -145,7 +145,8 @@ function running(pin: Pin, fits: (found: Found) => boolean): Found | null {
   return fits(found) ? found : null;
 }
 
-function describe(pin: Pin, found: Found): Runtime {
+/** A runtime that answered. */
+export function describe(pin: Pin, found: Found): Runtime {
   const { version, path } = found;
   const command = runCommand(pin.program, found);
   return {

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import process from "node:process";
 
 /** How a command ended. */
@@ -80,8 +80,15 @@ export function endAll(): void {
 
 function endGroup(pid: number): void {
   groups.delete(pid);
+  if (process.platform === "win32") {
+    // There are no groups, but it knows the children of a process that lives.
+    spawnSync("taskkill", ["/T", "/F", "/PID", String(pid)], {
+      stdio: "ignore",
+    });
+    return;
+  }
   try {
-    process.kill(process.platform === "win32" ? pid : -pid, "SIGKILL");
+    process.kill(-pid, "SIGKILL");
   } catch {
     // nobody is left in it, as it should be
   }

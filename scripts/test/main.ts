@@ -6,7 +6,6 @@
  * @module
  */
 
-import { readdirSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bundler } from "../release/bundle.ts";
@@ -21,6 +20,7 @@ import { abandon } from "../torture/session.ts";
 import { HELP, readArguments, type Wishes } from "./arguments.ts";
 import { runChecks } from "./checks.ts";
 import { endAll } from "./child.ts";
+import { testFiles } from "./files.ts";
 import { neighbours, packagingTools, testPackages } from "./packages.ts";
 import { runSuite } from "./suite.ts";
 import { startTally, type Tally } from "./tally.ts";
@@ -91,19 +91,6 @@ async function runEverything(wishes: Wishes, tally: Tally): Promise<void> {
     sizes.set(runtime.label, await runSuite(runtime, files, env, tally));
   }
   compare(sizes, files, tally);
-}
-
-/** In whatever folder of `tests/`; a filter looks at the whole path. */
-function testFiles(filters: readonly string[]): string[] {
-  return readdirSync("tests", { recursive: true, encoding: "utf8" })
-    .map((name) => `tests/${name.replaceAll("\\", "/")}`)
-    .filter((path) => path.endsWith("_test.ts"))
-    .filter((path) => filters.length === 0 || hasAny(path, filters))
-    .sort();
-}
-
-function hasAny(path: string, filters: readonly string[]): boolean {
-  return filters.some((filter) => path.includes(filter));
 }
 
 /** All of them: tests on one runtime start child programs on the others. */

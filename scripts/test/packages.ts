@@ -6,7 +6,8 @@
 
 import { fetchPackages } from "../runtimes/packages.ts";
 
-const PACKAGES = {
+/** By name and version. */
+export const PACKAGES = {
   "fast-check": "4.10.2",
   // It has built binaries in its package since 13.
   "better-sqlite3": "13.2.0",

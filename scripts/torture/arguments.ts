@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../../src/settings.ts";
+import { suggestion } from "../../src/cli/suggestion.ts";
 import type { Storm } from "./storm.ts";
 
 /** What the command line asked for. */

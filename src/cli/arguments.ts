@@ -4,7 +4,7 @@
  * @module
  */
 
-import { suggestion } from "../settings.ts";
+import { suggestion } from "./suggestion.ts";
 
 /** The commands, each with the options that it knows beside the common ones. */
 export const COMMANDS = {

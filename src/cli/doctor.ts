@@ -55,9 +55,15 @@ function print(findings: Finding[], report: Report, screen: Screen): void {
   screen.line();
   screen.line(
     findings.length === 0
-      ? screen.paint("green", "Healthy.")
+      ? screen.paint("green", verdict(report))
       : `${count(findings.length, "finding")}.`,
   );
+}
+
+function verdict({ processes, reasons }: Report): string {
+  return processes === null
+    ? `Nothing wrong that can be seen from here: ${reasons["processes"]}.`
+    : "Healthy.";
 }
 
 function facts(report: Report): [string, string][] {

@@ -67,8 +67,8 @@ export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
     found.push({
       code: "locked-exclusively",
       level: "warning",
-      what: `The database is locked exclusively by ${
-        names(holders)
+      what: `The database is locked exclusively by ${names(holders)}${
+        state === null ? ", as a pidfile says" : ""
       }: others that open it with litelatch are refused.`,
       todo: `Wait for it with { wait: ms }, or stop it. Do not delete ${
         nameOfFile(last.path)
@@ -124,7 +124,7 @@ export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
 
 function isHeldExclusively({ lock, holders }: Report): boolean {
   return lock.state === null &&
-    holders.some(({ mode, alive }) => mode === "exclusive" && alive === true);
+    holders.some(({ mode, alive }) => mode === "exclusive" && alive !== false);
 }
 
 function isWriter({ processes }: Report, pids: number[]): boolean {

@@ -2,7 +2,7 @@
 
 import { messageOf } from "../driver/result_codes.ts";
 import { LitelatchError } from "../errors.ts";
-import { create, flush, moveTo, remove } from "../os/files.ts";
+import { create, moveTo, remove, withFile } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import { toPath } from "../os/paths.ts";
 import { stat } from "../os/stat.ts";
@@ -23,7 +23,7 @@ export function backup(session: Session, destination: string): void {
   try {
     create(draft, "", session.path === ":memory:" ? null : stat(session.path));
     copyInto(session, draft);
-    flush(draft);
+    withFile(draft, "r+", (file, by) => by.fsyncSync(file));
     if (moveTo(draft, path)) return;
   } catch (error) {
     cause = session.explain(error);

@@ -76,6 +76,8 @@ function apply(
     : Number(connection.value("PRAGMA synchronous"));
   const synchronous = Math.max(strict, SYNCHRONOUS[settings.synchronous]);
   set(connection, "synchronous", synchronous);
+  // On macOS a disk may keep in its cache what was merely synchronized.
+  if (synchronous > 1) set(connection, "fullfsync", 1);
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
   if (!isFile) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);
@@ -123,7 +125,7 @@ function walRefused(path: string, mode: Value): PragmaError {
       `"${mode}"${
         onFilesystem(path)
       }. WAL needs shared memory, which network ` +
-      "filesystems do not have: put the database on a local disk.",
+      "filesystems do not have: use a local disk.",
     "journal_mode",
     "wal",
     String(mode),

@@ -52,6 +52,8 @@ export interface Connection {
 export interface ConnectionOptions {
   readOnly: boolean;
   create: boolean;
+  /** For how long to wait for whoever keeps writers out; else no matter. */
+  busyTimeout?: number | undefined;
   /** Whether nobody can change it, so that SQLite needs neither lock nor WAL. */
   immutable?: boolean;
 }

@@ -21,10 +21,35 @@ export function openConnection(
   path: string,
   how: ConnectionOptions,
 ): Connection {
-  opener ??= pick(requireRuntime());
-  // A file that nobody can change: https://sqlite.org/uri.html#uriimmutable.
-  const uri = () => encodeURI(path).replace(/[?#]/g, encodeURIComponent);
-  return opener(how.immutable ? `file:${uri()}?immutable=1` : path, how);
+  const open = opener ??= pick(requireRuntime());
+  if (how.immutable) {
+    // Nobody can change it: https://sqlite.org/uri.html#uriimmutable.
+    const uri = encodeURI(path).replace(/[?#]/g, encodeURIComponent);
+    return open(`file:${uri}?immutable=1`, how);
+  }
+  let left = process.platform === "win32" && how.busyTimeout;
+  if (how.readOnly || typeof left !== "number") return open(path, how);
+  // A backup or a scanner may keep writers out of what it reads there; SQLite
+  // then opens it to read only, for good. Beside a writer of ours none can.
+  const { openSync, closeSync } = process.getBuiltinModule("node:fs");
+  let file: number | undefined;
+  for (; file === undefined; left -= 10) {
+    try {
+      file = openSync(path, "r+");
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (code !== "EBUSY") break;
+      if (left <= 0) {
+        throw Object.assign(Error("it is in use"), { code: "SQLITE_BUSY" });
+      }
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
+    }
+  }
+  try {
+    return open(path, how);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
 }
 
 /** @throws {UnsupportedError} Where we cannot run, or without SQLite. */

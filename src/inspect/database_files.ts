@@ -7,7 +7,7 @@
 import { statOf } from "./file_locks.ts";
 import { type Excerpt, type Reader, readerOf } from "./safe_read.ts";
 import {
-  INDEX_HEADER_BYTES,
+  INDEX_FACTS_BYTES,
   parseWalIndex,
   type WalIndex,
 } from "./wal_index.ts";
@@ -60,7 +60,7 @@ export function readIndex(
   if (shm === null) return { index: null, reason: "there is no wal-index" };
   const most = MOST_READS[shm.reader?.cheap ? "cheap" : "dear"];
   for (let reads = 0; reads < most; reads++) {
-    const { bytes, reason } = readFrom(shm, 0, INDEX_HEADER_BYTES);
+    const { bytes, reason } = readFrom(shm, 0, INDEX_FACTS_BYTES);
     if (bytes === null) return { index: null, reason };
     const index = parseWalIndex(bytes);
     if (index === null) continue;

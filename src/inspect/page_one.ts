@@ -16,7 +16,7 @@ import {
   hasSalts,
   type WalHeader,
 } from "./wal_file.ts";
-import { bytesFor, latestFrameOf, type WalIndex } from "./wal_index.ts";
+import { latestFrameOf, placeOf, type WalIndex } from "./wal_index.ts";
 
 /** What was found. */
 export interface PageOne {
@@ -41,9 +41,9 @@ export function pageOneByIndex(
   for (let tries = 0; tries < MOST_TRIES && index !== null; tries++) {
     const { checkpointed, frames, pageSize, salts } = index;
     if (frames === checkpointed) return { header: inFile, stale: null };
-    const needed = bytesFor(frames);
-    if (needed > MOST_INDEX_BYTES) break;
-    const { bytes } = readFrom(sources.shm, 0, needed);
+    const place = placeOf(frames);
+    if (place.bytes > MOST_INDEX_BYTES) break;
+    const { bytes } = readFrom(sources.shm, place.offset, place.bytes);
     if (bytes === null) break;
     const frame = latestFrameOf(1, checkpointed, frames, bytes);
     if (frame === null) return { header: inFile, stale: null };

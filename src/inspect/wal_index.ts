@@ -6,7 +6,12 @@
  */
 
 /** Bytes of the header: two copies, the checkpoint info, the locks. */
-export const INDEX_HEADER_BYTES = 136;
+const INDEX_HEADER_BYTES = 136;
+/**
+ * Of what the header says. Windows lets nobody read the bytes of the locks, from
+ * here on, while another process has one of them.
+ */
+export const INDEX_FACTS_BYTES = 120;
 
 /** What the header says. */
 export interface WalIndex {
@@ -38,7 +43,7 @@ const LITTLE = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
  * or if it is none.
  */
 export function parseWalIndex(bytes: Uint8Array): WalIndex | null {
-  if (bytes.length < INDEX_HEADER_BYTES) return null;
+  if (bytes.length < INDEX_FACTS_BYTES) return null;
   for (let i = 0; i < COPY_BYTES; i++) {
     if (bytes[i] !== bytes[COPY_BYTES + i]) return null;
   }
@@ -84,7 +89,7 @@ const BLOCK_BYTES = 32768;
 /**
  * The latest frame in `(after, frames]` that holds a page.
  *
- * @param bytes The whole wal-index.
+ * @param bytes The wal-index behind its header.
  * @returns `null` if there is none; `undefined` if the bytes end too early.
  */
 export function latestFrameOf(
@@ -102,14 +107,16 @@ export function latestFrameOf(
   return null;
 }
 
-/** How much of the wal-index tells the pages of the first `frames` frames. */
-export function bytesFor(frames: number): number {
-  return frames === 0 ? INDEX_HEADER_BYTES : entryOffset(frames) + 4;
+/** Where in the wal-index the pages of the first `frames` frames are told. */
+export function placeOf(frames: number): { offset: number; bytes: number } {
+  const bytes = frames === 0 ? 0 : entryOffset(frames) + 4;
+  return { offset: INDEX_HEADER_BYTES, bytes };
 }
 
+/** Behind the header. */
 function entryOffset(frame: number): number {
-  if (frame <= FIRST_ENTRIES) return INDEX_HEADER_BYTES + 4 * (frame - 1);
+  if (frame <= FIRST_ENTRIES) return 4 * (frame - 1);
   const index = frame - 1 - FIRST_ENTRIES;
   return BLOCK_BYTES * (1 + Math.floor(index / ENTRIES)) +
-    4 * (index % ENTRIES);
+    4 * (index % ENTRIES) - INDEX_HEADER_BYTES;
 }

@@ -21,14 +21,13 @@ import { type Ask, refused } from "./refusal.ts";
 // In a slice SQLite waits, and the event loop stands still.
 const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
-// Longer than a shared newcomer sleeps between two tries: it must not miss the
-// gap between two slices.
+// A shared newcomer must not sleep through the gap between two slices.
 const AFTER_SLICE_MS = 4;
 // A contender that only asks shows as BUSY too, for as long as a slice. So BUSY
 // is doubted for longer, unless a record proves a living holder.
 const DOUBT_MS = 120;
 const MOST_DOUBT_MS = 1200;
-// Who waits for longer is a standby, and must not be felt.
+// Then it is a standby, and must not be felt.
 const STANDBY_AFTER_MS = 10_000;
 const STANDBY = { pause: 75, every: 1000 };
 // The path may lead to another lock file by now.
@@ -39,6 +38,8 @@ const INSIDE_PAUSE_MS = 20;
 /** Takes the lock, or counts on it where this thread has it. */
 export function* acquire(ask: Ask): Waiting<Lock> {
   const { target, mode, wait } = ask;
+  // To share, a lock file that is read-only for us is enough.
+  const patience = mode === "shared" ? undefined : wait + 100;
   const guard = ask.legacy?.guard(target.path) ?? null;
   const watch = new Stopwatch();
   let file: LockFile | null = null;
@@ -54,7 +55,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const started = watch.elapsed;
       const slice = sliceAt(ask, started, started - lastSlice);
       if (slice > 0) lastSlice = started;
-      file ??= new LockFile(target.path, ask.rights);
+      file ??= new LockFile(target.path, ask.rights, patience);
       const found = file.tryLock(mode, slice)
         ? enter(ask, file, guard)
         : "busy";

@@ -153,8 +153,8 @@ export function warnOfNetwork(
   if (!isFirst(`network ${folder}`)) return;
   warn(
     `"${path}" is on a network filesystem (${type}), where other hosts may ` +
-      "get the lock too, and damage a database. Put it on a local disk; for " +
-      "several hosts see docs/many-hosts.md (@litelatch/litelatch/etcd).",
+      "get the lock too, and damage a database. Use a local disk; for " +
+      "several hosts see docs/many-hosts.md.",
     "LITELATCH_NETWORK",
     listener,
   );

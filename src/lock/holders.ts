@@ -5,7 +5,7 @@ import type { Holder, LockMode } from "../options.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
 import { type Location, partsOf } from "../os/paths.ts";
-import { isAlive, self } from "../os/process.ts";
+import { isAlive, self, system } from "../os/process.ts";
 import {
   commandOf,
   listsEverybody,
@@ -22,9 +22,8 @@ import {
 } from "./pidfiles.ts";
 import { type Ask, describe } from "./refusal.ts";
 
-// Who only asks is on the list while SQLite waits for it; on a busy machine for
-// as long as it gets no turn in the middle of a try. Four looks in 6 ms named 239
-// of those in 8 s.
+// Who only asks is on the list while SQLite waits for it, on a busy machine for
+// longer: four looks in 6 ms named 239 of those in 8 s.
 const BETWEEN_LOOKS_MS = [0, 2, 6, 18, 54, 162, 486];
 
 /**
@@ -42,12 +41,11 @@ export function* holdersNow(
 ): Waiting<Holder[] | null> {
   const { path, folder, name } = target;
   const recorded = recordedHolders(target, mode);
-  const proven = recorded.filter(({ alive }) => alive);
+  const proven = recorded.filter(({ alive }) => alive ?? system() !== "linux");
   // Whoever holds it exclusively is alone.
   if (proven.some((one) => one.mode === "exclusive")) return proven;
   if (!isSure && proven.length === 0) return null;
-  // One of another namespace has another number in the kernel's list, and
-  // would be named twice.
+  // In the kernel's list it has another number, and would be named twice.
   if (recorded.some((one) => one.pidNamespace === "other")) return recorded;
   const known = recorded.map(({ pid }) => pid);
   const listed = new Set<number>();
@@ -58,7 +56,11 @@ export function* holdersNow(
     if (pause > 0) yield pause;
     const file = stat(`${path}.lock`);
     const locks = file && locksOn(file);
-    if (locks === null) return recorded;
+    if (locks === null) {
+      if (recorded.length || isLast) return recorded;
+      yield 50; // to look into the folder costs the winner time
+      return null;
+    }
     anyLock ||= locks.length > 0;
     const writers = pidsAt(locks, SHARED, true);
     // Who has written to RESERVED and only reads SHARED waits for the others to
@@ -97,34 +99,34 @@ export function* holdersNow(
 }
 
 function recordedHolders(target: Location, mode: LockMode): Holder[] {
-  const exclusive = exclusivePidfile(target)?.record;
+  const { record } = exclusivePidfile(target) ?? {};
+  const first = record && toHolder(record);
   // Whoever holds it exclusively is alone, and spares a look into the folder.
-  const found = exclusive && isAlive(exclusive) !== false
-    ? [exclusive]
-    : allPidfiles(target).flatMap(({ record }) => record ?? []);
+  if (first?.alive && first.mode === "exclusive") return [first];
+  const found = allPidfiles(target)
+    .flatMap(({ record }) => record ? toHolder(record) : [])
+    .filter(({ alive }) => alive !== false)
+    .sort((a, b) => (a.acquiredAt ?? "") < (b.acquiredAt ?? "") ? 1 : -1);
+  // Older ones are what a scanner kept open as they were to go (Windows).
+  if (found[0]?.mode === "exclusive") return found.slice(0, 1);
+  if (mode === "shared") return [];
   // By its process: each thread has a record, and one may have two names for a
   // moment, while it is published.
-  const known = new Map(
-    found.map((one) => [`${one.pid} ${one.pidNamespace}`, toHolder(one)]),
-  );
-  return [...known.values()].filter((one) =>
-    one.alive !== false && (mode === "exclusive" || one.mode === "exclusive")
-  );
+  const known = new Map<string, Holder>();
+  for (const one of found) {
+    if (one.mode === "shared") known.set(`${one.pid} ${one.pidNamespace}`, one);
+  }
+  return [...known.values()];
 }
 
 /** What a caller is told about the holder behind a record. */
 export function toHolder(record: HolderRecord): Holder {
-  const {
-    startToken: _,
-    bootId: _b,
-    thread: _t,
-    id: _i,
-    sidecar: _s,
-    ...facts
-  } = record;
+  const { pid, ppid, app, purpose, command, runtime, mode, acquiredAt } =
+    record;
+  const facts = { pid, ppid, app, purpose, command, runtime, mode, acquiredAt };
   const own = self().pidNamespace;
-  const where = own === facts.pidNamespace ? "own" : "other";
-  const isKnown = own !== null && facts.pidNamespace !== null;
+  const isKnown = own !== null && record.pidNamespace !== null;
+  const where = own === record.pidNamespace ? "own" : "other";
   const pidNamespace = isKnown ? where : null;
   return { ...facts, alive: isAlive(record), pidNamespace };
 }

@@ -7,7 +7,7 @@
 
 import type { OldVersion } from "../options.ts";
 import { remove, setModified } from "../os/files.ts";
-import { isAlive, self } from "../os/process.ts";
+import { isAlive, self, system } from "../os/process.ts";
 import { locksOn } from "../os/procfs.ts";
 import {
   type FileIdentity,
@@ -24,9 +24,8 @@ import {
 } from "./pidfiles.ts";
 import { type Ask, refused } from "./refusal.ts";
 
-// More records than this that nobody can prove dead, and a shared holder tries
-// to be alone for a moment: hooks that are killed under narrow permissions would
-// leave a growing pile.
+// Of more records than this that nobody can prove dead a shared holder tries to
+// be alone for a moment, or hooks that are killed would leave a growing pile.
 const PILE = 8;
 // Some ten thousand files on ext4, as many on tmpfs. Where the size of a folder
 // says nothing, there is a look each time.
@@ -105,8 +104,9 @@ export function provesAnother(record: HolderRecord, file: LockFile): boolean {
   if (other === null || record.sidecar === file.identity) return false;
   const alive = isAlive(record);
   if (alive === false) return false;
+  // On macOS nothing can be proved, and it may have been deleted while held.
   return locksOn(other)?.some(({ pid }) => pid === record.pid) ??
-    alive === true;
+    alive ?? system() === "darwin";
 }
 
 function isMarked(path: string): boolean {

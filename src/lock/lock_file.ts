@@ -35,7 +35,7 @@ export class LockFile {
   #sliceMs = -1;
   #isInMemory = false;
 
-  constructor(target: string, rights: Rights | null) {
+  constructor(target: string, rights: Rights | null, busyTimeout?: number) {
     const path = this.path = `${target}.lock`;
     // No runtime tells which file its SQLite has open, so the path is looked
     // at before and after.
@@ -43,7 +43,8 @@ export class LockFile {
       const before = prepare(target, rights);
       let connection: Connection;
       try {
-        connection = openConnection(path, { readOnly: false, create: true });
+        const how = { readOnly: false, create: true, busyTimeout };
+        connection = openConnection(path, how);
       } catch (error) {
         throw explain(path, error);
       }
@@ -138,8 +139,7 @@ function prepare(target: string, rights: Rights | null): string | null {
   if (wrong === null) return `${dev}:${ino}`;
   throw unusable(
     path,
-    `must be an empty file with one name, but it is ${wrong}; move it away, or ` +
-      "use another path",
+    `must be an empty file with one name, but it is ${wrong}; move it away`,
   );
 }
 
@@ -148,14 +148,13 @@ function explain(path: string, error: unknown): LitelatchError {
   const code = primaryCode(error);
   const full = code === SQLITE.CANTOPEN && whyNoDescriptor();
   const why = full
-    ? `needs a descriptor, and this process has too many open files (${full}); ` +
-      "close some, or raise the limit (ulimit -n)"
+    ? `needs a descriptor, and ${full}`
     : code === SQLITE.CANTOPEN
     ? "must be a file that this user can create and write; check the rights " +
       'of the folder, or open with { lock: "none" }'
     : code === SQLITE.READONLY
     ? "must be writable for this user; give it the rights of the database"
-    : `cannot be used (${messageOf(error)}); put it on a local disk`;
+    : `cannot be used (${messageOf(error)}); use a local disk`;
   return unusable(path, why, error);
 }
 

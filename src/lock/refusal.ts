@@ -42,12 +42,14 @@ export function refused(
     : lines.length === 1
     ? ` ${isShared ? "shared" : "exclusively"} by ${list}.`
     : ` ${isShared ? "by shared holders" : "exclusively"}:\n  ${list}`;
+  const isUnsure = holders.some(({ alive }) => alive === null);
   // A record outlives a holder that is killed, and one of them holds for sure.
-  if (lines.length > 1 && holders.some(({ alive }) => alive === null)) {
+  if (lines.length > 1 && isUnsure) {
     who += "\nSome of them may have ended: from here that cannot be seen.";
   }
   if (why === "replaced") {
     who += `\n${name}.lock was deleted or replaced while it was held.`;
+    if (isUnsure) who += ` If it ended, delete ${name}.pid*.`;
   }
   const todo = why === "ours"
     ? "Release the first one, or ask for the same mode."

@@ -5,6 +5,7 @@
 
 import { attempt } from "./builtin.ts";
 import { every } from "./clock.ts";
+import { answers } from "./process.ts";
 import { sharedState } from "./shared_state.ts";
 
 /**
@@ -34,8 +35,10 @@ export function whenOrphaned(leave: () => void): () => void {
       callAll([...sharedState().orphaned]);
       process.exit(0);
     };
-    // Whoever inherits orphans has another PID than the parent had.
-    const stop = every(1000, () => process.ppid === ppid || gone());
+    // Whoever inherits orphans has another PID; on Windows nobody does.
+    const isGone = () =>
+      process.ppid !== ppid || process.platform === "win32" && !answers(ppid);
+    const stop = every(1000, () => isGone() && gone());
     stdin.once("end", gone);
     stdin.once("close", gone);
     return () => {

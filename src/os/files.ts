@@ -6,6 +6,7 @@
 
 import type fs from "node:fs";
 import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
+import { sleepSync } from "./clock.ts";
 import { type FileStat, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
@@ -113,13 +114,13 @@ export function namesIn(folder: string, prefix: string): string[] {
 
 /** Removes a file, or a link and not what it leads to. Whether it is gone. */
 export function remove(path: string): boolean {
-  const failure = failureOf(() => fileSystem().unlinkSync(path));
-  return failure === null || failure === "ENOENT";
-}
-
-/** Brings a finished file to the disk. */
-export function flush(path: string): void {
-  withFile(path, "r+", (file, by) => by.fsyncSync(file));
+  for (let tries = 0;; tries++) {
+    const failure = failureOf(() => fileSystem().unlinkSync(path));
+    if (failure === null || failure === "ENOENT") return true;
+    // A scanner that has it open keeps it there.
+    if (process.platform !== "win32" || tries === 9) return false;
+    sleepSync(10);
+  }
 }
 
 /** Moves `draft` to `path` unless something is there already. */
@@ -131,11 +132,13 @@ export function moveTo(draft: string, path: string): boolean {
   return true;
 }
 
-/** Why no further file can be opened: `EMFILE` or `ENFILE`, or `null`. */
+/** Why no further file can be opened; `null` if one can. */
 export function whyNoDescriptor(): string | null {
   const any = process.platform === "win32" ? "NUL" : "/";
   const failure = failureOf(() => withFile(any, "r", () => {}));
-  return failure === "EMFILE" || failure === "ENFILE" ? failure : null;
+  if (failure !== "EMFILE" && failure !== "ENFILE") return null;
+  return `this process has too many open files (${failure}); close some, or ` +
+    "raise the limit (ulimit -n)";
 }
 
 /** Whether this user may write to a file or folder; `null` if unknown. */

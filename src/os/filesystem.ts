@@ -4,6 +4,7 @@ import { mountOf } from "./procfs.ts";
 
 /** A name such as `nfs4`; `null` if unknown. */
 export function filesystemOf(path: string): string | null {
+  if (/^\\\\(?![?.])/.test(path)) return "smb"; // a share, on Windows
   return mountOf(path)?.type ?? null;
 }
 

@@ -3,7 +3,8 @@
  * and take one away unless it changed. The core never imports this.
  */
 
-import { fileSystem } from "./builtin.ts";
+import { failureOf, fileSystem } from "./builtin.ts";
+import { sleepSync } from "./clock.ts";
 import { create, moveTo, readSmall, remove } from "./files.ts";
 import { type FileStat, lstat } from "./stat.ts";
 
@@ -24,7 +25,7 @@ export function exchange(
 ): boolean {
   try {
     if (!create(draft, content, null)) return false;
-    fileSystem().renameSync(draft, path);
+    rename(draft, path);
     return true;
   } catch {
     remove(draft);
@@ -57,7 +58,7 @@ export function takeAway(
   };
   try {
     if (!isSeen(path)) return false;
-    fs.renameSync(path, aside);
+    rename(path, aside);
     if (isSeen(aside)) {
       if (seen.kind === "folder") fs.rmdirSync(aside);
       else fs.unlinkSync(aside);
@@ -77,6 +78,18 @@ function putBack(aside: string, path: string): void {
   const found = lstat(aside);
   if (found?.kind === "file") moveTo(aside, path);
   else if (found !== null && lstat(path) === null) {
-    fileSystem().renameSync(aside, path);
+    rename(aside, path);
   }
+}
+
+/** On Windows what a scanner has open cannot be moved, for a moment. */
+function rename(from: string, to: string): void {
+  for (let tries = 0;; tries++) {
+    const failure = failureOf(() => fileSystem().renameSync(from, to));
+    if (failure === null) return;
+    const mayPass = failure === "EBUSY" || failure === "EPERM";
+    if (process.platform !== "win32" || !mayPass || tries === 19) break;
+    sleepSync(10);
+  }
+  fileSystem().renameSync(from, to);
 }

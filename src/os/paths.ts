@@ -22,16 +22,24 @@ export function toPath(path: string | URL): string {
     : isUrl && !/^file:[^?#]*$/.test(text)
     ? "it must be a file: URL without a query"
     : null;
-  if (wrong !== null) {
-    throw new TypeError(
-      `Cannot use ${JSON.stringify(path)} as a path: ${wrong}`,
-    );
+  if (wrong === null) {
+    const whole = !isUrl
+      ? absolute(text)
+      : text.startsWith("file:/")
+      ? process.getBuiltinModule("node:url").fileURLToPath(text)
+      : absolute(decodeURIComponent(text.slice("file:".length)));
+    const isNamed = !NO_NAME.test(partsOf(whole).name);
+    if (isNamed || process.platform !== "win32") return whole;
   }
-  if (!isUrl) return absolute(text);
-  return text.startsWith("file:/")
-    ? process.getBuiltinModule("node:url").fileURLToPath(text)
-    : absolute(decodeURIComponent(text.slice("file:".length)));
+  throw new TypeError(
+    `Cannot use ${JSON.stringify(path)} as a path: ` +
+      (wrong ?? "it is another on Windows"),
+  );
 }
+
+// Win32 drops dots and spaces at the end, and behind a colon is a stream of the
+// same file: each would be a further lock of it. To open a device may hang.
+const NO_NAME = /[. ]$|:|^(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
 
 /** As `node:path` does it, which costs Deno 3 ms to load, and Bun 0.8. */
 function absolute(path: string, folder?: string): string {
@@ -78,5 +86,11 @@ export function locate(path: string, links = 0): Location {
   if (found?.isSymbolicLink() && links < MOST_LINKS) {
     return locate(absolute(fs.readlinkSync(whole), folder), links + 1);
   }
-  return { path: whole, folder, name: parts.name };
+  // It is yet to come. Windows and macOS take several spellings (case, NFC and
+  // NFD) for one name, and its lock file has the right one.
+  const lock = `${whole}.lock`;
+  const isLocked = process.platform !== "linux" &&
+    fs.lstatSync(lock, { throwIfNoEntry: false })?.isFile();
+  const named = isLocked ? realpath(lock).slice(0, -".lock".length) : whole;
+  return { path: named, ...partsOf(named) };
 }

@@ -47,7 +47,7 @@ export function self(): Self {
  */
 export function isAlive(other: ProcessIdentity): boolean | null {
   const own = self();
-  if (process.platform !== "linux") return answers(other.pid) ? null : false;
+  if (system() !== "linux") return answers(other.pid) ? null : false;
   const { bootId, pidNamespace } = own;
   if (bootId === null || bootId !== other.bootId) return null;
   if (pidNamespace === null || pidNamespace !== other.pidNamespace) return null;
@@ -68,6 +68,11 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   return there === null || there === readProcLink("self/ns/time")
     ? false
     : null;
+}
+
+/** Such as `linux`, where alone a life can be proved, `darwin` or `win32`. */
+export function system(): string {
+  return process.platform;
 }
 
 /**
@@ -123,6 +128,5 @@ function ownCommand(): string {
 
 function runtime(): string {
   const { bun, deno, node } = process.versions as Record<string, string>;
-  if (bun !== undefined) return `bun ${bun}`;
-  return deno !== undefined ? `deno ${deno}` : `node ${node}`;
+  return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 }

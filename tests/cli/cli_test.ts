@@ -7,6 +7,7 @@ import { VERSION } from "../../src/cli/version.ts";
 import { Child, elsewhere } from "../fixtures/children.ts";
 import { cli, cliOn, MAIN } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 
 const COMMANDS = ["doctor", "who", "watch", "checkpoint", "clean", "selftest"];
@@ -107,6 +108,7 @@ test(
 
 test(
   "watch prints a line per tick in a pipe, and ends when it is told to",
+  { skip: needs("signals") },
   withDatabase(async (path) => {
     elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
     const { code, stdout } = await cli(

@@ -19,6 +19,7 @@ import { Child, elsewhere, start } from "../fixtures/children.ts";
 import { cli, cliAsNobody } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+import { needs } from "../fixtures/machine.ts";
 import { withoutMounts } from "../fixtures/privileges.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 
@@ -28,7 +29,7 @@ const ORPHAN = fileURLToPath(
 const CARELESS = fileURLToPath(
   new URL("fixtures/careless_child.ts", import.meta.url),
 );
-const LINUX = existsSync("/proc/locks");
+const LINUX = !needs("/proc");
 const skip = (!LINUX || SQLITE3 === undefined) && "needs Linux and sqlite3";
 const WAL = "PRAGMA journal_mode=WAL; CREATE TABLE t (x)";
 

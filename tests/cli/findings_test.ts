@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { inspect, type Report } from "../../src/inspect/mod.ts";
 import { findingsOf } from "../../src/cli/findings.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 
-const skip = !existsSync("/proc/locks") && "needs /proc/locks";
+const skip = needs("/proc");
 
 /** Codes of what several looks find, but for the SQLite of this runtime. */
 function codes(reports: Report[]): string[] {

@@ -8,10 +8,11 @@ import { elsewhere } from "../fixtures/children.ts";
 import { cli, cliOn } from "../fixtures/command.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
 const NASTY = "\x1b[2J\x1b]0;x\x07\r\x9b31m\u202eevil\u2066\u200b\u2028";
-const windows = process.platform === "win32" && "no such names there";
+const windows = needs("names");
 
 /** Nothing that moves a cursor, hides or reorders; not even in JSON. */
 function assertHarmless(text: string): void {
@@ -56,7 +57,7 @@ test(
 
 test(
   "what the command line of another program says stays there",
-  { skip: SQLITE3 === undefined && "needs sqlite3" },
+  { skip: needs("/proc") || (SQLITE3 === undefined && "needs sqlite3") },
   inFolder(async (folder) => {
     const path = join(folder, "app.db");
     elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");

@@ -13,6 +13,7 @@ import { handlesOn } from "../../src/os/shared_state.ts";
 import { elsewhere, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { pause, until } from "../fixtures/until.ts";
 
@@ -106,6 +107,7 @@ test(
 
 test(
   "a commit while the file was opened anew is seen",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     const early = new Set<Change>();
@@ -123,6 +125,7 @@ test(
 
 test(
   "a file put in its place is replaced, a deleted one is gone",
+  { skip: needs("unlinking") },
   withDatabase((path, folder) => {
     const db = make(path);
     assert.equal(db.poll(), "unchanged");
@@ -183,6 +186,7 @@ test(
 
 test(
   "onChange tells at once that the file was replaced or is gone, and once",
+  { skip: needs("unlinking") },
   withDatabase(async (path, folder) => {
     const db = make(path);
     elsewhere(`${folder}/new.db`, "CREATE TABLE u (x)");

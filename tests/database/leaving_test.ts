@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { open } from "../../mod.ts";
 import { Child, fixture, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
-import { missing, notRoot } from "../fixtures/machine.ts";
+import { missing, needs, notRoot } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const CHILD = new URL("fixtures/leaving_child.ts", import.meta.url);
@@ -81,6 +81,7 @@ test(
 for (const signal of SIGNALS) {
   test(
     `${signal} does what it always did, and loses nothing`,
+    { skip: needs("signals") },
     withDatabase(async (path) => {
       const child = leave(path, "wait");
       assert.equal(await child.line(), "ready");
@@ -112,6 +113,7 @@ test(
 
 test(
   "another listener hears the signal, may write, and ends the process",
+  { skip: needs("signals") },
   withDatabase(async (path) => {
     const child = leave(path, "listen");
     assert.equal(await child.line(), "ready");
@@ -125,6 +127,7 @@ test(
 
 test(
   "another listener that goes on is not cut off",
+  { skip: needs("signals") },
   withDatabase(async (path) => {
     const child = leave(path, "ignore");
     assert.equal(await child.line(), "ready");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { adopt, BusyError, LockedError, open } from "../../mod.ts";
@@ -7,9 +7,9 @@ import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+import { needs } from "../fixtures/machine.ts";
 
-const skip = (!existsSync("/proc/locks") || SQLITE3 === undefined) &&
-  "needs /proc/locks and sqlite3";
+const skip = needs("/proc") || (SQLITE3 === undefined && "needs sqlite3");
 
 function busy(act: () => void): BusyError {
   try {

@@ -23,14 +23,17 @@ const PARENT = fileURLToPath(
 const ALIVE = new URL("fixtures/alive.ts", import.meta.url);
 const own = thisRuntime();
 
-/** The server's command; on Deno with no more than the folder. */
+/**
+ * The server's command; on Deno with no more than the folder, but for Windows,
+ * where a parent has to be asked whether it is there.
+ */
 function server(
   runtime: TestRuntime,
   path: string,
   ...args: string[]
 ): string[] {
   const folder = dirname(path);
-  const narrow = runtime.id === "deno"
+  const narrow = runtime.id === "deno" && process.platform !== "win32"
     ? [
       runtime.command[0] as string,
       "run",

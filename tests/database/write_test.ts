@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { BusyError, type Database, LitelatchError, open } from "../../mod.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { found, insert, withTable } from "./fixtures/table.ts";
 
 function timeoutOf(db: Database): unknown {
@@ -174,6 +175,7 @@ function isBusyBecauseOf(pid: number, waited: number) {
 
 test(
   "when the deadline passes the error names who holds the write lock",
+  { skip: needs("/proc") },
   withTable(async (db, path) => {
     const other = start(otherRuntime(), "database_child.ts");
     await other.ask({ do: "open", path, options: { app: "the-other-app" } });

@@ -298,7 +298,7 @@ test(
       [{ endpoints: undefined }, /"endpoints" must be a list .*, got none/],
       [{ endpoints: [] }, /"endpoints" must be a list of http: or https: URLs/],
       [{ endpoints: ["127.0.0.1:2379"] }, /"endpoints" must be a list/],
-      [{ tll: 1 }, /there is no option "tll", did you mean "ttl"\?/],
+      [{ tll: 1 }, /there is no option "tll", known are .*\bttl\b/],
       [{ ttl: 15 }, /"ttl" must be a number of milliseconds from 1000 to/],
       [{ mode: "exklusive" }, /"mode" must be "shared" or "exclusive"/],
       [{ auth: { user: "a" } }, /"auth" must be { user, password }/],

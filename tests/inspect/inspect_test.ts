@@ -18,9 +18,10 @@ import { openConnection } from "../../src/driver/runtime.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, query, withDatabase } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+import { needs } from "../fixtures/machine.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 
-const LINUX = existsSync("/proc/locks");
+const LINUX = !needs("/proc");
 const skip = !LINUX && "needs /proc/locks";
 
 /**
@@ -198,6 +199,7 @@ test(
 
 test(
   "a WAL that was left without its wal-index is read by itself",
+  { skip: needs("/proc") },
   inFolder(async (folder) => {
     const [from, path] = ["from.db", "app.db"].map((name) =>
       join(folder, name)
@@ -243,6 +245,7 @@ test(
 
 test(
   "what is missing, a folder, or no database is said and not thrown",
+  { skip: needs("names") },
   inFolder((folder) => {
     const missing = sound(join(folder, "none.db"));
     assert.equal(missing.file, null);

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { inspect } from "../../src/inspect/mod.ts";
@@ -8,10 +7,11 @@ import { cli } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 import { scene } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
 
-const skip = !existsSync("/proc/locks") && "needs /proc/locks";
+const skip = needs("/proc");
 const WAL = "PRAGMA journal_mode=WAL; CREATE TABLE t (x)";
 
 /** The rows of the table, by what comes first. */

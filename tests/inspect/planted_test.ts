@@ -19,11 +19,12 @@ import { inspect, type Report } from "../../src/inspect/mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cli } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { withoutMounts } from "../fixtures/privileges.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 import { plantedRecord } from "./fixtures/records.ts";
 
-const skip = !existsSync("/proc/locks") && "needs /proc/locks";
+const skip = needs("/proc");
 const WAL = "PRAGMA journal_mode=WAL; CREATE TABLE t (x)";
 const ID = "0123456789abcdef";
 

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import type { Report } from "../../src/inspect/mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cliAsNobody, cliOn } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";
-import { inContainer } from "../fixtures/machine.ts";
+import { inContainer, needs } from "../fixtures/machine.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 
-const LINUX = existsSync("/proc/locks");
+const LINUX = !needs("/proc");
 const ROOT = process.getuid?.() === 0;
 // With hidepid another user's processes are not even to be seen.
 const HIDES = LINUX &&
@@ -24,6 +24,7 @@ function reportOf(stdout: string): Report {
 
 test(
   "with Deno's narrow permissions all but the processes is told",
+  { skip: needs("/proc") },
   withDatabase(async (path, folder) => {
     const deno = runtimes().find(({ id }) => id === "deno");
     assert.ok(deno);

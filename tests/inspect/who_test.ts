@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { inspect, type ProcessReport } from "../../src/inspect/mod.ts";
@@ -12,9 +11,9 @@ import {
   SQLITE3,
   startSqlite3,
 } from "../fixtures/holding.ts";
-import { inContainer } from "../fixtures/machine.ts";
+import { inContainer, needs } from "../fixtures/machine.ts";
 
-const skip = !existsSync("/proc/locks") && "needs /proc/locks";
+const skip = needs("/proc");
 
 function processOf(path: string, { child }: Holding): ProcessReport {
   const { processes, reasons } = inspect(path);

@@ -8,9 +8,10 @@ import { acquireLock, LockedError } from "../../mod.ts";
 import { legacyLocks } from "../../src/legacy/mod.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { LockProcess } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
-const linux = !fs.existsSync("/proc/self/stat") && "needs /proc";
+const linux = needs("/proc");
 const HOUR = 3600;
 
 /** Writes an old lock that was last changed so many seconds ago. */

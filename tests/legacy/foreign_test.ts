@@ -8,8 +8,9 @@ import { acquireLock, LitelatchError, open } from "../../mod.ts";
 import { legacyLocks } from "../../src/legacy/mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 
-const windows = process.platform === "win32" && "needs mkfifo and links";
+const windows = needs("names");
 const OLD = 1_600_000_000;
 
 /** The refusal of a path where no lock is, in the words that name what is. */

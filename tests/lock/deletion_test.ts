@@ -6,7 +6,6 @@ import {
   readlinkSync,
   rmSync,
 } from "node:fs";
-import process from "node:process";
 import { test } from "node:test";
 import { stat } from "../../src/os/stat.ts";
 import {
@@ -16,15 +15,14 @@ import {
   type Scene,
   scene,
 } from "../fixtures/lock_processes.ts";
-import { missing } from "../fixtures/machine.ts";
+import { missing, needs } from "../fixtures/machine.ts";
 import { thisAndNext } from "../fixtures/runtimes.ts";
 
 // What a review of the protocol found: the lock file is deleted while somebody is about to
 // take it, and then two held.
 
-const skip = process.platform !== "linux"
-  ? "only Linux can prove whose lock it was"
-  : missing(["strace", "-V"], ["strace", "-o", "/dev/null", "true"]);
+const skip = needs("/proc") ||
+  missing(["strace", "-V"], ["strace", "-o", "/dev/null", "true"]);
 
 /** Holds up the return of these system calls on a path. */
 function slow(path: string, calls: string, ms: number): { prefix: string[] } {

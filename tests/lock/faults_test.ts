@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import { test } from "node:test";
 import { assertRefused, assertWon, scene } from "../fixtures/lock_processes.ts";
-import { inContainer, missing, notRoot } from "../fixtures/machine.ts";
+import { inContainer, missing, needs, notRoot } from "../fixtures/machine.ts";
 import { runtimes, thisAndNext } from "../fixtures/runtimes.ts";
 
 const canTrace = missing(["strace", "-V"], [
@@ -97,7 +97,7 @@ test(
 );
 
 test("a filesystem without locks is blamed, not a process", {
-  skip: canTrace || inContainer(),
+  skip: canTrace || needs("/proc") || inContainer(),
 }, () =>
   scene(async ({ folder, target, start }) => {
     // Only calls on the lock file: runtimes use fcntl for other things too.

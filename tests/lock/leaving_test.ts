@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertWon } from "../fixtures/lock_processes.ts";
-import { missing } from "../fixtures/machine.ts";
+import { missing, needs } from "../fixtures/machine.ts";
 import {
   runtimes,
   type TestRuntime,
@@ -95,7 +95,9 @@ test("an error that nobody catches ends the lock with the process", () =>
     assert.equal(left.code, 1, kind.label);
   }));
 
-test("a signal kills as it would have, and the record blocks nobody", () =>
+test("a signal kills as it would have, and the record blocks nobody", {
+  skip: needs("signals"),
+}, () =>
   each(async (kind, path, turn) => {
     const signal = signals[turn % signals.length]!;
     const left = await leave(kind, path, "wait", signal);
@@ -105,7 +107,9 @@ test("a signal kills as it would have, and the record blocks nobody", () =>
     assert.equal(existsSync(`${path}.pid`), true, kind.label);
   }));
 
-test("a program with a listener of its own keeps the lock", () =>
+test("a program with a listener of its own keeps the lock", {
+  skip: needs("signals"),
+}, () =>
   each(async (kind, path, turn) => {
     const way = [
       "on before",

@@ -17,6 +17,7 @@ import {
   assertWon,
   type LockProcess,
 } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
@@ -74,41 +75,52 @@ function assertUntouched(what: string, leftover: string): void {
 }
 
 for (const place of ["exclusive", "shared"] as const) {
-  test(`a left-over record blocks nobody (${place})`, async () => {
-    await Promise.all(
-      company.pairs().map(async ({ child, other }) => {
-        for (const [what, leave] of Object.entries(LEFTOVERS)) {
-          for (const mode of ["exclusive", "shared"]) {
-            const path = company.newPath();
-            const leftover = path + PLACES[place];
-            leave(leftover, child);
-            assertWon(
-              await child.ask({
+  test(
+    `a left-over record blocks nobody (${place})`,
+    { skip: needs("/proc") },
+    async () => {
+      await Promise.all(
+        company.pairs().map(async ({ child, other }) => {
+          for (const [what, leave] of Object.entries(LEFTOVERS)) {
+            for (const mode of ["exclusive", "shared"]) {
+              const path = company.newPath();
+              const leftover = path + PLACES[place];
+              leave(leftover, child);
+              assertWon(
+                await child.ask({
+                  do: "acquire",
+                  as: path,
+                  path,
+                  options: { mode },
+                }),
+              );
+              const refused = await other.ask({
                 do: "acquire",
                 as: path,
                 path,
-                options: { mode },
-              }),
-            );
-            const refused = await other.ask({ do: "acquire", as: path, path });
-            assert.equal(refused.ok, false, what);
-            assert.equal(refused.code, "LITELATCH_LOCKED", refused.message);
-            // In the place of what is not ours the record has another name.
-            const pids = refused.holders?.map((holder) => holder.pid) ?? [];
-            assert.ok(pids.includes(child.pid), `${what}: ${refused.message}`);
-            assertUntouched(what, leftover);
-            await child.ask({ do: "release", as: path });
-            assertWon(await other.ask({ do: "acquire", as: path, path }));
-            await other.ask({ do: "release", as: path });
-            assertUntouched(what, leftover);
-            const gone = lstatSync(leftover, { throwIfNoEntry: false });
-            // Only what is ours by its form is ever removed.
-            assert.equal(gone === undefined, OURS.includes(what), what);
+              });
+              assert.equal(refused.ok, false, what);
+              assert.equal(refused.code, "LITELATCH_LOCKED", refused.message);
+              // In the place of what is not ours the record has another name.
+              const pids = refused.holders?.map((holder) => holder.pid) ?? [];
+              assert.ok(
+                pids.includes(child.pid),
+                `${what}: ${refused.message}`,
+              );
+              assertUntouched(what, leftover);
+              await child.ask({ do: "release", as: path });
+              assertWon(await other.ask({ do: "acquire", as: path, path }));
+              await other.ask({ do: "release", as: path });
+              assertUntouched(what, leftover);
+              const gone = lstatSync(leftover, { throwIfNoEntry: false });
+              // Only what is ours by its form is ever removed.
+              assert.equal(gone === undefined, OURS.includes(what), what);
+            }
           }
-        }
-      }),
-    );
-  });
+        }),
+      );
+    },
+  );
 }
 
 test("a record of a living process under another start time is stale", async () => {
@@ -134,7 +146,9 @@ function pidfiles(path: string): string[] {
     .filter((name) => name.startsWith(`${path}.pid`));
 }
 
-test("a pidfile deleted under its holder lets nobody in", async () => {
+test("a pidfile deleted under its holder lets nobody in", {
+  skip: needs("/proc"),
+}, async () => {
   for (const { child, other } of company.pairs()) {
     for (const mode of ["exclusive", "shared"]) {
       const path = company.newPath();

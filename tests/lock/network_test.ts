@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Child } from "../fixtures/children.ts";
 import { inFolder } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
 const CHILD = fileURLToPath(
   new URL("fixtures/network_child.ts", import.meta.url),
 );
 
-const skip = !existsSync("/proc/self/mountinfo") && "no list of mounts here";
+const skip = needs("/proc");
 
 test(
   "a lock on a network filesystem warns once, and says where to look",

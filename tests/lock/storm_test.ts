@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { scene } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 
 const CHURN = fileURLToPath(new URL("fixtures/churn.ts", import.meta.url));
@@ -91,7 +92,9 @@ class Storm {
   }
 }
 
-test("under SIGKILL there are never two holders, and always a next one", () =>
+test("under SIGKILL there are never two holders, and always a next one", {
+  skip: needs("names"),
+}, () =>
   scene(async ({ folder, target }) => {
     const witnesses = `${folder}/witnesses`;
     mkdirSync(witnesses);

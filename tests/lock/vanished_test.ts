@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
-import process from "node:process";
 import { test } from "node:test";
 import {
   assertRefused,
   assertWon,
   LockProcess,
 } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
-const skip = process.platform !== "linux" &&
-  "only Linux can prove whose lock it was";
+const skip = needs("/proc");
 
 for (const mode of ["exclusive", "shared"]) {
   test(

@@ -19,6 +19,7 @@ import {
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { load, withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
@@ -56,6 +57,7 @@ async function lose(path: string, neighbour: Neighbour): Promise<void> {
 
 test(
   "reading the file while another closes is noticed before the next write, 100 times",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     for (let round = 0; round < 100; round++) {
@@ -75,6 +77,7 @@ test(
 
 test(
   "a bare connection loses rows in the same rounds, and says nothing",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     make(path).close();
@@ -100,6 +103,7 @@ test(
 
 test(
   "what is committed while the WAL is taken away is there, or is said to be in doubt",
+  { skip: needs("unlinking") },
   withDatabase(async (first, folder) => {
     const neighbour = new Neighbour();
     make(first).close();
@@ -194,6 +198,7 @@ const WRITES: Record<string, (db: Database) => unknown> = {
 for (const [name, write] of Object.entries(WRITES)) {
   test(
     `${name} is refused when the WAL was deleted by hand`,
+    { skip: needs("unlinking") },
     withDatabase(async (path) => {
       const db = make(path);
       insert(db, 1);
@@ -210,6 +215,7 @@ for (const [name, write] of Object.entries(WRITES)) {
 
   test(
     `${name} is refused when the lock file was replaced`,
+    { skip: needs("unlinking") },
     withDatabase(async (path) => {
       const db = make(path);
       insert(db, 1);
@@ -245,6 +251,7 @@ function waitOutFreshness(): Promise<void> {
 
 test(
   "a deleted lock file is noticed, and a new handle puts things right",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const db = make(path);
     insert(db, 1);
@@ -288,6 +295,7 @@ function notOn(id: string, why: string): string | false {
 
 test(
   "copying the file does the same; the refusal says what happened and what to do",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const db = make(path);
@@ -319,6 +327,7 @@ test(
 for (const how of ["write", "run"]) {
   test(
     `a commit that went into the deleted WAL is not called safe by ${how}`,
+    { skip: needs("unlinking") },
     withDatabase(async (path) => {
       const db = make(path);
       insert(db, 1);
@@ -337,6 +346,7 @@ for (const how of ["write", "run"]) {
 
 test(
   "what is in a WAL that was deleted alone is rescued",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const db = make(path);
     insert(db, 1);
@@ -352,6 +362,7 @@ test(
 
 test(
   "a lost connection does not write over what others have written since",
+  { skip: needs("/proc") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const db = make(path);
@@ -386,6 +397,7 @@ test(
 
 test(
   "nor does it when the process exits",
+  { skip: needs("/proc") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const child = start(thisRuntime(), CHILD, path);
@@ -416,6 +428,7 @@ test(
 
 test(
   "an adopted connection that lost its WAL is refused too",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const bare = raw(path);

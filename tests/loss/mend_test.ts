@@ -17,14 +17,13 @@ import {
 } from "../../mod.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { pause, until } from "../fixtures/until.ts";
 
 // The heartbeat has to see the locks once before it can miss them.
 const QUICK = { heartbeat: 30, onWarning: () => {} };
 const SEEN_MS = 200;
-const noKernelList = existsSync("/proc/self/fdinfo")
-  ? false
-  : "the kernel lists no locks here";
+const noKernelList = needs("/proc");
 
 function make(path: string, options: OpenOptions = {}): Database {
   const db = open(path, { ...QUICK, ...options });

@@ -5,6 +5,7 @@ import { adopt, type Database, LockLostError, open } from "../../mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { pause } from "../fixtures/until.ts";
 
 const STILL = { heartbeat: false } as const;
@@ -34,6 +35,7 @@ const SUM = "SELECT group_concat(n) FROM t";
 
 test(
   "reopen() after a replacement reads the new file, not the old WAL over it",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     const sum = db.prepare("SELECT group_concat(n) AS sum FROM t");
@@ -59,6 +61,7 @@ test(
 
 test(
   "close() after a replacement leaves no old WAL beside the new file",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     insert(db, 1);
@@ -72,6 +75,7 @@ test(
 
 test(
   "a second handle in this process is not opened beside one on the old file",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     insert(db, 1);
@@ -91,6 +95,7 @@ test(
 
 test(
   "another process on the old file is refused once the old WAL is cleared away",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const db = make(path);
@@ -115,6 +120,7 @@ test(
 
 test(
   "a deleted database is gone, and reopen() begins a new one",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const db = make(path);
     insert(db, 1);
@@ -133,6 +139,7 @@ test(
 
 test(
   "a heartbeat does not take a replaced file for dropped locks",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const db = open(path, { heartbeat: 20 });
     db.exec("CREATE TABLE t (n INTEGER)");
@@ -176,6 +183,7 @@ test(
 
 test(
   "a file that cannot be opened anew says so, and close() still works",
+  { skip: needs("unlinking") },
   withDatabase((path, folder) => {
     const db = make(path);
     db.close();
@@ -194,6 +202,7 @@ test(
 
 test(
   "both handles are refused after a loss, and one reopen() heals both",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     const neighbour = new Neighbour();
     const one = open(path, { heartbeat: false });

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { thisAndNext } from "../fixtures/runtimes.ts";
 
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
-const linux = !existsSync("/proc/locks") && "needs /proc/locks";
+const linux = needs("/proc");
 
 function make(path: string): Database {
   const db = open(path, STILL);
@@ -20,6 +21,7 @@ function make(path: string): Database {
 
 test(
   "close() says that commits may be lost, once, and lets everything go",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     const { lock } = db;
@@ -37,6 +39,7 @@ test(
 
 test(
   "close() says nothing where what was committed could be saved",
+  { skip: needs("unlinking") },
   withDatabase((path) => {
     const db = make(path);
     rmSync(`${path}-wal`);

@@ -8,6 +8,7 @@ import { adopt, LockedError, open, PragmaError } from "../../mod.ts";
 import { neighbours } from "../../scripts/test/packages.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { load, withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
@@ -127,7 +128,7 @@ for (const [name, skip, driver] of DRIVERS) {
 
   test(
     `${name} waits for its turn as open does, and says who was in the way`,
-    { skip },
+    { skip: skip || needs("/proc") },
     withDatabase(async (path) => {
       const native = new (driver())(path);
       const db = adopt(native, { ...QUIET, busyTimeout: 50 });
@@ -219,7 +220,8 @@ test("a handle of ours is not adopted", () => {
 test(
   "where SQLite keeps another journal mode, adopt says so",
   {
-    skip: "Bun" in globalThis ? "bun:sqlite takes no URI with a VFS" : false,
+    skip: needs("unix") ||
+      ("Bun" in globalThis && "bun:sqlite takes no URI with a VFS"),
   },
   withDatabase((path) => {
     // Without shared memory, as on a network filesystem.

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { type Holder, LockedError, open, openAsync } from "../../mod.ts";
 import { Child, fixture, otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { LIVES, needs } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const CHILD = new URL("fixtures/warning_child.ts", import.meta.url);
@@ -25,6 +26,7 @@ const QUIET = { onWarning: () => {} };
 
 test(
   "by default a refused lock is an error that names the holder",
+  { skip: needs("/proc") },
   whileLocked((path, holder) => {
     assert.throws(() => open(path, QUIET), (error: unknown) => {
       assert.ok(error instanceof LockedError, String(error));
@@ -35,7 +37,7 @@ test(
       assert.equal(found?.app, "holder");
       assert.equal(found?.purpose, "migrate");
       assert.equal(found?.mode, "exclusive");
-      assert.equal(found?.alive, true);
+      assert.equal(found?.alive, LIVES);
       assert.match(
         error.message,
         new RegExp(`is locked exclusively by PID ${holder.pid} \\(holder, `),

@@ -21,6 +21,7 @@ import {
 } from "../../mod.ts";
 import { Child, fixture, otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, query, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import {
   onSmallDisk,
   ordinary,
@@ -87,6 +88,7 @@ test(
 
 test(
   "a FIFO is named, and not waited for",
+  { skip: needs("names") },
   inFolder(async (folder) => {
     const path = join(folder, "pipe");
     assert.equal(spawnSync("mkfifo", [path]).status, 0);
@@ -127,6 +129,7 @@ test("a path that names nothing is a TypeError", () => {
 
 test(
   "a file: URL, a link and a crooked path are the same database",
+  { skip: needs("names") },
   inFolder((folder) => {
     mkdirSync(join(folder, "sub"));
     const path = join(folder, "app.db");
@@ -152,6 +155,7 @@ test(
 
 test(
   "characters that a URI or a shell would mind are part of the name",
+  { skip: needs("names") },
   inFolder((folder) => {
     for (const name of ["a b?c#d.db", "100%.db", "ü'\";.db", ":memory:.db"]) {
       const db = open(join(folder, name), QUIET);

@@ -67,12 +67,14 @@ const MISSPELT: [given: string, meant: string][] = [
 
 for (const [given, meant] of MISSPELT) {
   test(
-    `the option ${given} is refused, and ${meant} suggested`,
+    `the option ${given} is refused, and ${meant} named`,
     inFolder(async (folder) => {
       const expected = {
         name: "TypeError",
-        message: `Cannot open a database: there is no option "${given}", ` +
-          `did you mean "${meant}"?`,
+        message: new RegExp(
+          `^Cannot open a database: there is no option "${given}", known are ` +
+            `(?:.*, )?${meant}(?:,|$)`,
+        ),
       };
       const options = { [given]: 1 } as OpenOptions;
       assert.throws(() => open(`${folder}/app.db`, options), expected);
@@ -82,7 +84,7 @@ for (const [given, meant] of MISSPELT) {
   );
 }
 
-test("an option that resembles none is answered with all of them", () => {
+test("an unknown option is answered with all of them, in their order", () => {
   assert.throws(
     () => open(":memory:", { zzzzzzzz: 1 } as OpenOptions),
     /there is no option "zzzzzzzz", known are app, purpose, wait, legacy, /,

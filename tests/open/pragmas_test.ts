@@ -10,6 +10,7 @@ import {
 } from "../../mod.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 /** What SQLite itself says about a connection. */
@@ -126,6 +127,7 @@ test(
 
 test(
   "where another process keeps WAL from being granted, open says so in time",
+  { skip: needs("/proc") },
   withDatabase(async (path) => {
     const other = start(otherRuntime(), "database_child.ts");
     query(path, "PRAGMA journal_mode=DELETE");

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { locksOn } from "../../src/os/procfs.ts";
 import { stat } from "../../src/os/stat.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { withoutMounts } from "../fixtures/privileges.ts";
 
-const LINUX = existsSync("/proc/locks");
+const LINUX = !needs("/proc");
 
 test(
   "a lock on another disk's file of the same number is not taken for ours",

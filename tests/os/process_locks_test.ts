@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import {
   closeSync,
-  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,8 +17,9 @@ import { locksOfProcess, openFile } from "../../src/os/process_locks.ts";
 import { pidsAt } from "../../src/os/procfs.ts";
 import { type FileIdentity, stat } from "../../src/os/stat.ts";
 import { withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 
-const skip = !existsSync("/proc/locks") && "needs /proc/locks";
+const skip = needs("/proc");
 
 // Of the range that a shared lock takes one byte, or all of them.
 const FREE_BYTE = 0x40000000;

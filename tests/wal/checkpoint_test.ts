@@ -7,6 +7,7 @@ import { stat } from "../../src/os/stat.ts";
 import { start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { pause, until } from "../fixtures/until.ts";
 
@@ -135,7 +136,7 @@ test(
 
 test(
   "another checkpoint under way is told from a reader",
-  { skip: buggy },
+  { skip: buggy || needs("/proc") },
   withDatabase(async (path) => {
     const db = make(path);
     const holder = start(thisRuntime(), "database_child.ts");

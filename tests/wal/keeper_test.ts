@@ -6,6 +6,7 @@ import { adopt, type Database, open } from "../../mod.ts";
 import { type Child, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { pause, until } from "../fixtures/until.ts";
 import type { Written } from "../fixtures/wal_writer.ts";
@@ -143,7 +144,7 @@ async function pinned(path: string): Promise<Child> {
 
 test(
   "a reader that does not end is named once, and the file shrinks when it does",
-  { skip: buggy },
+  { skip: buggy || needs("/proc") },
   withDatabase(async (path) => {
     makeTables(path);
     const reader = await pinned(path);
@@ -185,7 +186,7 @@ const OWN_PINS: Record<string, (db: Database) => () => void> = {
 for (const [name, pin] of Object.entries(OWN_PINS)) {
   test(
     `${name} of this process is named, by every process that sees it`,
-    { skip: buggy || (name.includes("iterate") && eager) },
+    { skip: needs("/proc") || buggy || (name.includes("iterate") && eager) },
     withDatabase(async (path) => {
       makeTables(path);
       const mine: string[] = [];
@@ -252,7 +253,7 @@ test(
 
 test(
   "without onWarning it is one process warning",
-  { skip: buggy },
+  { skip: buggy || needs("/proc") },
   withDatabase(async (path) => {
     makeTables(path);
     const reader = await pinned(path);
@@ -324,6 +325,7 @@ test(
 
 test(
   "the heartbeat throws nothing when the files are deleted",
+  { skip: needs("unlinking") },
   withDatabase(async (path) => {
     makeTables(path);
     const db = open(path, { heartbeat: 20, onWarning: () => {} });

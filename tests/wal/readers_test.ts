@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { open } from "../../mod.ts";
 import { lookout } from "../../src/wal/readers.ts";
 import { elsewhere, mixed, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
+import { needs } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
-const LINUX = existsSync("/proc/locks");
+const LINUX = !needs("/proc");
 
 test(
   "a reader of the bare database file is named as one that pins the WAL",
