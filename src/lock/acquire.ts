@@ -23,8 +23,142 @@ const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
 // A shared newcomer must not sleep through the gap between two slices.
 const AFTER_SLICE_MS = 4;
-// Who only asks shows as BUSY too, for as long as a slice. So BUSY is doubted for
-// longer, unless a record proves a living holder.
+// A contender that only asks shows as BUSY too, for as long as a slice. So BUSY
+// is doubted for longer, unless a record proves a living holder.
 const DOUBT_MS = 120;
 const MOST_DOUBT_MS = 1200;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
+const STANDBY_AFTER_MS = 10_000;
+const STANDBY = { pause: 88, every: 3000 };
+// The path may lead to another lock file by now.
+const LOOK_EVERY_MS = 100;
+// An old version is waited for with the lock in our hands each time.
+const INSIDE_PAUSE_MS = 20;
+
+/** Takes the lock, or counts on it where this thread has it. */
+export function* acquire(ask: Ask): Waiting<Lock> {
+  const { target, mode, wait } = ask;
+  // To share, a lock file that is read-only for us is enough.
+  const patience = mode === "shared" ? undefined : wait + 100;
+  const guard = ask.legacy?.guard(target.path) ?? null;
+  const watch = new Stopwatch();
+  let file: LockFile | null = null;
+  let lastLook = 0;
+  let lastSlice = 0;
+  let hasAsked = false;
+  try {
+    for (;;) {
+      // While this procedure slept, another of this thread may have won.
+      const own = sharedState().locks.get(target.path);
+      if (own?.mode === mode) return new Lock(target.path, own);
+      if (own) throw refused(ask, [own.holder as Holder], 0, "ours");
+      const started = watch.elapsed;
+      const slice = sliceAt(ask, started, started - lastSlice);
+      if (slice > 0) lastSlice = started;
+      file ??= new LockFile(target.path, ask.rights, patience);
+      const found = file.tryLock(mode, slice)
+        ? enter(ask, file, guard)
+        : "busy";
+      if (found instanceof Lock) {
+        file = null;
+        return found;
+      }
+      const waited = watch.elapsed;
+      const isLookDue = waited - lastLook >= LOOK_EVERY_MS + waited / 100;
+      if (isLookDue) lastLook = waited;
+      if (found === "moved" || (isLookDue && file.isReplaced())) {
+        file.close();
+        file = null;
+        continue;
+      }
+      const isOver = waited >= wait;
+      if (found !== "busy") {
+        file.unlock();
+        if (isOver && found.isCertain) throw found.error(waited);
+      } else if (isOver && (!hasAsked || waited >= DOUBT_MS)) {
+        // Into the folder: one look at once, and one after the doubt.
+        hasAsked = true;
+        const isLast = waited - wait >= MOST_DOUBT_MS;
+        const holders = yield* holdersNow(ask, waited >= DOUBT_MS, isLast);
+        if (holders !== null) throw refused(ask, holders, watch.elapsed);
+      }
+      const pause = found === "busy"
+        ? pauseAt(waited) + (slice > 0 ? AFTER_SLICE_MS : 0)
+        : INSIDE_PAUSE_MS;
+      const sleep = Math.min(pause, isOver ? 2 : wait - waited);
+      yield sleep;
+      watch.add(sleep);
+    }
+  } finally {
+    // Also when an abort ends the procedure at a yield: no catch sees that.
+    file?.close();
+  }
+}
+
+/** For how long SQLite may wait in the next try. */
+function sliceAt(ask: Ask, waited: number, sinceSlice: number): number {
+  const left = ask.wait - waited;
+  const { ms, every } = ask.blocking ? SLICE : ASYNC_SLICE;
+  const pause = waited < STANDBY_AFTER_MS ? every : STANDBY.every;
+  if (ask.mode === "shared" || left <= 0 || sinceSlice < pause) return 0;
+  return Math.round(Math.min(ms, left));
+}
+
+function pauseAt(waited: number): number {
+  return waited < STANDBY_AFTER_MS
+    ? 0.5 + Math.random()
+    : STANDBY.pause + 2 * Math.random();
+}
+
+/** With the kernel lock in our hands; what was tried may have been moved. */
+function enter(
+  ask: Ask,
+  file: LockFile,
+  guard: LegacyGuard | null,
+): Lock | "busy" | "moved" | OldVersion {
+  const { target, mode, app, purpose, rights } = ask;
+  if (file.isReplaced()) return "moved";
+  const obstacle = clearLitter(ask, file);
+  if (obstacle !== null) return obstacle;
+  const sidecar = file.identity;
+  const own = publishOwn(target, { mode, app, purpose, sidecar }, rights);
+  let isIn = false;
+  try {
+    // Whoever makes a new lock file looks for records after that. So either it
+    // finds ours, or the path leads elsewhere by now.
+    if (file.isReplaced()) return "moved";
+    const old = guard?.enter() ?? null;
+    if (old !== null) return old;
+    isIn = true;
+  } finally {
+    if (!isIn) {
+      own.withdraw();
+      // A place may have been handed to us while our record was there.
+      guard?.leave();
+    }
+  }
+  const letGo = (): void => {
+    // While our record still says whose PID it is.
+    guard?.leave();
+    own.withdraw();
+  };
+  const forget = atExit(letGo);
+  const { locks } = sharedState();
+  const held: HeldLock = {
+    mode,
+    count: 0,
+    holder: toHolder(own.record),
+    lockFile: sidecar,
+    drop() {
+      letGo();
+      // Until our record is gone, another may have handed its place to us.
+      guard?.leave();
+      forget();
+      locks.delete(target.path);
+      file.close();
+    },
+  };
+  // It keeps the connection from being collected, which would drop the lock.
+  locks.set(target.path, held);
+  return new Lock(target.path, held);
+}
