@@ -111,7 +111,7 @@ export function readArguments(
 }
 
 /** What can be vendored beside the core. */
-export const ENTRIES = ["inspect", "legacy", "etcd"];
+export const ENTRIES = ["inspect", "legacy", "etcd", "migrate"];
 
 const NEEDS: { [command in CommandName]?: string } = {
   selftest: "a folder",

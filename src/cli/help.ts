@@ -80,7 +80,7 @@ removes what it made. It says nothing about a second machine.
   --json        { "passed": true, "steps": [...] }
 
 Exit code: 0 all work, 1 something does not, 2 it could not try.`,
-  vendor: `litelatch vendor DIR [inspect] [legacy] [etcd]
+  vendor: `litelatch vendor DIR [inspect] [legacy] [etcd] [migrate]
 litelatch vendor --check FILE
 
 Writes litelatch.mjs and litelatch.d.mts into a folder: the whole library, with

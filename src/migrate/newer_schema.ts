@@ -31,6 +31,9 @@ const MOST_LINES = 10;
  * ```
  */
 export class NewerSchemaError extends LitelatchError {
+  /** The name of its errors, which no minifier changes. */
+  static override readonly name: string = "NewerSchemaError";
+
   /** What the database is at. */
   readonly version: number;
   /** How many steps this program has. */
@@ -46,7 +49,6 @@ export class NewerSchemaError extends LitelatchError {
     holders: Holder[],
   ) {
     super("LITELATCH_MIGRATE", message);
-    this.name = "NewerSchemaError";
     this.version = version;
     this.known = known;
     this.holders = holders;

@@ -39,7 +39,8 @@ export function toPath(path: string | URL): string {
 
 // Win32 drops dots and spaces at the end, and behind a colon is a stream of the
 // same file: each would be a further lock of it. To open a device may hang.
-const NO_NAME = /[. ]$|:|^(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³]) *(?:\.|$)/i;
+const NO_NAME =
+  /[. ]$|:|^(?:con|prn|aux|nul|(?:com|lpt)[0-9\xb9\xb2\xb3]) *(?:\.|$)/i;
 
 /** As `node:path` does it, which costs Deno 3 ms to load, and Bun 0.8. */
 function absolute(path: string, folder?: string): string {
