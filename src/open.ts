@@ -46,6 +46,7 @@ import {
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
 import { refuseForeignIndex, refuseOtherNames } from "./loss/sqlite_locks.ts";
+import { WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, LeaseLike, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
@@ -290,7 +291,7 @@ function* lockFor(
 
 /** Connects to a file, with every setting in force. */
 function* connect(path: string, settings: Settings): Waiting<Opened> {
-  const before = identityOf(path);
+  const before = new WatchedFiles(path, true);
   const immutable = settings.readOnly && canNobodyWrite(path);
   let connection: Connection | undefined;
   let isDone = false;
@@ -298,7 +299,7 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     // Closed again it would have done the harm already.
     refuseForeignIndex(path);
     connection = openConnection(path, { ...settings, immutable });
-    const identity = before ?? identityOf(path);
+    const identity = before.identity ?? identityOf(path);
     if (!settings.readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
@@ -306,7 +307,12 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     if (!settings.readOnly) yield* refuseOtherNames(path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
-    if (files?.identity !== identity || files?.look() !== null) {
+    // Whoever closes as the last one deletes both, so that one alone is new only
+    // if a stranger put it there.
+    const isNew = (end: "-wal" | "-shm") =>
+      files?.openIdentity(end) !== before.openIdentity(end);
+    const isForeign = isNew("-wal") && !isNew("-shm");
+    if (files?.identity !== identity || files?.look() !== null || isForeign) {
       const why = "it must stay where it is, but it was deleted or replaced " +
         "while it was opened; open it again";
       throw cannotOpen(path, why);

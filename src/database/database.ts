@@ -38,13 +38,11 @@ export class Database implements Disposable {
   readonly #listeners = new Set<Teller>();
   readonly #look: Look;
 
-  /**
-   * @ignore
-   * @param isLent Whether it is of one transaction only, and ends with it.
-   */
+  /** @ignore */
   constructor(parts: Parts, isLent = false) {
     this.#parts = parts;
     this.#session = parts.session;
+    // It is of one transaction only, and ends with it.
     if (isLent) {
       const outlive = () => {};
       this.#lifetime = { reopen: refuseInside, close: refuseInside, outlive };
