@@ -7,6 +7,7 @@
 import process from "node:process";
 import type { Runtime } from "../runtimes/runtimes.ts";
 import { seedOf } from "../torture/arguments.ts";
+import { files } from "../torture/files.ts";
 import { report } from "../torture/report.ts";
 import type { Result } from "../torture/run.ts";
 import { torture } from "../torture/session.ts";
@@ -30,7 +31,9 @@ export async function runTorture(
 ): Promise<void> {
   const seed = seedOf(process.env["LITELATCH_SEED"] ?? SEED);
   const results = await torture({
-    storms: STORMS,
+    // One round in some two hundred finds what is open (docs/lost-locks.md, "What
+    // it cannot do"): too many for a build that has to say whether a change is good.
+    storms: STORMS.filter((storm) => storm !== files),
     seconds: SECONDS,
     seed,
     runtimes,
