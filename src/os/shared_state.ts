@@ -60,9 +60,10 @@ export interface OpenHandle {
   stop(reason: string): void;
 }
 
+type Place = { [KEY]?: SharedState };
+
 export function sharedState(): SharedState {
-  const thread = process as { [KEY]?: SharedState };
-  return thread[KEY] ??= {
+  return (globalThis as Place)[KEY] ??= (process as Place)[KEY] ??= {
     locks: new Map(),
     open: new Set(),
     abandoned: new Map(),
