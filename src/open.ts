@@ -246,7 +246,7 @@ function locateDatabase(path: string, settings: Settings): Location {
   if (found !== null && found.kind !== "file") {
     const what = found.kind === "folder"
       ? "a folder; name a file inside"
-      : "something else; name a file";
+      : "something else";
     throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
   }
   refuseManyNames("Database", target, found);

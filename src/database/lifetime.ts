@@ -59,7 +59,6 @@ const FIRST_BEAT_MS = 100;
 
 // What a hot reload leaves behind, nothing else may refer to.
 const kept = new WeakMap<object, Lifetime>();
-let registry: FinalizationRegistry<() => void> | undefined;
 
 /** Opens, reopens and closes the connection of one handle. */
 export class Lifetime implements OpenHandle {
@@ -71,7 +70,7 @@ export class Lifetime implements OpenHandle {
   constructor(parts: Parts) {
     this.#parts = parts;
     sharedState().open.add(this.#self);
-    this.#ending = [...this.#heartbeats()];
+    this.#ending = [...this.#beats()];
     if (parts.watch === null) return;
     // What was lost must be harmless before the runtime closes it; and who has
     // it open may have changed since the loss was seen.
@@ -85,18 +84,18 @@ export class Lifetime implements OpenHandle {
       this.#ending.push(whenOrphaned(() => this.close()));
     } else if (reconnect === null) this.outlive();
     else {
-      registry ??= new FinalizationRegistry((end) => end());
-      registry.register(handle, () => this.close(true), this);
+      const ends = sharedState().ends ??= new FinalizationRegistry((f) => f());
+      ends.register(handle, () => this.close(true), this);
     }
   }
 
   /** Goes on for as long as somebody has the connection. */
   outlive(): void {
     kept.set(this.#parts.session.connection.native as object, this);
-    registry?.unregister(this);
+    sharedState().ends?.unregister(this);
   }
 
-  *#heartbeats(): Iterable<() => void> {
+  *#beats(): Iterable<() => void> {
     const { heartbeat } = this.#parts.settings;
     if (heartbeat === false) return;
     yield every(heartbeat, weakly(this, "beat"));

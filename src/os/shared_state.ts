@@ -21,6 +21,8 @@ export interface SharedState {
   /** What to do when nobody is left to serve. */
   orphaned: Set<() => void>;
   unwatchParent: (() => void) | null;
+  /** Here it outlives a copy that is reloaded. */
+  ends?: FinalizationRegistry<() => void>;
   /** Warnings that were given once. */
   warned: Set<string>;
   /** The last ones, in words. */
