@@ -353,7 +353,7 @@ function* furnish(
       "processes write";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
-  const session = new Session(connection, path, settings.busyTimeout);
+  const session = new Session(connection, path, settings);
   const { lease, readOnly } = settings;
   if (lease !== null) yield* attachLease(session, lease, readOnly);
   const reopen = () => reopenAll(session.path, true);

@@ -151,7 +151,7 @@ export interface AdoptOptions extends Omit<LockOptions, "mode"> {
   /**
    * Pages in the WAL at which a commit is followed by a checkpoint that makes
    * nobody wait. Default 1000; 0 turns it off. SQLite's own automatic one stays
-   * on an adopted connection and with the WAL-reset bug.
+   * where others use the connection, `ATTACH` was used, or with the WAL-reset bug.
    */
   walAutocheckpoint?: number;
   /** Whether foreign keys are enforced. Default true. */

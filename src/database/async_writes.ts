@@ -6,7 +6,7 @@
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
-import { Stopwatch } from "../os/clock.ts";
+import { Stopwatch, unkept } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
@@ -130,8 +130,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     const { lent, finish } = lend(session);
     if (session === this.#main) lent.stopped = null;
     this.#lent = lent;
-    const timer = setTimeout(() => this.#warn(call), LONG_MS);
-    (timer as { unref?: () => void }).unref?.();
+    const stop = unkept(setTimeout(() => this.#warn(call), LONG_MS));
     const disown = disowning(this.#main, session);
     try {
       session.begun();
@@ -147,7 +146,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       undo(lent, "ROLLBACK");
       throw seen;
     } finally {
-      clearTimeout(timer);
+      stop();
       lent.depth = session.depth = 0;
       lent.stop("ended", SETTLED);
       finish();

@@ -8,6 +8,7 @@ import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Attachment } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
+import type { Settings } from "../settings.ts";
 import {
   busyError,
   ownWriter,
@@ -47,6 +48,7 @@ export class Session {
   path: string;
   /** The deadline of a write in milliseconds. */
   readonly busyTimeout: number;
+  readonly settings: Settings;
   /** What takes part in the writes, in this order. */
   readonly attachments: Attachment[] = [];
   connection: Connection;
@@ -78,11 +80,12 @@ export class Session {
   stopped: Stopped | null = null;
   reason = "";
 
-  constructor(connection: Connection, path: string, busyTimeout: number) {
+  constructor(connection: Connection, path: string, settings: Settings) {
     this.connection = connection;
     this.path = path;
-    this.busyTimeout = busyTimeout;
-    this.turns = new Turns(connection, busyTimeout, !connection.owned);
+    this.settings = settings;
+    this.busyTimeout = settings.busyTimeout;
+    this.turns = new Turns(connection, settings, !connection.owned);
   }
 
   /** Whether neither a transaction nor a loop over rows is under way. */
@@ -103,7 +106,7 @@ export class Session {
   resume(connection: Connection = this.connection): void {
     if (connection !== this.connection) {
       this.connection = connection;
-      this.turns = new Turns(connection, this.busyTimeout, this.turns.isShared);
+      this.turns = new Turns(connection, this.settings, this.turns.isShared);
       this.isPersonal = this.turns.isShared;
       this.attached = [];
     }

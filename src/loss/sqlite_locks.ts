@@ -96,7 +96,12 @@ const BETWEEN_LOOKS_MS = 3;
  * `-wal` there: what one of them commits the other never sees.
  */
 export function* refuseOtherNames(path: string): Waiting<void> {
-  const found = yield* lasting(() => pidsElsewhere(path));
+  let found = pidsElsewhere(path);
+  for (let looks = 1; looks < LOOKS && found.length > 0; looks++) {
+    yield BETWEEN_LOOKS_MS;
+    const again = pidsElsewhere(path);
+    found = found.filter((pid) => again.includes(pid));
+  }
   const pid = found.find((pid) => usesAnotherIndex(pid, path));
   if (pid === undefined) return;
   throw inTheWay(
@@ -148,17 +153,6 @@ function foreignIndex(path: string): { pid: number; why: string } | null {
     if (why !== null) return { pid, why };
   }
   return null;
-}
-
-/** Those that are found at every look. */
-function* lasting(look: () => number[]): Waiting<number[]> {
-  let found = look();
-  for (let looks = 1; looks < LOOKS && found.length > 0; looks++) {
-    yield BETWEEN_LOOKS_MS;
-    const again = look();
-    found = found.filter((pid) => again.includes(pid));
-  }
-  return found;
 }
 
 function inTheWay(path: string, pid: number, why: string): UnsupportedError {

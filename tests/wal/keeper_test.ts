@@ -92,6 +92,40 @@ test(
   }),
 );
 
+const WAYS: Record<string, (db: Database, path: string) => () => unknown> = {
+  "to an attached database": (db, path) => {
+    db.exec(`ATTACH '${path}' AS other`);
+    const insert = db.prepare("INSERT INTO other.t SELECT zeroblob(100000)");
+    return () => db.write(() => insert.run());
+  },
+  "by native": (db) => {
+    const native = db.native as { exec(sql: string): void };
+    return () => native.exec("INSERT INTO t SELECT zeroblob(100000)");
+  },
+};
+
+for (const [way, begin] of Object.entries(WAYS)) {
+  test(
+    `what is written ${way} is moved into its database too`,
+    withDatabase((path, folder) => {
+      makeTables(path);
+      const other = way === "by native" ? path : `${folder}/other.db`;
+      if (other !== path) makeTables(other);
+      const db = open(path, {
+        walAutocheckpoint: 100,
+        journalSizeLimit: 2 ** 30,
+        heartbeat: false,
+        onWarning: () => {},
+      });
+      const write = begin(db, other);
+      for (let i = 0; i < 500; i++) write();
+      const bytes = walSize(other);
+      assert.ok(bytes > 0 && bytes < 500 * 50_000, `${bytes}`);
+      db.close();
+    }),
+  );
+}
+
 test(
   "the WAL stays near its limit under short readers, and is cut back at rest",
   { skip: buggy },
