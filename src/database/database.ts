@@ -76,6 +76,7 @@ export class Database implements Disposable {
   get native(): unknown {
     const { turns, connection } = this.#session;
     turns.share();
+    this.#session.letCheckpoint();
     this.#session.isPersonal = true;
     this.#lifetime.outlive();
     return connection.native;

@@ -85,7 +85,7 @@ export class Session {
     this.path = path;
     this.settings = settings;
     this.busyTimeout = settings.busyTimeout;
-    this.turns = new Turns(connection, settings, !connection.owned);
+    this.turns = new Turns(connection, this.busyTimeout, !connection.owned);
   }
 
   /** Whether neither a transaction nor a loop over rows is under way. */
@@ -106,7 +106,7 @@ export class Session {
   resume(connection: Connection = this.connection): void {
     if (connection !== this.connection) {
       this.connection = connection;
-      this.turns = new Turns(connection, this.settings, this.turns.isShared);
+      this.turns = new Turns(connection, this.busyTimeout, this.turns.isShared);
       this.isPersonal = this.turns.isShared;
       this.attached = [];
     }
@@ -220,6 +220,14 @@ export class Session {
       .filter((file) => file !== this.path);
     // In place: whoever lent it to a transaction has to see it.
     this.attached.splice(0, Infinity, ...files);
+    if (files.length > 0) this.letCheckpoint();
+  }
+
+  /** Ours count neither what others write nor the frames of what is attached. */
+  letCheckpoint(): void {
+    const pragma = "PRAGMA wal_autocheckpoint";
+    if (this.connection.value(pragma) !== 0) return;
+    this.connection.value(`${pragma}=${this.settings.walAutocheckpoint}`);
   }
 
   /** Makes of a driver's error what the caller is to see. */

@@ -11,7 +11,6 @@ import type { Connection, Prepared } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { now, Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
-import type { Settings } from "../settings.ts";
 
 const PAUSE_MS = 1;
 // With 8 processes and 2 ms transactions, turns of 5 ms halve the p99 of the
@@ -35,8 +34,7 @@ export interface GaveUp {
 export class Turns {
   readonly #connection: Connection;
   readonly #busyTimeout: number;
-  readonly #pages: number;
-  #isShared = false;
+  #isShared: boolean;
   #begin: Prepared | null = null;
   #commit: Prepared | null = null;
   #writes = 0;
@@ -44,12 +42,12 @@ export class Turns {
   #turnSince: number | null = null;
   #committedAt = 0;
 
-  constructor(connection: Connection, settings: Settings, isShared: boolean) {
+  /** @param busyTimeout In milliseconds; the deadline of a write as well. */
+  constructor(connection: Connection, busyTimeout: number, isShared: boolean) {
     this.#connection = connection;
-    this.#busyTimeout = settings.busyTimeout;
-    this.#pages = settings.walAutocheckpoint;
-    if (isShared) this.share();
-    else this.#setTimeout(false);
+    this.#busyTimeout = busyTimeout;
+    this.#isShared = isShared;
+    this.#setTimeout(isShared);
   }
 
   /** Whether others can use the connection. */
@@ -59,13 +57,8 @@ export class Turns {
 
   /** From now on somebody else may use the connection, at any moment. */
   share(): void {
-    if (this.#isShared) return;
+    if (!this.#isShared) this.#setTimeout(true);
     this.#isShared = true;
-    this.#setTimeout(true);
-    // We count neither what others write nor the frames of another database.
-    const pragma = "PRAGMA wal_autocheckpoint";
-    if (this.#connection.value(pragma) !== 0) return;
-    this.#connection.value(`${pragma}=${this.#pages}`);
   }
 
   #setTimeout(isUp: boolean): void {

@@ -53,9 +53,7 @@ export function walUpkeep(
   settings: Settings,
 ): Attachment {
   const { journalSizeLimit: limit, walAutocheckpoint, heartbeat } = settings;
-  const most = walAutocheckpoint === 0 || !session.connection.owned
-    ? Infinity
-    : walAutocheckpoint;
+  const most = walAutocheckpoint || Infinity;
   const least = Math.min(limit, most * LEAST_FRAME_BYTES);
   let failed = 0;
   let restUntil = 0;
