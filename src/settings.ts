@@ -93,6 +93,8 @@ function adopting(): Checks {
   };
 }
 
+const UNASKED = { app: null, purpose: null, wait: 0, legacy: null };
+
 /** Checks the options of `open`, and fills in the defaults. */
 export function openSettings(options: OpenOptions | undefined): Settings {
   return fill("open a database", options, {
@@ -113,14 +115,7 @@ export function adoptSettings(options: AdoptOptions | undefined): Settings {
 export function lockSettings(options: LockOptions | undefined): LockSettings {
   const checks = { ...locking(), mode: oneOf("shared", "exclusive") };
   check("acquire a lock", options, checks);
-  return {
-    mode: "exclusive",
-    app: null,
-    purpose: null,
-    wait: 0,
-    legacy: null,
-    ...given(options),
-  };
+  return { ...UNASKED, mode: "exclusive", ...given(options) };
 }
 
 function fill(
@@ -130,11 +125,8 @@ function fill(
 ): Settings {
   check(doing, options, checks);
   return {
-    app: null,
-    purpose: null,
+    ...UNASKED,
     lock: "shared",
-    wait: 0,
-    legacy: null,
     onLocked: "throw",
     busyTimeout: 5000,
     synchronous: "normal",
@@ -213,23 +205,15 @@ export function suggestion(word: string, known: string[]): string {
     const meant = candidate.toLowerCase();
     // `timeout`, as other drivers call it, for `busyTimeout`.
     const isPart = written.length > 4 && meant.includes(written);
-    return { candidate, steps: isPart ? 1 : editDistance(written, meant) };
+    return { candidate, steps: isPart ? 1 : distance(written, meant) };
   }).sort((one, other) => one.steps - other.steps);
   return nearest && nearest.steps <= Math.max(2, Math.floor(word.length / 3))
     ? `, did you mean "${nearest.candidate}"?`
     : `, known are ${known.join(", ")}`;
 }
 
-/** Levenshtein's. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((next[j - 1] ?? 0) + 1, (row[j] ?? 0) + 1, swap));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+/** Letters that only one of the two words has. */
+function distance(a: string, b: string): number {
+  const rest = [...a].reduce((rest, letter) => rest.replace(letter, ""), b);
+  return Math.max(rest.length, rest.length + a.length - b.length);
 }
