@@ -24,13 +24,13 @@ const ASYNC_SLICE = { ms: 20, every: 120 };
 // Longer than a shared newcomer sleeps between two tries: it must not miss the
 // gap between two slices.
 const AFTER_SLICE_MS = 4;
-// A contender that only asks shows as BUSY too, for as long as a slice. So BUSY
-// is doubted for longer, unless a record proves a living holder.
+// Who only asks shows as BUSY too, for as long as a slice. So BUSY is doubted for
+// longer, unless a record proves a living holder.
 const DOUBT_MS = 120;
 const MOST_DOUBT_MS = 1200;
-// Who waits for longer is a standby, and must not be felt.
+// Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
-const STANDBY = { pause: 75, every: 1000 };
+const STANDBY = { pause: 88, every: 1000 };
 // The path may lead to another lock file by now.
 const LOOK_EVERY_MS = 100;
 // An old version is waited for with the lock in our hands each time.
@@ -63,7 +63,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         return found;
       }
       const waited = watch.elapsed;
-      const isLookDue = waited - lastLook >= LOOK_EVERY_MS;
+      const isLookDue = waited - lastLook >= LOOK_EVERY_MS + waited / 100;
       if (isLookDue) lastLook = waited;
       if (found === "moved" || (isLookDue && file.isReplaced())) {
         file.close();
@@ -106,7 +106,7 @@ function sliceAt(ask: Ask, waited: number, sinceSlice: number): number {
 function pauseAt(waited: number): number {
   return waited < STANDBY_AFTER_MS
     ? 0.5 + Math.random()
-    : STANDBY.pause * (0.8 + 0.4 * Math.random());
+    : STANDBY.pause + 2 * Math.random();
 }
 
 /** With the kernel lock in our hands; what was tried may have been moved. */
