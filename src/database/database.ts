@@ -2,7 +2,7 @@
 
 import type { Lock } from "../lock/lock.ts";
 import { identityOf } from "../os/stat.ts";
-import { waitAsync } from "../os/waiting.ts";
+import { Stopwatch } from "../os/clock.ts";
 import { backup } from "./backup.ts";
 import {
   type Away,
@@ -166,7 +166,11 @@ export class Database implements Disposable {
   ): Promise<T> {
     return this.#session.depth > 0
       ? writeInside(this.#session, this, body)
-      : waitAsync(writing(this.#session, this, body), options?.signal);
+      : this.#session.line.wait(
+        writing(this.#session, this, body, new Stopwatch()),
+        options?.signal,
+        this.#session.busyTimeout,
+      );
   }
 
   /**

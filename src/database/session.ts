@@ -7,6 +7,7 @@ import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Attachment } from "../options.ts";
+import { Line } from "../os/waiting.ts";
 import { busyError, staleError, writersOf } from "./busy_error.ts";
 import { Turns } from "./turns.ts";
 
@@ -19,6 +20,8 @@ export interface Heeded {
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
+  /** Whether SQLite is to wait: checkpoints tell in a row that it is busy. */
+  waits: boolean;
 }
 
 const PERSONAL = /\b(?:attach|pragma|temp|temporary)\b/i;
@@ -43,6 +46,8 @@ export class Session {
   readonly attachments: Attachment[] = [];
   connection: Connection;
   turns: Turns;
+  /** Asynchronous writes take their turns in it. */
+  readonly line = new Line();
   /** Files of attached databases. */
   attached: string[] = [];
   /** Moves when the caller may have changed the journal mode. */
@@ -112,12 +117,14 @@ export class Session {
 
   /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
-    if (PERSONAL.test(sql)) this.isPersonal = true;
+    const waits = PERSONAL.test(sql);
+    if (waits) this.isPersonal = true;
     if (WAITS.test(sql)) this.turns.share();
     return {
       attaches: /\b(?:attach|detach)\b/i.test(sql),
       journals: /\bjournal_mode\b/i.test(sql),
       ends: ENDS.test(sql),
+      waits,
     };
   }
 
@@ -159,7 +166,7 @@ export class Session {
         this.wrote = true;
         return this.#inside(run, heeded.ends);
       }
-      return isSeveral ? this.turns.once(run) : this.turns.again(run);
+      return this.turns.again(run, isSeveral || heeded.waits);
     } finally {
       if (heeded.journals) this.journalModes++;
       if (heeded.attaches) this.listAttached();

@@ -4,7 +4,7 @@
  */
 
 import { BusyError, LitelatchError } from "../errors.ts";
-import { sleepSync } from "../os/clock.ts";
+import { sleepSync, type Stopwatch } from "../os/clock.ts";
 import { self } from "../os/process.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
@@ -20,20 +20,17 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   const { turns } = session;
   const pause = turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
-  const attempt = () => tryToBegin(session);
-  let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null && !isSelfBlocked(session)) {
-    gaveUp = waitSync(turns.beginLater(attempt, gaveUp));
-  }
-  if (gaveUp !== null) throw failed(session, gaveUp);
-  return transact(session, () => body(db), "write");
+  return turns.begin(() => tryToBegin(session)) === null
+    ? transact(session, () => body(db), "write")
+    : waitSync(writing(session, db, body));
 }
 
-/** As {@linkcode write}; yields while it waits for its turn. */
+/** As {@linkcode write}; with a watch, the thread goes on while it waits. */
 export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
+  watch?: Stopwatch,
 ): Waiting<T> {
   requireWrite(session, body);
   if (session.depth > 0) return savepoint(session, () => body(db));
@@ -46,10 +43,11 @@ export function* writing<D, T>(
     tryToBegin(session);
   };
   let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null) gaveUp = yield* turns.beginLater(attempt, gaveUp);
-  if (gaveUp !== null) throw failed(session, gaveUp);
-  // No pause here: until the body is done, nobody else may see the open
-  // transaction on this connection.
+  if (gaveUp !== null && (watch || !isSelfBlocked(session))) {
+    gaveUp = yield* turns.retry(attempt, gaveUp, watch);
+  }
+  if (gaveUp !== null) throw session.line.giveUp(failed(session, gaveUp));
+  // No pause here: nobody else may see the open transaction.
   return transact(session, () => body(db), "write");
 }
 
@@ -185,10 +183,7 @@ function refused(message: string): LitelatchError {
   return new LitelatchError("LITELATCH_BUSY", message);
 }
 
-/**
- * Two handles of one thread: the one that writes cannot go on before the one
- * that would wait for it.
- */
+/** Another handle of this thread writes, and stands still while this waits. */
 function isSelfBlocked(session: Session): boolean {
   return handlesOn(session.path).some((handle) => handle.isWriting());
 }
@@ -196,8 +191,8 @@ function isSelfBlocked(session: Session): boolean {
 function failed(session: Session, { waitedMs, cause }: GaveUp): unknown {
   if (!isSelfBlocked(session)) return session.explain(cause, waitedMs);
   const message = `Cannot write to "${session.path}" here: another handle of ` +
-    "this thread is inside write() on it, and this one cannot wait for that to " +
-    "end; use that handle, its write() can be nested";
+    "this thread is inside write() on it, and this one cannot wait for that; " +
+    "use that handle, its write() can be nested";
   return new BusyError(message, waitedMs, [self().pid], { cause });
 }
 

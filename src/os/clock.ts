@@ -1,6 +1,6 @@
 /** Time that no one sets, and sleep. @module */
 
-import type { Realm } from "./builtin.ts";
+import { attempt, type Realm } from "./builtin.ts";
 
 /**
  * Milliseconds on a steady clock.
@@ -34,6 +34,11 @@ export class Stopwatch {
   }
 }
 
+type Sleep = (microseconds: number) => void;
+
+let usleep: Sleep | undefined;
+let shortSleeps = 0;
+
 /** Sleeps the thread; also the main one, in all three runtimes. */
 export function sleepSync(milliseconds: number): void {
   const { Bun } = globalThis as Realm;
@@ -41,10 +46,21 @@ export function sleepSync(milliseconds: number): void {
   // by twenty seconds, a wait of one millisecond took twenty seconds.
   if (Bun?.sleepSync === undefined) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  } else if (milliseconds < 1 && ++shortSleeps > 20) {
+    // sleepSync cuts fractions off; this takes some milliseconds at first.
+    usleep ??= attempt(cSleep, () => Bun.sleepSync?.(1));
+    usleep(milliseconds * 1000);
   } else {
-    // It cuts fractions off. By chance, so that contenders stay out of step.
+    // By chance, so that contenders stay out of step.
     Bun.sleepSync(Math.max(1, Math.floor(milliseconds + Math.random())));
   }
+}
+
+function cSleep(): Sleep {
+  const { dlopen } = process.getBuiltinModule("bun:ffi" as "fs") as unknown as {
+    dlopen(path: string, what: object): { symbols: { usleep: Sleep } };
+  };
+  return dlopen("libc.so.6", { usleep: { args: ["u32"] } }).symbols.usleep;
 }
 
 /** Calls `run` again and again, and keeps no process alive for it. */
