@@ -17,6 +17,7 @@ import { locking } from "./locking.ts";
 import { load, markdown, versions } from "./markdown.ts";
 import { saturated } from "./saturated.ts";
 import type { Section } from "./section.ts";
+import { standby } from "./standby.ts";
 import { get, write } from "./steps.ts";
 import { takeover } from "./takeover.ts";
 import { waiting } from "./waiting.ts";
@@ -31,6 +32,7 @@ const SECTIONS: readonly Section[] = [
   hook,
   locking,
   takeover,
+  standby,
   winners,
   wal,
   importCost,

@@ -34,9 +34,13 @@ const LOADS: readonly Load[] = [
   {
     holdMs: 2,
     name: "2 ms each",
-    ways: ["litelatch", "raw", "better-sqlite3", "backoff"],
+    ways: ["litelatch", "writeAsync", "raw", "better-sqlite3", "backoff"],
   },
-  { holdMs: 0, name: "one row each", ways: ["litelatch", "raw"] },
+  {
+    holdMs: 0,
+    name: "one row each",
+    ways: ["litelatch", "writeAsync", "raw"],
+  },
 ];
 
 /** What the rounds of one kind at one load came to. */
@@ -88,6 +92,8 @@ export const saturated: Section = {
 
 const KINDS: Record<Writer, Kind> = {
   litelatch: "litelatch",
+  writeAsync: "litelatch",
+  statement: "litelatch",
   raw: "raw",
   "better-sqlite3": "other",
   backoff: "another",
@@ -105,6 +111,8 @@ async function measure(
   });
   const seen: Record<Writer, Seen> = {
     litelatch: nothing(),
+    writeAsync: nothing(),
+    statement: nothing(),
     raw: nothing(),
     "better-sqlite3": nothing(),
     backoff: nothing(),

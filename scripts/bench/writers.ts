@@ -14,8 +14,17 @@ import { runCrew } from "./crew.ts";
 
 const PROGRAM = fileURLToPath(new URL("programs/waiter.ts", import.meta.url));
 
-/** How a process waits for its turn. */
-export type Writer = "litelatch" | "raw" | "better-sqlite3" | "backoff";
+/**
+ * How a process waits for its turn. The first three are litelatch: `write()`,
+ * `writeAsync()`, and a `BEGIN IMMEDIATE` as a statement of its handle.
+ */
+export type Writer =
+  | "litelatch"
+  | "writeAsync"
+  | "statement"
+  | "raw"
+  | "better-sqlite3"
+  | "backoff";
 
 /** What one process is told. */
 export interface WriterTask {

@@ -7,11 +7,12 @@
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { acquireLock, LockedError } from "../../../mod.ts";
+import { acquireLock, acquireLockAsync, LockedError } from "../../../mod.ts";
 
 /** The names of what can be compared. */
 export type LockerName =
   | "litelatch"
+  | "litelatch async"
   | "proper-lockfile"
   | "lockfile"
   | "cross-process-lock"
@@ -52,6 +53,14 @@ const MAKERS: Record<LockerName, (load: (name: string) => unknown) => Locker> =
     litelatch: () => ({
       attempt: (path) => orNull(LockedError, () => take(path, 0)),
       wait: (path) => take(path, 60_000),
+    }),
+
+    "litelatch async": () => ({
+      attempt: (path) => orNull(LockedError, () => take(path, 0)),
+      async wait(path) {
+        const lock = await acquireLockAsync(path, { wait: 60_000 });
+        return () => lock.release();
+      },
     }),
 
     "proper-lockfile"(load) {

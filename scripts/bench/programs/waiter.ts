@@ -9,7 +9,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
-import { open } from "../../../mod.ts";
+import { type Database, open } from "../../../mod.ts";
 import type { Writer, WriterTask } from "../writers.ts";
 import { awaitBegin, readTask, report } from "./begin.ts";
 import { clock, sleep } from "./clock.ts";
@@ -20,7 +20,7 @@ const { how, path, peers, arrivals, seconds, holdMs } =
   readTask() as WriterTask;
 
 /** Writes once, and says when it had the lock. */
-type Write = (at: number) => number;
+type Write = (at: number) => number | Promise<number>;
 
 const WAYS: Record<Writer, () => Write> = {
   litelatch() {
@@ -33,6 +33,23 @@ const WAYS: Record<Writer, () => Write> = {
         return got;
       });
   },
+
+  writeAsync() {
+    const db = open(path, { app: "bench", onWarning: () => {} });
+    return (at) =>
+      db.writeAsync(() => {
+        const got = clock();
+        db.prepare(INSERT).run(process.pid, at);
+        sleep(holdMs);
+        return got;
+      });
+  },
+
+  statement: () =>
+    byHand(
+      open(path, { app: "bench", onWarning: () => {} }),
+      (begin) => begin(),
+    ),
 
   raw: () => byHand(openRaw(path), (begin) => begin()),
 
@@ -64,7 +81,10 @@ const WAYS: Record<Writer, () => Write> = {
   },
 };
 
-function byHand(db: Raw, patiently: (begin: () => void) => void): Write {
+function byHand(
+  db: Pick<Raw, "prepare"> | Database,
+  patiently: (begin: () => void) => void,
+): Write {
   const begin = db.prepare("BEGIN IMMEDIATE");
   const insert = db.prepare(INSERT);
   const commit = db.prepare("COMMIT");
@@ -86,12 +106,12 @@ const { user, system } = process.cpuUsage();
 if (arrivals !== null) {
   for (const at of arrivals) {
     sleep(start + at - clock());
-    const got = write(at) - start;
+    const got = await write(at) - start;
     writes.push({ at, got, end: clock() - start });
   }
 } else {
   for (let at = clock() - start; at < seconds * 1000; at = clock() - start) {
-    const got = write(at) - start;
+    const got = await write(at) - start;
     writes.push({ at, got, end: clock() - start });
   }
 }
