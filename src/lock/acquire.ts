@@ -30,7 +30,7 @@ const DOUBT_MS = 120;
 const MOST_DOUBT_MS = 1200;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
-const STANDBY = { pause: 88, every: 1000 };
+const STANDBY = { pause: 88, every: 3000 };
 // The path may lead to another lock file by now.
 const LOOK_EVERY_MS = 100;
 // An old version is waited for with the lock in our hands each time.
