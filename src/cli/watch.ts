@@ -10,6 +10,7 @@ import type { Wishes } from "./arguments.ts";
 import { look, lookOrExcuse } from "./cannot_look.ts";
 import { jsonText, printableReport } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
+import { WaitLog } from "./wait_log.ts";
 import { lineOf, pictureOf, tickOf } from "./watch_picture.ts";
 
 const HIDE_CURSOR = "\x1b[?25l";
@@ -21,6 +22,7 @@ export async function watch(wishes: Wishes, screen: Screen): Promise<number> {
   const { path, json, limit, interval, ticks } = wishes;
   const inPlace = screen.terminal && !json;
   const stop = stopper();
+  const log = new WaitLog();
   let before: { report: Report; at: number } | null = null;
   let height = 0;
   if (inPlace) screen.write(HIDE_CURSOR);
@@ -32,7 +34,7 @@ export async function watch(wishes: Wishes, screen: Screen): Promise<number> {
         tick === 0 ? lookOrExcuse(path) : look(path),
       );
       const at = now();
-      const numbers = tickOf(report, before, at, limit);
+      const numbers = tickOf(report, before, at, limit, log);
       before = { report, at };
       if (json) screen.line(jsonText(numbers, 0));
       else if (!inPlace) screen.line(lineOf(numbers));

@@ -8,6 +8,7 @@ import type { Report } from "../inspect/mod.ts";
 import { size } from "./formats.ts";
 import { linesOf } from "./process_lines.ts";
 import { cut } from "./table.ts";
+import { type SeenWait, type WaitLog, waitWords } from "./wait_log.ts";
 import { whoLines } from "./who.ts";
 
 /** What a tick says. */
@@ -24,6 +25,8 @@ export interface Tick {
   writing: number[] | null;
   waiting: number[] | null;
   pinnedBy: number[] | null;
+  /** Of the last minute, the longest first. */
+  longestWaits: SeenWait[];
 }
 
 /** Takes the numbers out of a report. */
@@ -32,10 +35,13 @@ export function tickOf(
   before: { report: Report; at: number } | null,
   at: number,
   limit: number,
+  log: WaitLog,
 ): Tick {
   const { wal, processes } = report;
   const some = (is: (one: NonNullable<typeof processes>[number]) => boolean) =>
     processes?.filter(is).map(({ pid }) => pid) ?? null;
+  const writing = some((one) => one.writing);
+  const waiting = some((one) => one.waiting !== "none" && one.waiting !== null);
   return {
     at: report.at,
     walBytes: wal?.bytes ?? (report.file === null ? null : 0),
@@ -46,9 +52,10 @@ export function tickOf(
     commitsPerSecond: before === null
       ? null
       : rate(before.report, report, at - before.at),
-    writing: some((one) => one.writing),
-    waiting: some((one) => one.waiting !== "none" && one.waiting !== null),
+    writing,
+    waiting,
     pinnedBy: wal?.pinnedBy ?? null,
+    longestWaits: log.note(waiting, writing, at),
   };
 }
 
@@ -98,6 +105,9 @@ export function pictureOf(
         ? "nobody"
         : cut(`PID ${tick.waiting.join(", ")}`, columns - 9)
     }`,
+    ...tick.longestWaits.map((wait, i) =>
+      cut(`${i === 0 ? "longest " : "        "} ${waitWords(wait)}`, columns)
+    ),
     "",
   ];
   const [titles, ...holders] = whoLines(report, columns);

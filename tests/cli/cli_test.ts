@@ -4,11 +4,14 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { VERSION } from "../../src/cli/version.ts";
-import { Child, elsewhere } from "../fixtures/children.ts";
+import type { SeenWait } from "../../src/cli/wait_log.ts";
+import type { Tick } from "../../src/cli/watch_picture.ts";
+import { Child, elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cli, cliOn, MAIN } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 
+const CHILD = "database_child.ts";
 const COMMANDS = ["doctor", "who", "watch", "checkpoint", "clean", "selftest"];
 
 function assertFits(text: string): void {
@@ -144,6 +147,49 @@ test(
       const ended = await child.ended;
       assert.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, ""]);
     }
+  }),
+);
+
+test(
+  "watch names the longest waits of the last minute, and behind whom they were",
+  { skip: process.platform !== "linux" && "needs /proc" },
+  withDatabase(async (path) => {
+    elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+    const [holder, waiter] = [
+      start(thisRuntime(), CHILD),
+      start(otherRuntime(), CHILD),
+    ];
+    const options = { busyTimeout: 60_000 };
+    for (const child of [holder, waiter]) {
+      await child.ask({ do: "open", path, options });
+    }
+    await holder.ask({ do: "hold" });
+    waiter.say(
+      JSON.stringify({ do: "write", sql: "INSERT INTO t VALUES (1)" }),
+    );
+    const words = ["--interval=0.05", "--ticks=600", "--json", path];
+    const watch = new Child([
+      ...thisRuntime().command,
+      MAIN,
+      "watch",
+      ...words,
+    ]);
+    const until = async (is: (tick: Tick) => boolean): Promise<SeenWait[]> => {
+      for (;;) {
+        const tick = JSON.parse(await watch.line()) as Tick;
+        if (is(tick)) return tick.longestWaits;
+      }
+    };
+    const own = ({ pid, behind }: SeenWait) =>
+      pid === waiter.pid && behind.includes(holder.pid);
+    await until(({ longestWaits }) => longestWaits.some(own));
+    await holder.ask({ do: "exec", sql: "COMMIT" });
+    assert.equal(JSON.parse(await waiter.line()).ok, true);
+    // It is told when it is over, too.
+    const after = await until(({ waiting }) => waiting?.length === 0);
+    assert.ok(after.some(own), JSON.stringify(after));
+    watch.kill("SIGKILL");
+    await watch.ended;
   }),
 );
 
