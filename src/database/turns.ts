@@ -108,12 +108,11 @@ export class Turns {
     gaveUp: GaveUp,
     watch = new Stopwatch(),
   ): Waiting<GaveUp | null> {
-    let isLast = false;
-    while (!isLast && this.#isWorthWaiting(gaveUp.cause)) {
-      const left = this.#busyTimeout - watch.elapsed;
-      isLast = left <= 0;
+    let left = Infinity;
+    while (left > 0 && this.#isWorthWaiting(gaveUp.cause)) {
+      left = this.#busyTimeout - watch.elapsed;
       const pause = Math.min(pauseAt(watch.elapsed, this.#usualMs), left);
-      if (!isLast) yield pause;
+      if (left > 0) yield pause;
       watch.add(pause);
       const next = this.begin(attempt);
       if (next === null) {
@@ -145,7 +144,7 @@ export class Turns {
     const isOver = time - this.#committedAt > 1;
     if (!isOver && time - this.#turnSince < TURN_MS) return 0;
     this.#turnSince = null;
-    return isOver ? 0 : 0.5 + Math.random() / 2;
+    return isOver ? 0 : 0.75;
   }
 
   /** BEGIN IMMEDIATE. */

@@ -11,11 +11,15 @@ import { attempt, type Realm } from "./builtin.ts";
  */
 export function now(): number {
   const { Bun, Deno } = globalThis as Realm;
-  if (Bun?.nanoseconds !== undefined) return Bun.nanoseconds() / 1e6;
-  if (Deno !== undefined) return performance.now();
-  const [seconds, nanoseconds] = process.hrtime();
+  if (Bun?.nanoseconds) return Bun.nanoseconds() / 1e6;
+  if (Deno) return (read ??= performance.now.bind(performance))();
+  const [seconds, nanoseconds] = (hrtime ??= process.hrtime)();
   return seconds * 1e3 + nanoseconds / 1e6;
 }
+
+// As they are at first use: tests put clocks of their own in place later.
+let read: (() => number) | undefined;
+let hrtime: (() => [number, number]) | undefined;
 
 /**
  * How long a wait has lasted. A test may have stopped the clock (fake timers):
