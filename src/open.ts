@@ -54,7 +54,7 @@ import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
 import { identityOf, stat } from "./os/stat.ts";
-import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
+import { Line, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
 import { whyNoCheckpoints } from "./wal/checkpoint.ts";
 
@@ -117,7 +117,7 @@ export async function openAsync(
   options?: OpenOptions & { signal?: AbortSignal },
 ): Promise<Database> {
   const settings = openSettings(options);
-  return await waitAsync(opening(path, settings, false), options?.signal);
+  return await new Line().wait(opening(path, settings, false), options?.signal);
 }
 
 /**

@@ -120,7 +120,7 @@ export interface LockOptions {
   app?: string;
   /** What the lock is held for, shown to whoever is refused. */
   purpose?: string;
-  /** How long to wait, in milliseconds. 0, the default, refuses at once. */
+  /** How long to wait, in ms. 0, the default, refuses at once. May be Infinity. */
   wait?: number;
   /**
    * Where an older version of the application keeps its locks. While one of

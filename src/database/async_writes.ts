@@ -6,10 +6,10 @@
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
-import { Stopwatch } from "../os/clock.ts";
+import { every, Stopwatch } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
-import { waitAsync, type Waiting } from "../os/waiting.ts";
+import { Line, type Waiting } from "../os/waiting.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 import { beginning, undo } from "./transactions.ts";
@@ -32,26 +32,15 @@ export interface Apart<P> {
   close(): void;
 }
 
-interface Call<P> {
-  readonly run: (parts: P, session: Session) => unknown;
-  readonly signal: AbortSignal | undefined;
-  /** Made where it was asked for. */
-  readonly made: Error;
-  readonly watch: Stopwatch;
-  resolve(value: unknown): void;
-  reject(reason: unknown): void;
-}
-
 /** Those of one handle, in the order of the calls. */
 export class AsyncWrites<P extends { readonly session: Session }> {
   readonly #main: Session;
   readonly #open: () => Waiting<Apart<P>>;
   readonly #onWarning: ((message: string) => void) | null;
-  readonly #queue: Call<P>[] = [];
   #apart: Apart<P> | null = null;
-  #current: Call<P> | null = null;
   #lent: Session | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  /** Ends the one that runs. */
+  #refuse: ((reason: unknown) => void) | null = null;
 
   constructor(
     main: Session,
@@ -63,79 +52,52 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     this.#onWarning = onWarning;
   }
 
-  /** Runs a body when it is its turn. */
+  /**
+   * Runs a body when it is its turn.
+   *
+   * @param made Made where it was asked for.
+   */
   write<T>(
     run: (parts: P, session: Session) => T,
     signal: AbortSignal | undefined,
     made: Error,
   ): Promise<Awaited<T>> {
-    return new Promise<unknown>((resolve, reject) => {
-      if (this.#main.reason !== IN_MEMORY) this.#main.require();
-      const watch = new Stopwatch();
-      this.#queue.push({ run, signal, made, watch, resolve, reject });
-      if (this.#current === null) void this.#work();
-      else this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
-    }) as Promise<Awaited<T>>;
+    const { line, busyTimeout } = this.#main;
+    const begin = this.#begin(made, new Stopwatch());
+    const end = (parts: P) => this.#transact(run, made, parts);
+    return line.wait(begin, signal, busyTimeout, end) as Promise<Awaited<T>>;
   }
 
-  async #work(): Promise<void> {
-    while ((this.#current = this.#queue.shift() ?? null) !== null) {
-      const call: Call<P> = this.#current;
-      try {
-        const parts = await waitAsync(this.#begin(call), call.signal);
-        call.resolve(await this.#transact(call, parts));
-      } catch (error) {
-        call.reject(error);
-      }
-    }
-  }
-
-  /** Ends the wait of those whose time is up. */
-  #look(): void {
-    for (const call of this.#queue.splice(0)) {
-      if (call.signal?.aborted) call.reject(call.signal.reason);
-      else if (this.#isLate(call)) call.reject(this.#busy(call));
-      else this.#queue.push(call);
-    }
-    const again = this.#queue.length > 0;
-    this.#timer = again ? setTimeout(() => this.#look(), LOOK_EVERY_MS) : null;
-  }
-
-  #isLate({ watch }: Call<P>): boolean {
-    return watch.elapsed >= this.#main.busyTimeout;
-  }
-
-  #busy({ watch }: Call<P>): unknown {
-    const { path } = this.#main;
-    return busyError("write to", path, [path], watch.elapsed, undefined);
-  }
-
-  *#begin(call: Call<P>): Waiting<P> {
+  *#begin(made: Error, watch: Stopwatch): Waiting<P> {
+    this.#main.require();
     const { parts } = this.#apart ??= yield* this.#open();
     const { session } = parts;
     if (this.#main.stopped === "closed") this.#drop();
     this.#main.require();
-    for (const pause of beginning(session)) {
-      if (this.#isLate(call)) throw this.#busy(call);
-      yield pause;
-    }
+    session.line = this.#main.line;
+    yield* beginning(session, watch);
     session.depth = 1;
-    session.made = call.made;
+    session.made = made;
     if (session === this.#main) session.stop("ended", IN_MEMORY);
     return parts;
   }
 
-  async #transact(call: Call<P>, parts: P): Promise<unknown> {
+  async #transact(
+    run: (parts: P, session: Session) => unknown,
+    made: Error,
+    parts: P,
+  ): Promise<unknown> {
     const { session } = parts;
     const { lent, finish } = lend(session);
     if (session === this.#main) lent.stopped = null;
     this.#lent = lent;
-    const timer = setTimeout(() => this.#warn(call), LONG_MS);
-    (timer as { unref?: () => void }).unref?.();
     const disown = disowning(this.#main, session);
+    const stop = every(LOOK_EVERY_MS, this.#looking(made));
+    const closed = Promise.withResolvers<never>();
+    this.#refuse = closed.reject;
     try {
       session.begun();
-      const result = await call.run(parts, lent);
+      const result = await Promise.race([run(parts, lent), closed.promise]);
       lent.noticeEnd();
       lent.require();
       session.beforeCommit();
@@ -147,7 +109,8 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       undo(lent, "ROLLBACK");
       throw seen;
     } finally {
-      clearTimeout(timer);
+      stop();
+      this.#refuse = null;
       lent.depth = session.depth = 0;
       lent.stop("ended", SETTLED);
       finish();
@@ -159,14 +122,23 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     }
   }
 
-  #warn({ made }: Call<P>): void {
-    const place = placeOf(made);
-    if (!isFirst(`long write ${place}`)) return;
-    const { path } = this.#main;
-    const text = `The body of a writeAsync() on "${path}" has kept everybody ` +
-      "else from writing for more than a second; await what takes long before " +
-      `it, not inside of it. It was called ${place}`;
-    warn(text, "LITELATCH_LONG_WRITE", this.#onWarning);
+  /** Ends the waits behind a body, and warns of one that lasts. */
+  #looking(made: Error): () => void {
+    const { line, path } = this.#main;
+    const watch = new Stopwatch();
+    const late = () =>
+      busyError("write to", path, [path], this.#main.busyTimeout, null);
+    return () => {
+      line.look(late);
+      if (watch.elapsed < LONG_MS) return;
+      const place = placeOf(made);
+      if (!isFirst(`long write ${place}`)) return;
+      const text =
+        `The body of a writeAsync() on "${path}" has kept everybody ` +
+        "else from writing for more than a second; await what takes long " +
+        `before it, not inside of it. It was called ${place}`;
+      warn(text, "LITELATCH_LONG_WRITE", this.#onWarning);
+    };
   }
 
   #drop(): void {
@@ -175,15 +147,13 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     apart?.close();
   }
 
-  /** Rolls back what is open, and refuses what has not begun. */
+  /** Rolls back what is open; what waits is refused at its turn. */
   close(): void {
     this.#drop();
     this.#lent?.stop("closed");
-    const calls = [this.#current, ...this.#queue.splice(0)];
     const message = `Cannot write to "${this.#main.path}": its handle was ` +
       "closed before this writeAsync() had committed, and nothing was written";
-    const error = new LitelatchError("LITELATCH_CLOSED", message);
-    for (const call of calls) call?.reject(error);
+    this.#refuse?.(new LitelatchError("LITELATCH_CLOSED", message));
   }
 }
 
@@ -201,6 +171,8 @@ function lend(session: Session): { lent: Session; finish: () => void } {
   };
   const lent = Object.create(session) as Session;
   lent.isLent = true;
+  // What comes too late is refused at once.
+  lent.line = new Line();
   lent.connection = { ...connection, prepare };
   return { lent, finish: () => made.forEach((one) => one.finalize()) };
 }

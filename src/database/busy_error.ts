@@ -9,16 +9,12 @@ import { handlesOn } from "../os/shared_state.ts";
 import { stat } from "../os/stat.ts";
 
 /**
- * PIDs that hold the write lock at this moment; empty where nobody does or the
- * kernel does not tell. An exclusive lock counts, and so does a recovery: both
- * keep writers out.
+ * PIDs that hold the write lock, which an exclusive lock and a recovery are too;
+ * empty where nobody does or the kernel does not tell.
  */
 export function writersOf(path: string): number[] {
-  const found = [
-    ...writersAt(`${path}-shm`, [WAL_WRITE, WAL_RECOVER]),
-    ...writersAt(path, [RESERVED, SHARED]),
-  ];
-  return [...new Set(found)];
+  const inWal = writersAt(`${path}-shm`, [WAL_WRITE, WAL_RECOVER]);
+  return [...new Set([...inWal, ...writersAt(path, [RESERVED, SHARED])])];
 }
 
 function writersAt(path: string, bytes: number[]): number[] {
@@ -26,6 +22,9 @@ function writersAt(path: string, bytes: number[]): number[] {
   const locks = file === null ? null : locksOn(file);
   return bytes.flatMap((byte) => pidsAt(locks ?? [], byte, true));
 }
+
+const UNKNOWN =
+  "another connection has locked it, and which one cannot be told";
 
 /** The error of a switch to WAL that others were in the way of. */
 export function switchError(
@@ -40,7 +39,7 @@ export function switchError(
   const pids = [...new Set(locks.map(({ pid }) => pid))]
     .filter((pid) => pid !== self().pid || locks.length === 1);
   const who = pids.length === 0
-    ? "another connection has locked it, and which one cannot be told"
+    ? UNKNOWN
     : `it is locked by ${names(path, pids)}`;
   return new BusyError(
     `Cannot open the database "${path}" in WAL mode: ${who}; waited ` +
@@ -69,11 +68,11 @@ export function busyError(
     .map((path) => ({ path, writers: writersOf(path) }))
     .find(({ writers }) => writers.length > 0);
   const writers = locked?.writers ?? [];
+  const isOther = locked !== undefined && locked.path !== path;
+  const whose = isOther ? ` of the attached "${locked.path}"` : "";
   const who = locked === undefined
-    ? "another connection has locked it, and which one cannot be told."
-    : `the write lock${
-      locked.path === path ? "" : ` of the attached "${locked.path}"`
-    } is held by ${names(locked.path, writers)}.`;
+    ? `${UNKNOWN}.`
+    : `the write lock${whose} is held by ${names(locked.path, writers)}.`;
   return new BusyError(
     `Cannot ${what} "${path}": ${who} This is PID ${self().pid}; it waited ` +
       `${Math.round(waitedMs)} ms, and nothing was written. Make long ` +

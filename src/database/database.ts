@@ -4,7 +4,7 @@ import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { waitAsync } from "../os/waiting.ts";
+import { Stopwatch } from "../os/clock.ts";
 import { backup } from "./backup.ts";
 import {
   type Away,
@@ -173,13 +173,15 @@ export class Database implements Disposable {
     options?: { signal?: AbortSignal },
   ): Promise<Awaited<T>> {
     const session = this.#session;
+    const { line, busyTimeout } = session;
+    const { signal } = options ?? {};
     const { asyncWrites } = this.#parts;
     if (session.depth > 0 && session.stopped === null) {
       return Promise.resolve(writeInside(session, this, body));
     }
     if (!isAsync(body) || asyncWrites === null) {
-      const procedure = writing(session, this, body);
-      return Promise.resolve(waitAsync(procedure, options?.signal));
+      const procedure = writing(session, this, body, new Stopwatch());
+      return Promise.resolve(line.wait(procedure, signal, busyTimeout));
     }
     // This handle is not collected before it has run.
     const run = (parts: Parts, lent: Session) => {
@@ -187,7 +189,7 @@ export class Database implements Disposable {
       const own = { ...parts, session: lent, lock, asyncWrites: null };
       return body(new Database(own, true));
     };
-    return asyncWrites.write(run, options?.signal, new Error());
+    return asyncWrites.write(run, signal, new Error());
   }
 
   /**

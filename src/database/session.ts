@@ -8,6 +8,7 @@ import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Attachment } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
+import { Line } from "../os/waiting.ts";
 import {
   busyError,
   ownWriter,
@@ -26,6 +27,8 @@ export interface Heeded {
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
+  /** Whether SQLite is to wait: checkpoints tell in a row that it is busy. */
+  waits: boolean;
 }
 
 // But the version is in the file.
@@ -51,6 +54,8 @@ export class Session {
   readonly attachments: Attachment[] = [];
   connection: Connection;
   turns: Turns;
+  /** Asynchronous writes take their turns in it. */
+  line = new Line();
   /** Files of attached databases. */
   attached: string[] = [];
   /** Moves when the caller may have changed the journal mode. */
@@ -137,12 +142,14 @@ export class Session {
 
   /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
-    if (PERSONAL.test(sql)) this.isPersonal = true;
+    const waits = PERSONAL.test(sql);
+    if (waits) this.isPersonal = true;
     if (WAITS.test(sql)) this.turns.share();
     return {
       attaches: /\b(?:attach|detach)\b/i.test(sql),
       journals: /\bjournal_mode\b/i.test(sql),
       ends: ENDS.test(sql),
+      waits,
     };
   }
 
@@ -186,8 +193,8 @@ export class Session {
       }
       // Who waits in SQLite for this very thread would wait for all the time.
       const isHopeless = () => ownWriter(this.path) !== null;
-      if (isSeveral && !isHopeless()) return this.turns.once(run);
-      return this.turns.again(run, isHopeless);
+      const isUp = (isSeveral || heeded.waits) && !isHopeless();
+      return this.turns.again(run, isUp, isHopeless);
     } finally {
       if (heeded.journals) this.journalModes++;
       if (heeded.attaches) this.listAttached();

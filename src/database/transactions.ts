@@ -4,7 +4,7 @@
  */
 
 import { LitelatchError } from "../errors.ts";
-import { sleepSync } from "../os/clock.ts";
+import { sleepSync, type Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import { ownWriter } from "./busy_error.ts";
 import type { Session } from "./session.ts";
@@ -20,31 +20,31 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   const { turns } = session;
   const pause = turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
-  const attempt = () => tryToBegin(session);
-  let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null && ownWriter(session.path) === null) {
-    gaveUp = waitSync(turns.beginLater(attempt, gaveUp));
-  }
-  if (gaveUp !== null) throw session.explain(gaveUp.cause, gaveUp.waitedMs);
-  return transact(session, () => body(db), "write");
+  return turns.begin(() => tryToBegin(session)) === null
+    ? transact(session, () => body(db), "write")
+    : waitSync(writing(session, db, body));
 }
 
-/** As {@linkcode write}; yields while it waits for its turn. */
+/** As {@linkcode write}; with a watch, the thread goes on while it waits. */
 export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
+  watch?: Stopwatch,
 ): Waiting<T> {
   session.require();
   requireSync("write", body);
-  yield* beginning(session);
+  yield* beginning(session, watch);
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.
   return transact(session, () => body(db), "write");
 }
 
 /** Waits for its turn, and begins. */
-export function* beginning(session: Session): Waiting<void> {
+export function* beginning(
+  session: Session,
+  watch?: Stopwatch,
+): Waiting<void> {
   requireWrite(session);
   const { turns } = session;
   const pause = turns.pauseForOthers();
@@ -55,8 +55,11 @@ export function* beginning(session: Session): Waiting<void> {
     tryToBegin(session);
   };
   let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null) gaveUp = yield* turns.beginLater(attempt, gaveUp);
-  if (gaveUp !== null) throw session.explain(gaveUp.cause, gaveUp.waitedMs);
+  if (gaveUp !== null && (watch || ownWriter(session.path) === null)) {
+    gaveUp = yield* turns.retry(attempt, gaveUp, watch);
+  }
+  if (gaveUp === null) return;
+  throw session.line.giveUp(session.explain(gaveUp.cause, gaveUp.waitedMs));
 }
 
 function tryToBegin(session: Session): void {

@@ -1,10 +1,10 @@
 /**
- * How a write waits for its turn: asynchronously or not, one policy.
+ * How a write or a statement waits for its turn.
  *
  * SQLite's own backoff (1, 2, 5 … 100 ms) starves the unlucky, and backoff
- * with jitter is worse at the tail. Asking once a millisecond is fair: with 8
- * processes and 2 ms transactions the longest wait falls to a tenth, at equal
- * throughput (scripts/bench/waiting.ts).
+ * with jitter is worse at the tail. Asking once a millisecond is fair, but new
+ * ones pass old ones: so who has waited for longer than usual asks more often
+ * (scripts/bench/waiting.ts).
  */
 
 import type { Connection, Prepared } from "../driver/contract.ts";
@@ -12,13 +12,15 @@ import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { now, Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 
-const PAUSE_MS = 1;
-// With 8 processes and 2 ms transactions, turns of 5 ms halve the p99 of the
-// waits, from 291 to 150 ms, and bring the longest from 644 to 373, for a
-// fiftieth of the throughput (scripts/bench/saturated.ts).
+// Shorter turns cost throughput, longer ones patience (scripts/bench/saturated.ts).
 const TURN_MS = 5;
-// Others have had their turn in a pause as long as this.
-const LONG_PAUSE_MS = 1;
+
+/** How long to sleep before it is asked again. */
+export function pauseAt(waitedMs: number, usualMs = 0): number {
+  const age = waitedMs / Math.max(2, usualMs);
+  // Behind a transaction that lasts for seconds, nobody needs to hurry.
+  return Math.max(0.1, waitedMs / 5000, 1 / (1 + age * age));
+}
 
 /** What SQLite said when the deadline had passed. */
 export interface GaveUp {
@@ -27,43 +29,39 @@ export interface GaveUp {
 }
 
 /**
- * How one connection waits. As long as nobody but our handle can use it, SQLite
- * itself waits for nothing, and each statement that was refused is asked again
- * from here. Once others can, the timeout is up outside of our own tries.
+ * How one connection waits: by asking again, and not in SQLite. Once others can
+ * use the connection, the timeout is up outside of our own tries.
  */
 export class Turns {
   readonly #connection: Connection;
   readonly #busyTimeout: number;
-  #isShared: boolean;
+  /** Whether others can use the connection. */
+  isShared: boolean;
   #begin: Prepared | null = null;
   #commit: Prepared | null = null;
   #writes = 0;
+  /** How long waits last of late. */
+  #usualMs = 0;
   /** When writes in a row began that others wait for; `null` if nobody may. */
   #turnSince: number | null = null;
   #committedAt = 0;
 
-  /** @param busyTimeout In milliseconds; the deadline of a write as well. */
   constructor(connection: Connection, busyTimeout: number, isShared: boolean) {
     this.#connection = connection;
     this.#busyTimeout = busyTimeout;
-    this.#isShared = isShared;
+    this.isShared = isShared;
     this.#setTimeout(isShared);
-  }
-
-  /** Whether others can use the connection. */
-  get isShared(): boolean {
-    return this.#isShared;
   }
 
   /** From now on somebody else may use the connection, at any moment. */
   share(): void {
-    if (!this.#isShared) this.#setTimeout(true);
-    this.#isShared = true;
+    if (!this.isShared) this.#setTimeout(true);
+    this.isShared = true;
   }
 
   #setTimeout(isUp: boolean): void {
-    const timeout = isUp ? this.#busyTimeout : 0;
-    this.#connection.exec(`PRAGMA busy_timeout=${timeout}`);
+    const ms = isUp ? this.#busyTimeout : 0;
+    this.#connection.exec(`PRAGMA busy_timeout=${ms}`);
   }
 
   /**
@@ -71,35 +69,34 @@ export class Turns {
    *
    * @param isHopeless Whether to wait cannot help.
    */
-  again<T>(run: () => T, isHopeless = (): boolean => false): T {
+  again<T>(run: () => T, isUp = false, isHopeless = (): boolean => false): T {
+    if (isUp) return this.#at(true, run);
     try {
-      return run();
-    } catch (error) {
-      const mayWait = !this.#isShared && this.#isWorthWaiting(error);
-      if (!mayWait || isHopeless()) throw error;
+      return this.#at(false, run);
+    } catch (cause) {
+      if (isHopeless()) throw cause;
+      let result: T | undefined;
+      const attempt = () => void (result = this.#at(false, run));
+      const gaveUp = waitSync(this.retry(attempt, { waitedMs: 0, cause }));
+      if (gaveUp !== null) throw gaveUp.cause;
+      return result as T;
     }
-    let result: T | undefined;
-    const gaveUp = waitSync(this.#retry(() => void (result = run())));
-    if (gaveUp !== null) throw gaveUp.cause;
-    return result as T;
   }
 
-  /** Runs several statements: what the first one did must not be done again. */
-  once<T>(run: () => T): T {
-    if (this.#isShared) return run();
-    this.#setTimeout(true);
+  /** Up for several statements: the first must not be done again. */
+  #at<T>(isUp: boolean, run: () => T): T {
+    if (isUp === this.isShared) return run();
+    // In a transaction of somebody else's SQLite has to wait.
+    if (!isUp && this.#connection.inTransaction()) return run();
+    this.#setTimeout(isUp);
     try {
       return run();
     } finally {
-      this.#setTimeout(false);
+      this.#setTimeout(this.isShared);
     }
   }
 
-  /**
-   * Tries once to begin an immediate transaction, without any wait.
-   *
-   * @returns Nothing, or why there is none.
-   */
+  /** Tries once to begin; says why there is no transaction. */
   begin(attempt: () => void): GaveUp | null {
     try {
       attempt();
@@ -110,30 +107,28 @@ export class Turns {
     }
   }
 
-  /** Tries again and again; where that can help. */
-  *beginLater(attempt: () => void, first: GaveUp): Waiting<GaveUp | null> {
-    if (!this.#isWorthWaiting(first.cause)) return first;
-    const gaveUp = yield* this.#retry(attempt);
-    if (gaveUp === null) this.#turnSince = now();
-    return gaveUp;
-  }
-
-  *#retry(run: () => void): Waiting<GaveUp | null> {
-    const watch = new Stopwatch();
-    for (;;) {
-      const isLast = watch.elapsed >= this.#busyTimeout;
-      if (!isLast) yield PAUSE_MS;
-      watch.add(PAUSE_MS);
-      try {
-        run();
+  /** Tries again and again, where that can help. */
+  *retry(
+    attempt: () => void,
+    gaveUp: GaveUp,
+    watch = new Stopwatch(),
+  ): Waiting<GaveUp | null> {
+    let isLast = false;
+    while (!isLast && this.#isWorthWaiting(gaveUp.cause)) {
+      const left = this.#busyTimeout - watch.elapsed;
+      isLast = left <= 0;
+      const pause = Math.min(pauseAt(watch.elapsed, this.#usualMs), left);
+      if (!isLast) yield pause;
+      watch.add(pause);
+      const next = this.begin(attempt);
+      if (next === null) {
+        this.#usualMs += (watch.elapsed - this.#usualMs) / 8;
+        this.#turnSince = now();
         return null;
-      } catch (cause) {
-        if (!isBusy(cause)) throw cause;
-        if (isLast || !this.#isWorthWaiting(cause)) {
-          return { waitedMs: watch.elapsed, cause };
-        }
       }
+      gaveUp = { ...next, waitedMs: watch.elapsed };
     }
+    return gaveUp;
   }
 
   /** Commits what {@linkcode Turns.begin} began. */
@@ -144,34 +139,34 @@ export class Turns {
   }
 
   /**
-   * Lets others have a turn. Who has just committed asks again before those
-   * that ask once a millisecond; so whoever had to wait for its turn, and knows
-   * by that of others, pauses for one when it has written for long enough.
+   * Lets others have a turn. Who has just committed asks again before all who
+   * wait. So whoever had to wait, and knows by that of others, pauses for them
+   * when it has written for long enough.
    */
   pauseForOthers(): number {
     if (this.#turnSince === null) return 0;
     const time = now();
-    const isOver = time - this.#committedAt > LONG_PAUSE_MS;
+    // They have had it if the caller paused itself.
+    const isOver = time - this.#committedAt > 1;
     if (!isOver && time - this.#turnSince < TURN_MS) return 0;
     this.#turnSince = null;
-    return isOver ? 0 : PAUSE_MS + Math.random();
+    return isOver ? 0 : 0.5 + Math.random() / 2;
   }
 
   /** BEGIN IMMEDIATE. */
   tryToBegin(): void {
-    if (this.#isShared) {
-      try {
-        this.#connection.exec("PRAGMA busy_timeout=0;BEGIN IMMEDIATE");
-      } catch (error) {
-        // exec() of Deno does not tell a stale snapshot apart.
-        if (resultCode(error) !== SQLITE.BUSY) throw error;
-        this.#connection.value("BEGIN IMMEDIATE");
-      } finally {
-        this.#setTimeout(true);
-      }
-    } else if (this.#writes++ === 0) {
+    if (this.isShared || this.#writes++ === 0) {
       // A hook writes once, and that is over sooner without statements.
-      this.#connection.exec("BEGIN IMMEDIATE");
+      this.#at(false, () => {
+        try {
+          this.#connection.exec("BEGIN IMMEDIATE");
+        } catch (error) {
+          // exec() of Deno does not tell a stale snapshot apart.
+          const isBusy = resultCode(error) === SQLITE.BUSY;
+          if (!this.isShared || !isBusy) throw error;
+          this.#connection.value("BEGIN IMMEDIATE");
+        }
+      });
     } else {
       this.#commit ??= this.#connection.prepare("COMMIT");
       this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");

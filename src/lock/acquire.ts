@@ -23,8 +23,8 @@ const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
 // A shared newcomer must not sleep through the gap between two slices.
 const AFTER_SLICE_MS = 4;
-// A contender that only asks shows as BUSY too, for as long as a slice. So BUSY
-// is doubted for longer, unless a record proves a living holder.
+// Who only asks shows as BUSY too, for as long as a slice. So BUSY is doubted for
+// longer, unless a record proves a living holder.
 const DOUBT_MS = 120;
 const MOST_DOUBT_MS = 1200;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.

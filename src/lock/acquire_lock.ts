@@ -11,7 +11,7 @@ import { warn } from "../os/process.ts";
 import { isMountPoint } from "../os/procfs.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { type FileStat, stat } from "../os/stat.ts";
-import { waitAsync, waitSync } from "../os/waiting.ts";
+import { Line, waitSync } from "../os/waiting.ts";
 import { lockSettings } from "../settings.ts";
 import { acquire } from "./acquire.ts";
 import type { Lock } from "./lock.ts";
@@ -72,7 +72,7 @@ export async function acquireLockAsync(
   options?: LockOptions & { signal?: AbortSignal },
 ): Promise<Lock> {
   const ask = lockAsk(path, options, false);
-  const lock = await waitAsync(acquire(ask), options?.signal);
+  const lock = await new Line().wait(acquire(ask), options?.signal);
   warnOfNetwork(ask.target);
   return lock;
 }

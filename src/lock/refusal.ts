@@ -53,10 +53,8 @@ export function refused(
   }
   const todo = why === "ours"
     ? "Release the first one, or ask for the same mode."
-    : `${
-      advice(holders)
-    }, wait for it with { wait: ms }, or use another path. ` +
-      `Do not delete ${name}.lock.`;
+    : advice(holders) + ", wait for it with { wait: ms }, or use another " +
+      `path. Do not delete ${name}.lock.`;
   return new LockedError(
     `${what} "${path}" is locked${who}\nThis is PID ${self().pid} and it asked ` +
       `for ${mode === "shared" ? "a shared" : "an exclusive"} lock; waited ` +

@@ -1,6 +1,6 @@
 /** Time that no one sets, and sleep. @module */
 
-import type { Realm } from "./builtin.ts";
+import { attempt, type Realm } from "./builtin.ts";
 
 /**
  * Milliseconds on a steady clock.
@@ -11,11 +11,15 @@ import type { Realm } from "./builtin.ts";
  */
 export function now(): number {
   const { Bun, Deno } = globalThis as Realm;
-  if (Bun?.nanoseconds !== undefined) return Bun.nanoseconds() / 1e6;
-  if (Deno !== undefined) return performance.now();
-  const [seconds, nanoseconds] = process.hrtime();
+  if (Bun?.nanoseconds) return Bun.nanoseconds() / 1e6;
+  if (Deno) return (read ??= performance.now.bind(performance))();
+  const [seconds, nanoseconds] = (hrtime ??= process.hrtime)();
   return seconds * 1e3 + nanoseconds / 1e6;
 }
+
+// As they are at first use: tests put clocks of their own in place later.
+let read: (() => number) | undefined;
+let hrtime: (() => [number, number]) | undefined;
 
 /**
  * How long a wait has lasted. A test may have stopped the clock (fake timers):
@@ -34,6 +38,11 @@ export class Stopwatch {
   }
 }
 
+type Sleep = (microseconds: number) => void;
+
+let usleep: Sleep | undefined;
+let shortSleeps = 0;
+
 /** Sleeps the thread; also the main one, in all three runtimes. */
 export function sleepSync(ms: number): void {
   const { Bun } = globalThis as Realm;
@@ -41,10 +50,21 @@ export function sleepSync(ms: number): void {
   // by twenty seconds, a wait of one millisecond took twenty seconds.
   if (Bun?.sleepSync === undefined) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+  } else if (ms < 1 && ++shortSleeps > 20) {
+    // sleepSync cuts fractions off; this takes some milliseconds at first.
+    usleep ??= attempt(cSleep, () => Bun.sleepSync?.(1));
+    usleep(ms * 1000);
   } else {
-    // It cuts fractions off. By chance, so that contenders stay out of step.
+    // By chance, so that contenders stay out of step.
     Bun.sleepSync(Math.max(1, Math.floor(ms + Math.random())));
   }
+}
+
+function cSleep(): Sleep {
+  const { dlopen } = process.getBuiltinModule("bun:ffi" as "fs") as unknown as {
+    dlopen(path: string, what: object): { symbols: { usleep: Sleep } };
+  };
+  return dlopen("libc.so.6", { usleep: { args: ["u32"] } }).symbols.usleep;
 }
 
 /**
