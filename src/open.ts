@@ -297,7 +297,7 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
   let isDone = false;
   try {
     // Closed again it would have done the harm already.
-    refuseForeignIndex(path);
+    yield* refuseForeignIndex(path);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before.identity ?? identityOf(path);
     if (!settings.readOnly && canWrite(path) === false) {
@@ -307,16 +307,15 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     if (!settings.readOnly) yield* refuseOtherNames(path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
-    // Whoever closes as the last one deletes both, so that one alone is new only
-    // if a stranger put it there.
-    const isNew = (end: "-wal" | "-shm") =>
-      files?.openIdentity(end) !== before.openIdentity(end);
-    const isForeign = isNew("-wal") && !isNew("-shm");
-    if (files?.identity !== identity || files?.look() !== null || isForeign) {
+    if (files?.identity !== identity || files?.look() !== null) {
       const why = "it must stay where it is, but it was deleted or replaced " +
         "while it was opened; open it again";
       throw cannotOpen(path, why);
     }
+    // Whoever closes as the last one deletes both, and inodes come back.
+    const isNew = (end: "-wal" | "-shm") =>
+      files.openIdentity(end) !== before.openIdentity(end);
+    if (isNew("-wal") && !isNew("-shm")) yield* refuseForeignIndex(path);
     isDone = true;
     return { connection, files };
   } catch (error) {

@@ -113,10 +113,20 @@ export function* refuseOtherNames(path: string): Waiting<void> {
  * other. SQLite would read the old pages by it, and write them over the file as
  * it closes.
  */
-export function refuseForeignIndex(path: string): void {
+export function* refuseForeignIndex(path: string): Waiting<void> {
+  if (foreignIndex(path) === null) return;
+  // It may have closed them between two of our looks.
+  yield BETWEEN_LOOKS_MS;
+  const found = foreignIndex(path);
+  if (found !== null) {
+    throw inTheWay(path, found.pid, `works with the ${found.why}`);
+  }
+}
+
+function foreignIndex(path: string): { pid: number; why: string } | null {
   const shm = stat(`${path}-shm`);
   const wal = stat(`${path}-wal`);
-  if (shm === null && wal === null) return;
+  if (shm === null && wal === null) return null;
   let pids = pidsAt(locksOn(shm) ?? [], WAL_DMS);
   // Without their -shm nobody can be asked who has the -wal open, but those
   // that left a record.
@@ -135,8 +145,9 @@ export function refuseForeignIndex(path: string): void {
       : has("-shm") && !has("-wal")
       ? "-shm beside it, but the -wal was deleted"
       : null;
-    if (why !== null) throw inTheWay(path, pid, `works with the ${why}`);
+    if (why !== null) return { pid, why };
   }
+  return null;
 }
 
 /** Those that are found at every look. */
