@@ -38,7 +38,13 @@ const CHECKS: readonly Check[] = [
   },
   {
     name: "deno lint, what is kept from deno check",
-    args: ["lint", "--no-config", ...UNCHECKED],
+    // An ORM wants promises of its dialect, whatever that does.
+    args: [
+      "lint",
+      "--no-config",
+      "--rules-exclude=require-await",
+      ...UNCHECKED,
+    ],
   },
   { name: "deno check", args: ["check"] },
   {
