@@ -34,20 +34,6 @@ export type ErrorCode =
  * The base of every error that litelatch itself throws. An error of SQLite
  * that is none of ours (a constraint, a syntax error) passes through as the
  * driver made it.
- *
- * @example Catch what can be dealt with
- * ```ts
- * import { BusyError, LitelatchError, LockedError, open } from "@litelatch/litelatch";
- *
- * try {
- *   open("/no/such/folder/app.db", { lock: "exclusive" });
- * } catch (error) {
- *   if (error instanceof LockedError) console.error(error.holders[0]?.pid);
- *   else if (error instanceof BusyError) console.error(error.waitedMs);
- *   else if (error instanceof LitelatchError) console.error(error.code);
- *   else throw error;
- * }
- * ```
  */
 export class LitelatchError extends Error {
   /** The name of its errors, which no minifier changes. */
@@ -72,16 +58,7 @@ export class LitelatchError extends Error {
   }
 }
 
-/**
- * A lock was refused; `holders` says who holds it, as far as can be known.
- *
- * @example What it carries
- * ```ts
- * import { LockedError } from "@litelatch/litelatch";
- *
- * console.log(new LockedError("Locked", []).holders); // []
- * ```
- */
+/** A lock was refused; `holders` says who holds it, as far as can be known. */
 export class LockedError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "LockedError";
@@ -95,22 +72,7 @@ export class LockedError extends LitelatchError {
   }
 }
 
-/**
- * SQLite stayed busy until the deadline. Nothing was written.
- *
- * @example Leave it for the next time
- * ```ts
- * import { BusyError, open } from "@litelatch/litelatch";
- *
- * using db = open(":memory:", { busyTimeout: 200 });
- * try {
- *   db.write(() => db.exec("CREATE TABLE event (text TEXT)"));
- * } catch (error) {
- *   if (!(error instanceof BusyError)) throw error;
- *   console.error(error.waitedMs, error.writers);
- * }
- * ```
- */
+/** SQLite stayed busy until the deadline. Nothing was written. */
 export class BusyError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "BusyError";
@@ -132,17 +94,7 @@ export class BusyError extends LitelatchError {
   }
 }
 
-/**
- * SQLite did not take a setting: `pragma` was asked to be `wanted`.
- *
- * @example What it carries
- * ```ts
- * import { PragmaError } from "@litelatch/litelatch";
- *
- * const { pragma, got } = new PragmaError("No", "journal_mode", "wal", "delete");
- * console.log(pragma, got); // journal_mode delete
- * ```
- */
+/** SQLite did not take a setting: `pragma` was asked to be `wanted`. */
 export class PragmaError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "PragmaError";
@@ -170,19 +122,6 @@ export class PragmaError extends LitelatchError {
 /**
  * A lock that was held is gone, or a file under an open database, so the next
  * write was refused. `reopen()` may help.
- *
- * @example Open it anew, once
- * ```ts
- * import { LockLostError, open } from "@litelatch/litelatch";
- *
- * using db = open(new URL("./lost.db", import.meta.url));
- * try {
- *   db.write(() => db.exec("CREATE TABLE IF NOT EXISTS event (text TEXT)"));
- * } catch (error) {
- *   if (!(error instanceof LockLostError)) throw error;
- *   db.reopen();
- * }
- * ```
  */
 export class LockLostError extends LitelatchError {
   /** The name of its errors. */
@@ -193,20 +132,7 @@ export class LockLostError extends LitelatchError {
   }
 }
 
-/**
- * The runtime, the filesystem or the file cannot do what was asked.
- *
- * @example Go on without the database
- * ```ts
- * import { open, UnsupportedError } from "@litelatch/litelatch";
- *
- * try {
- *   open(":memory:").close();
- * } catch (error) {
- *   if (!(error instanceof UnsupportedError)) throw error;
- * }
- * ```
- */
+/** The runtime, the filesystem or the file cannot do what was asked. */
 export class UnsupportedError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "UnsupportedError";

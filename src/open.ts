@@ -39,7 +39,7 @@ import {
 } from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
 import {
-  refuseOtherNames as refuseManyNames,
+  refuseManyNames,
   rightsFor,
   warnOfNetwork,
 } from "./lock/acquire_lock.ts";
@@ -79,17 +79,6 @@ const MEMORY = ":memory:";
  * @throws {LitelatchError} If there is no such folder, or the file is no
  * database.
  * @throws {TypeError} If an option is misspelt or has a wrong value.
- *
- * @example A log that a dozen processes share
- * ```ts
- * import { open } from "@litelatch/litelatch";
- *
- * using db = open(new URL("./events.db", import.meta.url), { app: "hook" });
- * db.exec("CREATE TABLE IF NOT EXISTS event (at TEXT, text TEXT)");
- * db.write(() => {
- *   db.prepare("INSERT INTO event VALUES (datetime(), ?)").run("stopped");
- * });
- * ```
  */
 export function open(path: string | URL, options?: OpenOptions): Database {
   return waitSync(opening(path, openSettings(options), true));
@@ -103,14 +92,6 @@ export function open(path: string | URL, options?: OpenOptions): Database {
  * @param options See {@linkcode OpenOptions}; `signal` ends the wait.
  * @returns The open database.
  * @throws What {@linkcode open} does, and the reason of `signal`.
- *
- * @example Wait for the one that migrates
- * ```ts
- * import { openAsync } from "@litelatch/litelatch";
- *
- * using db = await openAsync(":memory:", { wait: 10_000 });
- * console.log(db.path); // :memory:
- * ```
  */
 export async function openAsync(
   path: string | URL,
@@ -132,16 +113,6 @@ export async function openAsync(
  * @throws What {@linkcode open} does for a path and its options.
  * @throws {TypeError} If `native` is none of the three, or not open.
  * @throws {LitelatchError} `LITELATCH_OPEN` if it is in a transaction.
- *
- * @example Fair writes on a connection of node:sqlite
- * ```ts
- * import { adopt } from "@litelatch/litelatch";
- * import { DatabaseSync } from "node:sqlite";
- *
- * const native = new DatabaseSync(":memory:");
- * using db = adopt(native);
- * db.write(() => native.exec("CREATE TABLE note (text TEXT)"));
- * ```
  */
 export function adopt(native: unknown, options?: AdoptOptions): Database {
   return waitSync(adopting(native, adoptSettings(options)));
@@ -158,11 +129,7 @@ function* opening(
     return yield* openAt(toPath(path), settings, blocking, open);
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
-  const opened = {
-    connection,
-    files: yield* configure(connection, settings, null),
-  };
-  return new Database(yield* furnish(opened, MEMORY, null, settings, MEMORY));
+  return yield* inMemory(connection, settings);
 }
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
@@ -172,18 +139,21 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     const why = "the connection to adopt is in a transaction; end it first";
     throw cannotOpen(file ?? MEMORY, why);
   }
-  if (file !== undefined) {
-    return yield* openAt(toPath(file), settings, true, function* (path) {
-      const files = yield* configure(connection, settings, path);
-      proveWrite(connection);
-      yield* refuseOtherNames(path);
-      return { connection, files };
-    });
-  }
-  const opened = {
-    connection,
-    files: yield* configure(connection, settings, null),
-  };
+  if (file === undefined) return yield* inMemory(connection, settings);
+  return yield* openAt(toPath(file), settings, true, function* (path) {
+    const files = yield* configure(connection, settings, path);
+    proveWrite(connection);
+    yield* refuseOtherNames(path);
+    return { connection, files };
+  });
+}
+
+function* inMemory(
+  connection: Connection,
+  settings: Settings,
+): Waiting<Database> {
+  const files = yield* configure(connection, settings, null);
+  const opened = { connection, files };
   return new Database(yield* furnish(opened, MEMORY, null, settings, MEMORY));
 }
 

@@ -1,7 +1,7 @@
 /**
- * The examples of methods: pages of `docs/` hold them, the tests run them, and
- * the declarations that are published carry them. In the sources they would be
- * some two hundred lines of the core.
+ * The examples of functions, classes and methods: pages of `docs/` hold them, the
+ * tests run them, and the declarations that are published carry them. In the
+ * sources they would be some three hundred lines of the core.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { ROOT } from "./entries.ts";
 
 const PAGES = ["docs/methods.md", "docs/many-hosts.md"];
 
-/** A section of a class, one of a method below it, and its block. */
+/** A section of a function or class, one of a method below it, and its block. */
 const BLOCK = /^(##|###) (\S+)\n\n```ts\n([^]*?)^```$/gm;
 
 /** One example, and what it is of. */
 interface Example {
   readonly of: string;
-  /** `""` for the class itself. */
+  /** `""` for the function or class itself. */
   readonly member: string;
   readonly text: string;
 }
@@ -37,7 +37,7 @@ function examplesOf(page: string): Example[] {
 /**
  * Puts the examples into declarations.
  *
- * @throws {Error} When a class is there that has no such method.
+ * @throws {Error} When a class is there that has no such method, or no doc.
  */
 export function withExamples(declarations: string): string {
   let code = declarations;
@@ -49,7 +49,9 @@ export function withExamples(declarations: string): string {
 }
 
 function withExample(code: string, { of, member, text }: Example): string {
-  const start = code.indexOf(`\ndeclare class ${of} `);
+  const start = code.search(
+    new RegExp(`\\ndeclare (?:class|function) ${of}\\b`),
+  );
   if (start === -1) return code;
   const end = code.indexOf("\n}\n", start);
   const place = member === "" ? start : [`\n    ${member}(`, `\n    ${member}<`]

@@ -30,15 +30,6 @@ import type { Ask } from "./refusal.ts";
  * @throws {UnsupportedError} If the place cannot lock, or has several names.
  * @throws {LitelatchError} `LITELATCH_OPEN` if its folder cannot be written.
  * @throws {TypeError} If an option is misspelt or has a wrong value.
- *
- * @example Only one at a time may build
- * ```ts
- * import { acquireLock } from "@litelatch/litelatch";
- *
- * const folder = new URL("./", import.meta.url);
- * using lock = acquireLock(folder, { app: "builder", wait: 5000 });
- * console.log(`${lock.path} is ours until the end of this block`);
- * ```
  */
 export function acquireLock(path: string | URL, options?: LockOptions): Lock {
   const ask = lockAsk(path, options, true);
@@ -54,18 +45,6 @@ export function acquireLock(path: string | URL, options?: LockOptions): Lock {
  * @param options The same, and a `signal` that ends the wait.
  * @returns The lock.
  * @throws What {@linkcode acquireLock} does, and the reason of `signal`.
- *
- * @example Wait for up to a minute, unless told otherwise
- * ```ts
- * import { acquireLockAsync } from "@litelatch/litelatch";
- *
- * const folder = new URL("./", import.meta.url);
- * using lock = await acquireLockAsync(folder, {
- *   wait: 60_000,
- *   signal: AbortSignal.timeout(90_000),
- * });
- * console.log(lock.held); // true
- * ```
  */
 export async function acquireLockAsync(
   path: string | URL,
@@ -98,13 +77,13 @@ function lockAsk(
   }
   const found = stat(target.path);
   const what = found?.kind === "folder" ? "Folder" : "File";
-  if (settings.mode === "exclusive") refuseOtherNames(what, target, found);
+  if (settings.mode === "exclusive") refuseManyNames(what, target, found);
   const rights = rightsFor(target, found);
   return { ...settings, what, target, blocking, rights };
 }
 
 /** By two names of a database, half of 12,585 commits were lost. */
-export function refuseOtherNames(
+export function refuseManyNames(
   what: string,
   { path }: Location,
   found: FileStat | null,
