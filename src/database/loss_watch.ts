@@ -19,6 +19,7 @@ import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
+import { asleepMs } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
 
 // A look at one file costs some 3 µs, so that a tight loop of writes pays a few
@@ -44,7 +45,7 @@ export class LossWatch implements Attachment {
   #lastLook = -Infinity;
   #lastWal = -Infinity;
   #lastLock = -Infinity;
-  #lastLocks = now() + FIRST_LOCKS_MS;
+  #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
   #onDatabase: OwnLock;
   #onShm: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
@@ -107,8 +108,10 @@ export class LossWatch implements Attachment {
       }
     }
     this.#walBytes = this.files.walBytes;
-    if (this.#lastLook - this.#lastLocks >= FRESH_LOCKS_MS) {
-      this.#lastLocks = this.#lastLook;
+    // Only this process can drop them, and those that wait ask with the lock.
+    const awake = this.#lastLook - asleepMs;
+    if (awake - this.#lastLocks >= FRESH_LOCKS_MS) {
+      this.#lastLocks = awake;
       this.#hasLocks = this.#dropped() === null;
     }
     if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;

@@ -144,7 +144,7 @@ export class Session {
   /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
     const isPersonal = PERSONAL.test(sql);
-    if (isPersonal) this.isPersonal = true;
+    this.isPersonal ||= isPersonal;
     if (WAITS.test(sql)) this.turns.share();
     return {
       attaches: /\b(?:attach|detach)\b/i.test(sql),

@@ -138,7 +138,7 @@ export class Turns {
         const isVain = left <= 0 || !isBusy(error) ||
           resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
           this.#connection.inTransaction() ||
-          since === undefined && ownWriter(this.#path) !== null;
+          !since && ownWriter(this.#path) !== null;
         if (isVain) return error;
       }
       if (waitedMs >= askAt) {
