@@ -134,8 +134,7 @@ export function moveTo(draft: string, path: string): boolean {
 
 /** Why no further file can be opened; `null` if one can. */
 export function whyNoDescriptor(): string | null {
-  const any = process.platform === "win32" ? "NUL" : "/";
-  const failure = failureOf(() => withFile(any, "r", () => {}));
+  const failure = failureOf(() => withFile("/", "r", () => {}));
   if (failure !== "EMFILE" && failure !== "ENFILE") return null;
   return `this process has too many open files (${failure}); close some, or ` +
     "raise the limit (ulimit -n)";
