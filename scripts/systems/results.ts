@@ -60,7 +60,7 @@ export class Results {
       fail: (_, sentence, output = "") => {
         const [file = "", ...rest] = sentence.split(": ");
         next(file);
-        const why = whyKnown(name, file, rest.join(": "));
+        const why = whyKnown(name, file, rest.join(": "), output);
         if (why === null) row.unknown.push(sentence);
         else row.known.set(why, (row.known.get(why) ?? 0) + 1);
         say(

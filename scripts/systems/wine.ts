@@ -73,7 +73,8 @@ export function wine(project: string): System {
   const place = new Place(base);
   place.makeDebian();
   place.makeWine();
-  const runtimes = PINS.map(({ id, program, name, version, oldest }) => {
+  const usual = PINS.filter(({ named }) => !named);
+  const runtimes = usual.map(({ id, program, name, version, oldest }) => {
     const there = VERSIONS[id] ?? version;
     const path = place.fetchRuntime(id, program, there);
     const pin = { id, program, name, version: there, oldest };

@@ -125,9 +125,9 @@ export function toHolder(record: HolderRecord): Holder {
     record;
   const facts = { pid, ppid, app, purpose, command, runtime, mode, acquiredAt };
   const own = self().pidNamespace;
-  const isKnown = own !== null && record.pidNamespace !== null;
-  const where = own === record.pidNamespace ? "own" : "other";
-  const pidNamespace = isKnown ? where : null;
+  const there = record.pidNamespace;
+  const where = own === there ? "own" : "other";
+  const pidNamespace = own && there ? where : null;
   return { ...facts, alive: isAlive(record), pidNamespace };
 }
 

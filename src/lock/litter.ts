@@ -41,7 +41,7 @@ export function clearLitter(
   if (isBig && isMarked(file)) {
     // As long as this is the lock file, nobody can hold another one.
     const exclusive = exclusivePidfile(target);
-    if (exclusive !== null) remove(exclusive.path);
+    if (exclusive) remove(exclusive.path);
     return null;
   }
   const found = allPidfiles(target);
@@ -94,11 +94,10 @@ function sweep(pile: string[], file: LockFile): boolean {
 export function provesAnother(record: HolderRecord, file: LockFile): boolean {
   const other = parseIdentity(record.sidecar);
   if (other === null || record.sidecar === file.identity) return false;
-  const alive = isAlive(record);
-  if (alive === false) return false;
+  if (isAlive(record) === false) return false;
   // On macOS nothing is proved, and it may have been deleted while held.
   return locksOn(other)?.some(({ pid }) => pid === record.pid) ??
-    alive ?? (isPosix() && !provesLives());
+    isAlive(record) ?? (isPosix() && !provesLives());
 }
 
 function isMarked(file: LockFile): boolean {

@@ -118,7 +118,7 @@ function prepare(target: string, rights: Rights | null): string | null {
     }
     found = lstat(path);
   }
-  if (found !== null && found.links > 1) {
+  if (found && found.links > 1) {
     // Its maker has yet to take the draft's name away, or was killed before.
     for (const draft of allPidfiles({ path: target, ...partsOf(target) })) {
       if (draft.record !== null) continue;
@@ -151,8 +151,8 @@ function explain(path: string, error: unknown): LitelatchError {
   const why = full
     ? `needs a descriptor, and ${full}`
     : code === SQLITE.CANTOPEN
-    ? "must be a file that this user can create and write; check the rights " +
-      'of the folder, or open with { lock: "none" }'
+    ? "must be a file that this user can write; check the rights of the folder " +
+      'and the length of the path, or open with { lock: "none" }'
     : code === SQLITE.READONLY
     ? "must be writable for this user; give it the rights of the database"
     : `cannot be used (${messageOf(error)}); use a local disk`;

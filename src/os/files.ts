@@ -95,10 +95,10 @@ export function withFile<T>(
  * link is not followed and a FIFO does not hang, also if it came just now.
  */
 export function readSmall(path: string): string | null {
-  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
+  const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
   return attempt(() => {
     if (lstat(path)?.kind !== "file") return null;
-    return withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (file, by) => {
+    return withFile(path, O_NOFOLLOW | O_NONBLOCK, (file, by) => {
       const bytes = new Uint8Array(65536);
       const length = by.readSync(file, bytes, 0, bytes.length, 0);
       return new TextDecoder().decode(bytes.subarray(0, length));
