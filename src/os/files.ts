@@ -7,7 +7,7 @@
 import type fs from "node:fs";
 import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
-import { type FileStat, lstat } from "./stat.ts";
+import { type FileStat, isPosix, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
 export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
@@ -118,7 +118,7 @@ export function remove(path: string): boolean {
     const failure = failureOf(() => fileSystem().unlinkSync(path));
     if (failure === null || failure === "ENOENT") return true;
     // A scanner that has it open keeps it there.
-    if (process.platform !== "win32" || tries === 9) return false;
+    if (isPosix() || tries === 9) return false;
     sleepSync(10);
   }
 }
