@@ -34,7 +34,7 @@ export function testPackages(): string {
 }
 
 /** What has the library as a guest in its process, or sits beside it there. */
-const NEIGHBOURS = {
+export const NEIGHBOURS = {
   "@sinonjs/fake-timers": "15.5.0",
   "execa": "10.2.1",
   "jest": "30.5.2",
@@ -54,7 +54,7 @@ export function neighbours(): string {
 }
 
 /** What looks at the published package, as its users' tools do. */
-const PACKAGING_TOOLS = {
+export const PACKAGING_TOOLS = {
   "publint": "0.3.25",
   "@arethetypeswrong/cli": "0.18.5",
   // The other major than the one above.

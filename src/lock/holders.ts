@@ -5,7 +5,7 @@ import type { Holder, LockMode } from "../options.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
 import { type Location, partsOf } from "../os/paths.ts";
-import { isAlive, self, system } from "../os/process.ts";
+import { isAlive, provesLives, self } from "../os/process.ts";
 import {
   commandOf,
   listsEverybody,
@@ -41,7 +41,7 @@ export function* holdersNow(
 ): Waiting<Holder[] | null> {
   const { path, folder, name } = target;
   const recorded = recordedHolders(target, mode);
-  const proven = recorded.filter(({ alive }) => alive ?? system() !== "linux");
+  const proven = recorded.filter(({ alive }) => alive ?? !provesLives());
   // Whoever holds it exclusively is alone.
   if (proven.some((one) => one.mode === "exclusive")) return proven;
   if (!isSure && proven.length === 0) return null;
@@ -125,9 +125,9 @@ export function toHolder(record: HolderRecord): Holder {
     record;
   const facts = { pid, ppid, app, purpose, command, runtime, mode, acquiredAt };
   const own = self().pidNamespace;
-  const isKnown = own !== null && record.pidNamespace !== null;
-  const where = own === record.pidNamespace ? "own" : "other";
-  const pidNamespace = isKnown ? where : null;
+  const there = record.pidNamespace;
+  const where = own === there ? "own" : "other";
+  const pidNamespace = own && there ? where : null;
   return { ...facts, alive: isAlive(record), pidNamespace };
 }
 

@@ -26,7 +26,7 @@ export class WatchedFiles {
   walBytes = 0;
   readonly mayMake: boolean;
   /** The inodes of what is open. */
-  readonly #open: Record<End, number | null>;
+  readonly #open: Record<End, bigint | null>;
 
   /**
    * @param mayMake Whether a WAL that appears is one that we write too. Not for
@@ -70,7 +70,7 @@ export class WatchedFiles {
     return wal !== null && wal === this.#open["-wal"];
   }
 
-  #lookAtWal(): number | null {
+  #lookAtWal(): bigint | null {
     const wal = quickStat(`${this.path}-wal`);
     this.walBytes = wal?.size ?? 0;
     return wal?.ino ?? null;
@@ -109,7 +109,7 @@ export class WatchedFiles {
     }).map((end) => this.path + end);
   }
 
-  #there(end: End): number | null {
+  #there(end: End): bigint | null {
     return quickStat(this.path + end)?.ino ?? null;
   }
 }

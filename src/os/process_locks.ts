@@ -4,14 +4,13 @@
  * imports this.
  */
 
-import { fileSystem } from "./builtin.ts";
 import {
   descriptorsOf,
   type KernelLock,
   locksAt,
   showsOthers,
 } from "./procfs.ts";
-import type { FileIdentity } from "./stat.ts";
+import { type FileIdentity, stat } from "./stat.ts";
 
 /**
  * What a descriptor leads to, whatever its link says: a file may have been
@@ -22,10 +21,7 @@ export function openFile(
   descriptor: string,
 ): FileIdentity | null | undefined {
   try {
-    return fileSystem().statSync(`/proc/${pid}/fd/${descriptor}`, {
-      bigint: true,
-      throwIfNoEntry: false,
-    });
+    return stat(`/proc/${pid}/fd/${descriptor}`) ?? undefined;
   } catch {
     return null;
   }
