@@ -2,12 +2,11 @@
  * Whether the files behind a connection are still the ones at its path.
  *
  * Any open and close of the file in this process, such as `fs.readFile`, drops
- * every POSIX lock that the process has on it
- * (https://sqlite.org/howtocorrupt.html, section 2.2). The next one to close
- * the database then takes itself for the last and deletes the WAL; what is
- * committed into that is gone, and integrity_check says ok. People and tools
- * delete files too: with only the database gone 70 writes were acknowledged and
- * lost, with only the `-shm` gone 50 of another process.
+ * the locks that the process has on it (https://sqlite.org/howtocorrupt.html,
+ * section 2.2). The next one to close the database then deletes the WAL, and
+ * what is committed into that is gone. People and tools delete files too: with
+ * only the database gone 70 writes were acknowledged and lost, with only the
+ * `-shm` gone 50 of another process.
  */
 
 import { identityOf, quickStat } from "../os/stat.ts";

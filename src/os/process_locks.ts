@@ -1,7 +1,6 @@
 /**
- * What one process has open and locked, descriptor by descriptor: whole, where
- * `/proc/locks` may miss a lock that others change beside. The core never
- * imports this.
+ * What one process has open and locked, descriptor by descriptor. The core
+ * never imports this.
  */
 
 import {
