@@ -120,7 +120,7 @@ export interface LockOptions {
   app?: string;
   /** What the lock is held for, shown to whoever is refused. */
   purpose?: string;
-  /** How long to wait, in milliseconds. 0, the default, refuses at once. */
+  /** How long to wait, in ms. 0, the default, refuses at once. May be Infinity. */
   wait?: number;
   /**
    * Where an older version of the application keeps its locks. While one of
@@ -166,6 +166,12 @@ export interface AdoptOptions extends Omit<LockOptions, "mode"> {
    * stderr.
    */
   onWarning?: (message: string) => void;
+  /**
+   * Called after a write or a statement that had to wait for 50 ms or more, with
+   * how many, and with the PIDs of those that had the write lock when it was
+   * asked who has it: once or twice in a wait, and none where that cannot be known.
+   */
+  onWait?: (waitedMs: number, writers: number[]) => void;
 }
 
 /** What {@linkcode open} can be asked for. */

@@ -16,7 +16,7 @@ type Filled<T, K extends keyof T> =
 /** Every option of `open` and `adopt`. */
 export type Settings = Filled<
   OpenOptions,
-  "app" | "purpose" | "legacy" | "onWarning" | "lease"
+  "app" | "purpose" | "legacy" | "onWarning" | "onWait" | "lease"
 >;
 
 /** Every option of `acquireLock`. */
@@ -45,6 +45,10 @@ export function milliseconds(value: unknown): string | null {
 
 function flag(value: unknown): string | null {
   return typeof value === "boolean" ? null : "true or false";
+}
+
+function aFunction(value: unknown): string | null {
+  return typeof value === "function" ? null : "a function";
 }
 
 function whole(unit: string, range: string, most: number): Check {
@@ -89,7 +93,8 @@ function adopting(): Checks {
         (typeof value === "number" && value >= 10 && value <= INT)
         ? null
         : "a number of milliseconds, 10 or more, or false",
-    onWarning: (value) => typeof value === "function" ? null : "a function",
+    onWarning: aFunction,
+    onWait: aFunction,
   };
 }
 
@@ -135,6 +140,7 @@ function fill(
     foreignKeys: true,
     heartbeat: 30_000,
     onWarning: null,
+    onWait: null,
     readOnly: false,
     create: true,
     exitWithParent: false,

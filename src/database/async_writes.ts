@@ -32,24 +32,21 @@ export interface Apart<P> {
   close(): void;
 }
 
-interface Call<P> {
-  readonly run: (parts: P, session: Session) => unknown;
-  readonly signal: AbortSignal | undefined;
-  /** Made where it was asked for. */
-  readonly made: Error;
+interface Call {
+  start(): Promise<void>;
   readonly watch: Stopwatch;
-  resolve(value: unknown): void;
+  readonly signal: AbortSignal | undefined;
   reject(reason: unknown): void;
 }
 
-/** Those of one handle, in the order of the calls. */
+/** Asynchronous writes of one handle, in the order of the calls. */
 export class AsyncWrites<P extends { readonly session: Session }> {
   readonly #main: Session;
   readonly #open: () => Waiting<Apart<P>>;
   readonly #onWarning: ((message: string) => void) | null;
-  readonly #queue: Call<P>[] = [];
+  readonly #queue: Call[] = [];
   #apart: Apart<P> | null = null;
-  #current: Call<P> | null = null;
+  #current: Call | null = null;
   #lent: Session | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -63,81 +60,89 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     this.#onWarning = onWarning;
   }
 
-  /** Runs a body when it is its turn. */
+  /**
+   * Runs a body that awaits when it is its turn.
+   *
+   * @param made Made where it was asked for.
+   */
   write<T>(
     run: (parts: P, session: Session) => T,
     signal: AbortSignal | undefined,
     made: Error,
   ): Promise<Awaited<T>> {
-    return new Promise<unknown>((resolve, reject) => {
+    return this.queue<unknown>(async (watch) => {
+      const parts = await waitAsync(this.#begin(made, watch), signal);
+      return await this.#transact(run, made, parts);
+    }, signal) as Promise<Awaited<T>>;
+  }
+
+  /** Runs what waits and writes after all that came earlier. */
+  queue<T>(
+    run: (watch: Stopwatch) => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
       const watch = new Stopwatch();
-      this.#queue.push({ run, signal, made, watch, resolve, reject });
+      const start = () => run(watch).then(resolve, reject);
+      this.#queue.push({ start, watch, signal, reject });
       if (this.#current === null) void this.#work();
       else this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
-    }) as Promise<Awaited<T>>;
+    });
   }
 
   async #work(): Promise<void> {
     while ((this.#current = this.#queue.shift() ?? null) !== null) {
-      const call: Call<P> = this.#current;
-      try {
-        const parts = await waitAsync(this.#begin(call), call.signal);
-        call.resolve(await this.#transact(call, parts));
-      } catch (error) {
-        call.reject(error);
-      }
+      await this.#current.start();
     }
   }
 
   /** Ends the wait of those whose time is up. */
   #look(): void {
+    const { path, settings: { busyTimeout } } = this.#main;
+    let late: unknown;
     for (const call of this.#queue.splice(0)) {
       if (call.signal?.aborted) call.reject(call.signal.reason);
-      else if (this.#isLate(call)) call.reject(this.#busy(call));
-      else this.#queue.push(call);
+      else if (call.watch.elapsed < busyTimeout) this.#queue.push(call);
+      else {
+        // To ask for each of thousands who has it would take seconds.
+        late ??= busyError("write to", path, [path], busyTimeout, undefined);
+        call.reject(late);
+      }
     }
     const again = this.#queue.length > 0;
     this.#timer = again ? setTimeout(() => this.#look(), LOOK_EVERY_MS) : null;
   }
 
-  #isLate({ watch }: Call<P>): boolean {
-    return watch.elapsed >= this.#main.busyTimeout;
-  }
-
-  #busy({ watch }: Call<P>): unknown {
-    const { path } = this.#main;
-    return busyError("write to", path, [path], watch.elapsed, undefined);
-  }
-
-  *#begin(call: Call<P>): Waiting<P> {
+  *#begin(made: Error, watch: Stopwatch): Waiting<P> {
     const { parts } = this.#apart ??= yield* this.#open();
     const { session } = parts;
     if (this.#main.stopped === "closed") this.#drop();
     this.#main.require();
-    for (const pause of beginning(session)) {
-      if (this.#isLate(call)) throw this.#busy(call);
-      yield pause;
-    }
+    yield* beginning(session, watch);
     session.depth = 1;
-    session.made = call.made;
+    session.made = made;
     if (session === this.#main) session.stop("ended", IN_MEMORY);
     return parts;
   }
 
-  async #transact(call: Call<P>, parts: P): Promise<unknown> {
+  async #transact(
+    run: (parts: P, session: Session) => unknown,
+    made: Error,
+    parts: P,
+  ): Promise<unknown> {
     const { session } = parts;
     const { lent, finish } = lend(session);
     if (session === this.#main) lent.stopped = null;
     this.#lent = lent;
-    const stop = unkept(setTimeout(() => this.#warn(call), LONG_MS));
+    const stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
     const disown = disowning(this.#main, session);
     try {
-      session.begun();
-      const result = await call.run(parts, lent);
+      session.all("begun");
+      const result = await run(parts, lent);
       lent.noticeEnd();
       lent.require();
-      session.beforeCommit();
+      session.all("beforeCommit");
       session.turns.commit();
       disown();
       return result;
@@ -158,7 +163,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     }
   }
 
-  #warn({ made }: Call<P>): void {
+  #warn(made: Error): void {
     const place = placeOf(made);
     if (!isFirst(`long write ${place}`)) return;
     const { path } = this.#main;

@@ -9,22 +9,26 @@ import { handlesOn } from "../os/shared_state.ts";
 import { stat } from "../os/stat.ts";
 
 /**
- * PIDs that hold the write lock at this moment; empty where nobody does or the
- * kernel does not tell. An exclusive lock counts, and so does a recovery: both
- * keep writers out.
+ * PIDs that hold the write lock, which an exclusive lock and a recovery are too;
+ * empty where nobody does or the kernel does not tell.
  */
 export function writersOf(path: string): number[] {
-  const found = [
-    ...writersAt(`${path}-shm`, [WAL_WRITE, WAL_RECOVER]),
-    ...writersAt(path, [RESERVED, SHARED]),
-  ];
-  return [...new Set(found)];
+  const inWal = writersAt(`${path}-shm`, [WAL_WRITE, WAL_RECOVER]);
+  return [...new Set([...inWal, ...writersAt(path, [RESERVED, SHARED])])];
 }
 
 function writersAt(path: string, bytes: number[]): number[] {
-  const file = stat(path);
-  const locks = file === null ? null : locksOn(file);
-  return bytes.flatMap((byte) => pidsAt(locks ?? [], byte, true));
+  const locks = locksOn(stat(path)) ?? [];
+  return bytes.flatMap((byte) => pidsAt(locks, byte, true));
+}
+
+/** Likewise of any lock at all. */
+function lockersOf(path: string): number[] {
+  const locks = [path, `${path}-shm`].flatMap((name) =>
+    locksOn(stat(name)) ?? []
+  );
+  return [...new Set(locks.map(({ pid }) => pid))]
+    .filter((pid) => pid !== self().pid || locks.length === 1);
 }
 
 /** The error of a switch to WAL that others were in the way of. */
@@ -33,23 +37,8 @@ export function switchError(
   waitedMs: number,
   cause: unknown,
 ): BusyError {
-  const locks = [path, `${path}-shm`].flatMap((name) => {
-    const file = stat(name);
-    return file && locksOn(file) || [];
-  });
-  const pids = [...new Set(locks.map(({ pid }) => pid))]
-    .filter((pid) => pid !== self().pid || locks.length === 1);
-  const who = pids.length === 0
-    ? "another connection has locked it, and which one cannot be told"
-    : `it is locked by ${names(path, pids)}`;
-  return new BusyError(
-    `Cannot open the database "${path}" in WAL mode: ${who}; waited ` +
-      `${Math.round(waitedMs)} ms. End the transaction that is open there, ` +
-      "or raise busyTimeout.",
-    waitedMs,
-    pids,
-    { cause },
-  );
+  const what = "open in WAL mode";
+  return busyError(what, path, [path], waitedMs, cause, lockersOf);
 }
 
 /**
@@ -64,22 +53,23 @@ export function busyError(
   places: readonly string[],
   waitedMs: number,
   cause: unknown,
+  find = writersOf,
 ): BusyError {
-  const locked = places
-    .map((path) => ({ path, writers: writersOf(path) }))
-    .find(({ writers }) => writers.length > 0);
-  const writers = locked?.writers ?? [];
+  const [locked] = places.map((path) => ({ path, pids: find(path) }))
+    .filter(({ pids }) => pids.length > 0);
+  const lock = find === writersOf ? "the write lock" : "a lock";
+  const whose = locked && locked.path !== path
+    ? ` of the attached "${locked.path}"`
+    : "";
   const who = locked === undefined
     ? "another connection has locked it, and which one cannot be told."
-    : `the write lock${
-      locked.path === path ? "" : ` of the attached "${locked.path}"`
-    } is held by ${names(locked.path, writers)}.`;
+    : `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`;
   return new BusyError(
     `Cannot ${what} "${path}": ${who} This is PID ${self().pid}; it waited ` +
       `${Math.round(waitedMs)} ms, and nothing was written. Make long ` +
       "transactions shorter, or raise busyTimeout.",
     waitedMs,
-    writers,
+    locked?.pids ?? [],
     { cause },
   );
 }

@@ -4,6 +4,7 @@ import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
+import { Stopwatch } from "../os/clock.ts";
 import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
 import {
@@ -95,7 +96,7 @@ export class Database implements Disposable {
     try {
       const heeded = session.heed(sql);
       const run = () => session.connection.exec(sql);
-      session.guarded(run, heeded, /;\s*[^\s;]/.test(sql));
+      session.guarded(run, heeded);
     } catch (error) {
       throw session.explain(error);
     }
@@ -175,12 +176,16 @@ export class Database implements Disposable {
   ): Promise<Awaited<T>> {
     const session = this.#session;
     const { asyncWrites } = this.#parts;
+    const signal = options?.signal;
     if (session.depth > 0 && session.stopped === null) {
       return Promise.resolve(writeInside(session, this, body));
     }
     if (!isAsync(body) || asyncWrites === null) {
-      const procedure = writing(session, this, body);
-      return Promise.resolve(waitAsync(procedure, options?.signal));
+      const run = (watch: Stopwatch) =>
+        waitAsync(writing(session, this, body, watch), signal);
+      return Promise.resolve(
+        asyncWrites?.queue(run, signal) ?? run(new Stopwatch()),
+      );
     }
     // This handle is not collected before it has run.
     const run = (parts: Parts, lent: Session) => {
@@ -188,7 +193,7 @@ export class Database implements Disposable {
       const own = { ...parts, session: lent, lock, asyncWrites: null };
       return body(new Database(own, true));
     };
-    return asyncWrites.write(run, options?.signal, new Error());
+    return asyncWrites.write(run, signal, new Error());
   }
 
   /**

@@ -8,6 +8,7 @@ import { isBusy } from "../driver/result_codes.ts";
 import { PragmaError } from "../errors.ts";
 import { WatchedFiles } from "../loss/watched_files.ts";
 import { switchError } from "./busy_error.ts";
+import { pauseAt } from "./turns.ts";
 import { Stopwatch } from "../os/clock.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { WAL_WRITE } from "../os/lock_bytes.ts";
@@ -58,7 +59,7 @@ export function* configure(
     if (watch.elapsed >= settings.busyTimeout) {
       throw switchError(path ?? "", watch.elapsed, cause);
     }
-    const pause = 1 + Math.random();
+    const pause = pauseAt(watch.elapsed);
     yield pause;
     watch.add(pause);
   }
@@ -120,11 +121,10 @@ function isIndexInTheMaking(path: string): boolean {
 }
 
 function walRefused(path: string, mode: Value): PragmaError {
+  const where = onFilesystem(path);
   return new PragmaError(
     `Cannot switch "${path}" to WAL: SQLite keeps the journal mode ` +
-      `"${mode}"${
-        onFilesystem(path)
-      }. WAL needs shared memory, which network ` +
+      `"${mode}"${where}. WAL needs shared memory, which network ` +
       "filesystems do not have: use a local disk.",
     "journal_mode",
     "wal",

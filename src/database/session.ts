@@ -27,6 +27,11 @@ export interface Heeded {
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
+  /**
+   * Whether SQLite itself is to wait: of several statements the first must not
+   * be run again, and a checkpoint tells in a row that it is busy.
+   */
+  waits: boolean;
 }
 
 // But the version is in the file.
@@ -46,8 +51,6 @@ const BY_SQLITE =
 /** What a handle and its statements share. */
 export class Session {
   path: string;
-  /** The deadline of a write in milliseconds. */
-  readonly busyTimeout: number;
   readonly settings: Settings;
   /** What takes part in the writes, in this order. */
   readonly attachments: Attachment[] = [];
@@ -84,8 +87,7 @@ export class Session {
     this.connection = connection;
     this.path = path;
     this.settings = settings;
-    this.busyTimeout = settings.busyTimeout;
-    this.turns = new Turns(connection, this.busyTimeout, !connection.owned);
+    this.turns = new Turns(connection, settings, path, !connection.owned);
   }
 
   /** Whether neither a transaction nor a loop over rows is under way. */
@@ -106,8 +108,9 @@ export class Session {
   resume(connection: Connection = this.connection): void {
     if (connection !== this.connection) {
       this.connection = connection;
-      this.turns = new Turns(connection, this.busyTimeout, this.turns.isShared);
-      this.isPersonal = this.turns.isShared;
+      const { isShared } = this.turns;
+      this.turns = new Turns(connection, this.settings, this.path, isShared);
+      this.isPersonal = isShared;
       this.attached = [];
     }
     this.stopped = null;
@@ -140,31 +143,25 @@ export class Session {
 
   /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
-    if (PERSONAL.test(sql)) this.isPersonal = true;
+    const isPersonal = PERSONAL.test(sql);
+    if (isPersonal) this.isPersonal = true;
     if (WAITS.test(sql)) this.turns.share();
     return {
       attaches: /\b(?:attach|detach)\b/i.test(sql),
       journals: /\bjournal_mode\b/i.test(sql),
       ends: ENDS.test(sql),
+      waits: isPersonal || /;\s*[^\s;]/.test(sql),
     };
   }
 
-  /** Each hook of everything that takes part, see `Attachment`. */
-  beforeWrite(): void {
-    for (const one of this.attachments) one.beforeWrite?.();
-  }
-  beforeBegin(): void {
-    for (const one of this.attachments) one.beforeBegin?.();
-  }
-  begun(): void {
-    for (const one of this.attachments) one.begun?.();
-  }
-  beforeCommit(): void {
-    for (const one of this.attachments) one.beforeCommit?.();
+  /** Calls a hook of everything that takes part, see `Attachment`. */
+  all(hook: "beforeWrite" | "beforeBegin" | "begun" | "beforeCommit"): void {
+    for (const one of this.attachments) one[hook]?.();
   }
 
   /** What the caller wrote is committed, so nothing throws any more. */
   afterWrite(): void {
+    this.turns.tell();
     for (const attachment of this.attachments) {
       try {
         attachment.afterWrite?.();
@@ -174,23 +171,16 @@ export class Session {
     }
   }
 
-  /**
-   * Runs SQL that may write, or end the transaction that it is in.
-   *
-   * @param isSeveral Whether it is more than one statement.
-   */
-  guarded<T>(run: () => T, heeded: Heeded, isSeveral = false): T {
+  /** Runs SQL that may write, or end the transaction that it is in. */
+  guarded<T>(run: () => T, heeded: Heeded): T {
     if (this.depth > 0 && !this.reading) return inside(this, run, heeded.ends);
-    this.beforeWrite();
+    this.all("beforeWrite");
     try {
       if (this.reading) {
         this.wrote = true;
         return inside(this, run, heeded.ends);
       }
-      // Who waits in SQLite for this very thread would wait for all the time.
-      const isHopeless = () => ownWriter(this.path) !== null;
-      if (isSeveral && !isHopeless()) return this.turns.once(run);
-      return this.turns.again(run, isHopeless);
+      return this.turns.again(run, heeded.waits);
     } finally {
       if (heeded.journals) this.journalModes++;
       if (heeded.attaches) this.listAttached();
@@ -233,7 +223,7 @@ export class Session {
   /** Makes of a driver's error what the caller is to see. */
   explain(
     error: unknown,
-    waitedMs = this.busyTimeout,
+    waitedMs = this.settings.busyTimeout,
     what = this.reading ? "read" : "write to",
   ): unknown {
     if (this.isForsaken) return this.refusal();

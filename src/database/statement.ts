@@ -36,7 +36,8 @@ export class Statement {
     this.#onlyReads = READS.test(sql);
     this.#heeded = session.heed(sql);
     this.#connection = session.connection;
-    this.#prepared = session.turns.again(() => session.connection.prepare(sql));
+    const prepare = () => session.connection.prepare(sql);
+    this.#prepared = session.turns.again(prepare, this.#heeded.waits);
     this.#epoch = session.epoch;
   }
 
@@ -119,7 +120,8 @@ export class Statement {
     const mayBeClosed = !this.#onlyReads && session.turns.isShared;
     if (mayBeClosed || this.#epoch !== session.epoch) this.#renew();
     try {
-      if (this.#onlyReads) return session.turns.again(run);
+      const { isShared } = session.turns;
+      if (this.#onlyReads) return session.turns.again(run, isShared);
       // In a write() of ours nothing is to be asked that is not asked before
       // its COMMIT, unless others can end it.
       const isPlain = session.depth > 0 && !session.reading &&

@@ -4,9 +4,9 @@
  */
 
 import { LitelatchError } from "../errors.ts";
-import { sleepSync } from "../os/clock.ts";
+import { isBusy } from "../driver/result_codes.ts";
+import { sleepSync, type Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
-import { ownWriter } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 
 type Body<D, T> = (db: D) => T;
@@ -17,34 +17,37 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   requireSync("write", body);
   requireWrite(session);
   if (session.depth > 0) return savepoint(session, () => body(db));
-  const { turns } = session;
-  const pause = turns.pauseForOthers();
+  const pause = session.turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
-  const attempt = () => tryToBegin(session);
-  let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null && ownWriter(session.path) === null) {
-    gaveUp = waitSync(turns.beginLater(attempt, gaveUp));
+  try {
+    tryToBegin(session);
+  } catch (error) {
+    if (!isBusy(error)) throw error;
+    return waitSync(writing(session, db, body));
   }
-  if (gaveUp !== null) throw session.explain(gaveUp.cause, gaveUp.waitedMs);
   return transact(session, () => body(db), "write");
 }
 
-/** As {@linkcode write}; yields while it waits for its turn. */
+/** As {@linkcode write}; with `since`, the thread goes on while it waits. */
 export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
+  since?: Stopwatch,
 ): Waiting<T> {
   session.require();
   requireSync("write", body);
-  yield* beginning(session);
+  yield* beginning(session, since);
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.
   return transact(session, () => body(db), "write");
 }
 
 /** Waits for its turn, and begins. */
-export function* beginning(session: Session): Waiting<void> {
+export function* beginning(
+  session: Session,
+  since?: Stopwatch,
+): Waiting<void> {
   requireWrite(session);
   const { turns } = session;
   const pause = turns.pauseForOthers();
@@ -54,15 +57,15 @@ export function* beginning(session: Session): Waiting<void> {
     if (turns !== session.turns || session.stopped) requireWrite(session);
     tryToBegin(session);
   };
-  let gaveUp = turns.begin(attempt);
-  if (gaveUp !== null) gaveUp = yield* turns.beginLater(attempt, gaveUp);
-  if (gaveUp !== null) throw session.explain(gaveUp.cause, gaveUp.waitedMs);
+  const failure = yield* turns.wait(attempt, since);
+  if (failure === null) return;
+  throw isBusy(failure) ? session.explain(failure, since?.elapsed) : failure;
 }
 
 function tryToBegin(session: Session): void {
-  session.beforeBegin();
+  session.all("beforeBegin");
   try {
-    session.turns.tryToBegin();
+    session.turns.begin();
   } catch (error) {
     session.afterWrite();
     refuseOwnTransaction(session, "write");
@@ -116,10 +119,10 @@ function transact<T>(
   session.depth = 1;
   let failure: unknown = null;
   try {
-    if (name === "write") session.begun();
+    if (name === "write") session.all("begun");
     const result = refusePromise(name, body());
     session.requireTransaction();
-    if (name === "write" || session.wrote) session.beforeCommit();
+    if (name === "write" || session.wrote) session.all("beforeCommit");
     session.turns.commit();
     return result;
   } catch (error) {
@@ -175,7 +178,7 @@ function requireWrite(session: Session): void {
         "write(), and read inside it",
     );
   }
-  if (session.depth === 0) session.beforeWrite();
+  if (session.depth === 0) session.all("beforeWrite");
 }
 
 /** A BEGIN of the caller's own, by exec() or on the driver's object. */

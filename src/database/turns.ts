@@ -1,174 +1,188 @@
 /**
- * How a write waits for its turn: asynchronously or not, one policy.
+ * How a write or a statement waits for its turn.
  *
  * SQLite's own backoff (1, 2, 5 … 100 ms) starves the unlucky, and backoff
- * with jitter is worse at the tail. Asking once a millisecond is fair: with 8
- * processes and 2 ms transactions the longest wait falls to a tenth, at equal
- * throughput (scripts/bench/waiting.ts).
+ * with jitter is worse at the tail. Asking once a millisecond is fair, but new
+ * ones pass old ones: so who has waited for longer than usual asks more often
+ * (scripts/bench/waiting.ts).
  */
 
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
+import { attempt } from "../os/builtin.ts";
 import { now, Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
+import type { Settings } from "../settings.ts";
+import { ownWriter, writersOf } from "./busy_error.ts";
 
-const PAUSE_MS = 1;
-// With 8 processes and 2 ms transactions, turns of 5 ms halve the p99 of the
-// waits, from 291 to 150 ms, and bring the longest from 644 to 373, for a
-// fiftieth of the throughput (scripts/bench/saturated.ts).
-const TURN_MS = 5;
-// Others have had their turn in a pause as long as this.
-const LONG_PAUSE_MS = 1;
+// Eight writers of 2 ms each waited 87 ms at most, and 135 with turns of 5 ms;
+// those of one row got 8 % less done (scripts/bench/saturated.ts).
+const TURN_MS = 2;
+// A wait that is told of; who has the lock then is asked, and once after that.
+const FELT_MS = 50;
+const LONG_MS = 500;
 
-/** What SQLite said when the deadline had passed. */
-export interface GaveUp {
-  waitedMs: number;
-  cause: unknown;
+/** How long to sleep before it is asked again. */
+export function pauseAt(waitedMs: number, usualMs = 0): number {
+  const age = waitedMs / Math.max(2, usualMs);
+  // Behind a transaction that lasts for seconds, nobody needs to hurry.
+  return Math.max(0.1, waitedMs / 5000, 1 / (1 + age * age));
 }
 
 /**
- * How one connection waits. As long as nobody but our handle can use it, SQLite
- * itself waits for nothing, and each statement that was refused is asked again
- * from here. Once others can, the timeout is up outside of our own tries.
+ * How one connection waits: by asking again, and not in SQLite. Once others can
+ * use the connection, the timeout is up outside of our own tries.
  */
 export class Turns {
   readonly #connection: Connection;
-  readonly #busyTimeout: number;
-  #isShared: boolean;
+  readonly #settings: Settings;
+  readonly #path: string;
+  /** Whether others can use the connection. */
+  isShared: boolean;
+  /** How long what runs has waited, and for whom, as far as that is known. */
+  #waitedMs = 0;
+  #writers: number[] = [];
   #begin: Prepared | null = null;
   #commit: Prepared | null = null;
   #writes = 0;
-  /** When writes in a row began that others wait for; `null` if nobody may. */
-  #turnSince: number | null = null;
-  #committedAt = 0;
+  /** How long waits last of late. */
+  #usualMs = 0;
+  /** When writes in a row are enough, with others that wait, and a pause is. */
+  #turnEnds = Infinity;
+  #pauseEnds = 0;
 
-  /** @param busyTimeout In milliseconds; the deadline of a write as well. */
-  constructor(connection: Connection, busyTimeout: number, isShared: boolean) {
+  constructor(
+    connection: Connection,
+    settings: Settings,
+    path: string,
+    isShared: boolean,
+  ) {
     this.#connection = connection;
-    this.#busyTimeout = busyTimeout;
-    this.#isShared = isShared;
+    this.#settings = settings;
+    this.#path = path;
+    this.isShared = isShared;
     this.#setTimeout(isShared);
-  }
-
-  /** Whether others can use the connection. */
-  get isShared(): boolean {
-    return this.#isShared;
   }
 
   /** From now on somebody else may use the connection, at any moment. */
   share(): void {
-    if (!this.#isShared) this.#setTimeout(true);
-    this.#isShared = true;
+    if (!this.isShared) this.#setTimeout(true);
+    this.isShared = true;
   }
 
   #setTimeout(isUp: boolean): void {
-    const timeout = isUp ? this.#busyTimeout : 0;
-    this.#connection.exec(`PRAGMA busy_timeout=${timeout}`);
+    const ms = isUp ? this.#settings.busyTimeout : 0;
+    this.#connection.exec(`PRAGMA busy_timeout=${ms}`);
   }
 
   /**
    * Runs a statement, and again if SQLite was busy: then it did nothing.
    *
-   * @param isHopeless Whether to wait cannot help.
+   * @param isUp Whether SQLite waits, as for several: the first must not be done
+   * again. For a write of this very thread that would be all the time.
    */
-  again<T>(run: () => T, isHopeless = (): boolean => false): T {
+  again<T>(run: () => T, isUp = false): T {
+    if (isUp) {
+      return ownWriter(this.#path) === null ? this.#at(true, run) : run();
+    }
     try {
-      return run();
+      return this.#at(false, run);
     } catch (error) {
-      const mayWait = !this.#isShared && this.#isWorthWaiting(error);
-      if (!mayWait || isHopeless()) throw error;
+      if (!isBusy(error)) throw error;
     }
     let result: T | undefined;
-    const gaveUp = waitSync(this.#retry(() => void (result = run())));
-    if (gaveUp !== null) throw gaveUp.cause;
+    const attempt = () => void (result = this.#at(false, run));
+    const failure = waitSync(this.wait(attempt));
+    if (failure !== null) throw failure;
+    this.tell();
     return result as T;
   }
 
-  /** Runs several statements: what the first one did must not be done again. */
-  once<T>(run: () => T): T {
-    if (this.#isShared) return run();
-    this.#setTimeout(true);
+  #at<T>(isUp: boolean, run: () => T): T {
+    if (isUp === this.isShared) return run();
+    // In a transaction of somebody else's SQLite has to wait.
+    if (!isUp && this.#connection.inTransaction()) return run();
+    this.#setTimeout(isUp);
     try {
       return run();
     } finally {
-      this.#setTimeout(false);
+      this.#setTimeout(this.isShared);
     }
   }
 
   /**
-   * Tries once to begin an immediate transaction, without any wait.
+   * Tries, and again where that can help.
    *
-   * @returns Nothing, or why there is none.
+   * @param since When it began, if this thread goes on meanwhile.
+   * @returns The last error, or `null`.
    */
-  begin(attempt: () => void): GaveUp | null {
-    try {
-      attempt();
-      return null;
-    } catch (cause) {
-      if (!isBusy(cause)) throw cause;
-      return { waitedMs: 0, cause };
-    }
-  }
-
-  /** Tries again and again; where that can help. */
-  *beginLater(attempt: () => void, first: GaveUp): Waiting<GaveUp | null> {
-    if (!this.#isWorthWaiting(first.cause)) return first;
-    const gaveUp = yield* this.#retry(attempt);
-    if (gaveUp === null) this.#turnSince = now();
-    return gaveUp;
-  }
-
-  *#retry(run: () => void): Waiting<GaveUp | null> {
-    const watch = new Stopwatch();
-    for (;;) {
-      const isLast = watch.elapsed >= this.#busyTimeout;
-      if (!isLast) yield PAUSE_MS;
-      watch.add(PAUSE_MS);
+  *wait(attempt: () => void, since?: Stopwatch): Waiting<unknown> {
+    const { busyTimeout, onWait } = this.#settings;
+    const watch = since ?? new Stopwatch();
+    let askAt = onWait === null ? Infinity : FELT_MS;
+    this.#writers = [];
+    for (let tries = 1;; tries++) {
+      const waitedMs = watch.elapsed;
+      const left = busyTimeout - waitedMs;
       try {
-        run();
-        return null;
-      } catch (cause) {
-        if (!isBusy(cause)) throw cause;
-        if (isLast || !this.#isWorthWaiting(cause)) {
-          return { waitedMs: watch.elapsed, cause };
+        attempt();
+        this.#waitedMs = waitedMs;
+        if (tries > 1) {
+          this.#usualMs += (waitedMs - this.#usualMs) / 8;
+          this.#turnEnds = now() + TURN_MS;
         }
+        return null;
+      } catch (error) {
+        const isOwn = since === undefined && ownWriter(this.#path) !== null;
+        if (left <= 0 || isOwn || !this.#isWorthWaiting(error)) return error;
       }
+      if (waitedMs >= askAt) {
+        this.#writers.push(...writersOf(this.#path));
+        askAt = waitedMs < LONG_MS ? LONG_MS : Infinity;
+      }
+      const pause = Math.min(pauseAt(waitedMs, this.#usualMs), left);
+      yield pause;
+      watch.add(pause);
     }
+  }
+
+  /** Tells of a wait that is over, once nobody waits for us. */
+  tell(): void {
+    const waitedMs = this.#waitedMs;
+    this.#waitedMs = 0;
+    if (waitedMs < FELT_MS) return;
+    const writers = [...new Set(this.#writers.splice(0))];
+    attempt(() => this.#settings.onWait?.(waitedMs, writers), undefined);
   }
 
   /** Commits what {@linkcode Turns.begin} began. */
   commit(): void {
     if (this.#commit !== null) this.#commit.step();
     else this.#connection.exec("COMMIT");
-    if (this.#turnSince !== null) this.#committedAt = now();
+    if (this.#turnEnds === Infinity) return;
+    const time = now();
+    if (time < this.#turnEnds) return;
+    this.#turnEnds = Infinity;
+    this.#pauseEnds = time + 0.5 + Math.random() / 2;
   }
 
   /**
-   * Lets others have a turn. Who has just committed asks again before those
-   * that ask once a millisecond; so whoever had to wait for its turn, and knows
-   * by that of others, pauses for one when it has written for long enough.
+   * How long to let others have a turn. Who has just committed asks again before
+   * all who wait. So whoever had to wait, and knows by that of others, pauses
+   * for them when it has written for long enough.
    */
   pauseForOthers(): number {
-    if (this.#turnSince === null) return 0;
-    const time = now();
-    const isOver = time - this.#committedAt > LONG_PAUSE_MS;
-    if (!isOver && time - this.#turnSince < TURN_MS) return 0;
-    this.#turnSince = null;
-    return isOver ? 0 : PAUSE_MS + Math.random();
+    if (this.#pauseEnds === 0) return 0;
+    const pause = this.#pauseEnds - now();
+    this.#pauseEnds = 0;
+    return Math.max(0, pause);
   }
 
-  /** BEGIN IMMEDIATE. */
-  tryToBegin(): void {
-    if (this.#isShared) {
-      try {
-        this.#connection.exec("PRAGMA busy_timeout=0;BEGIN IMMEDIATE");
-      } catch (error) {
-        // exec() of Deno does not tell a stale snapshot apart.
-        if (resultCode(error) !== SQLITE.BUSY) throw error;
-        this.#connection.value("BEGIN IMMEDIATE");
-      } finally {
-        this.#setTimeout(true);
-      }
+  /** BEGIN IMMEDIATE, once and without any wait. */
+  begin(): void {
+    if (this.isShared) {
+      // exec() of Deno does not tell a stale snapshot apart.
+      this.#at(false, () => this.#connection.value("BEGIN IMMEDIATE"));
     } else if (this.#writes++ === 0) {
       // A hook writes once, and that is over sooner without statements.
       this.#connection.exec("BEGIN IMMEDIATE");

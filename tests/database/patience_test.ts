@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import { BusyError, type Database, open } from "../../mod.ts";
+import { adopt, BusyError, type Database, open } from "../../mod.ts";
+import { openConnection } from "../../src/driver/runtime.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 
 const TIMEOUT = 300;
@@ -106,5 +107,25 @@ test(
     });
     assert.ok(waited >= WAITED);
     assert.equal(write().changes, 1);
+  }),
+);
+
+test(
+  "statements of an adopted handle leave its owner the timeout that was set",
+  staged(({ other, folder }) => {
+    const how = { readOnly: false, create: false };
+    const owners = openConnection(join(folder, "app.db"), how);
+    const options = { busyTimeout: TIMEOUT, onWarning: () => {} };
+    const db = adopt(owners.native, options);
+    const insert = db.prepare("INSERT INTO t VALUES (9)");
+    const ways = [() => void insert.run(), () => db.exec("DELETE FROM t")];
+    for (const way of ways) {
+      assert.ok(untilBusy(other, way) >= WAITED, String(way));
+      assert.equal(owners.value("PRAGMA busy_timeout"), TIMEOUT);
+      way();
+      assert.equal(owners.value("PRAGMA busy_timeout"), TIMEOUT);
+    }
+    db.close();
+    owners.close();
   }),
 );

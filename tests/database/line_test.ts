@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BusyError, open } from "../../mod.ts";
+import { query } from "../fixtures/folder.ts";
+import { withTable } from "./fixtures/table.ts";
+
+const MANY = 10_000;
+
+/** Another connection of this process, which has the write lock. */
+function holding(path: string): { end(): void } {
+  const other = open(path, { onWarning: () => {} });
+  other.exec("BEGIN IMMEDIATE");
+  return {
+    end() {
+      other.exec("ROLLBACK");
+      other.close();
+    },
+  };
+}
+
+test(
+  "writes that queue in one process are served in the order of their calls",
+  withTable(async (db, path) => {
+    const holder = holding(path);
+    const served: number[] = [];
+    const writing = Array.from({ length: MANY }, (_, i) =>
+      db.writeAsync(() => {
+        db.prepare("INSERT INTO t VALUES (?)").run(i);
+        served.push(i);
+      }));
+    setTimeout(() => holder.end(), 20);
+    await Promise.all(writing);
+    assert.deepEqual(served, Array.from({ length: MANY }, (_, i) => i));
+    assert.equal(query(path, "SELECT count(*) FROM t"), String(MANY));
+  }, { busyTimeout: 60_000 }),
+);
+
+test(
+  "whoever is aborted in the middle of the queue leaves it at once",
+  withTable(async (db, path) => {
+    const holder = holding(path);
+    const control = new AbortController();
+    const reason = new Error("enough waited");
+    const served: number[] = [];
+    const first = db.writeAsync(() => served.push(0));
+    const aborted = Array.from(
+      { length: 100 },
+      () => db.writeAsync(() => served.push(-1), { signal: control.signal }),
+    );
+    const last = db.writeAsync(() => served.push(1));
+    setTimeout(() => control.abort(reason), 5);
+    // The holder lets go only when all of them have gone.
+    for (const writing of aborted) {
+      await assert.rejects(writing, (error) => error === reason);
+    }
+    assert.deepEqual(served, []);
+    holder.end();
+    await Promise.all([first, last]);
+    assert.deepEqual(served, [0, 1]);
+  }, { busyTimeout: 60_000 }),
+);
+
+test(
+  "each write in the queue has a deadline of its own",
+  withTable(async (db, path) => {
+    const holder = holding(path);
+    // Its wait is shorter than that of five hundred deadlines in a row.
+    const patient = open(path, { onWarning: () => {}, busyTimeout: 25_000 });
+    let isOver = false;
+    const writing = patient.writeAsync(() => {}).finally(() => isOver = true);
+    const refused = await Promise.allSettled(
+      Array.from({ length: 500 }, () => db.writeAsync(() => {})),
+    );
+    assert.equal(isOver, false);
+    for (const one of refused) {
+      assert.ok(one.status === "rejected" && one.reason instanceof BusyError);
+    }
+    holder.end();
+    await writing;
+    patient.close();
+  }, { busyTimeout: 100 }),
+);
+
+test(
+  "a body that throws keeps nobody else from a turn",
+  withTable(async (db, path) => {
+    const holder = holding(path);
+    const error = new Error("on purpose");
+    const throwing = db.writeAsync(() => {
+      throw error;
+    });
+    const next = db.writeAsync(() => "written");
+    setTimeout(() => holder.end(), 5);
+    await assert.rejects(throwing, (thrown) => thrown === error);
+    assert.equal(await next, "written");
+  }, { busyTimeout: 60_000 }),
+);
