@@ -39,7 +39,7 @@ const KNOWN: readonly Known[] = [
   {
     on: "macos",
     file: "",
-    test: /better-sqlite3/,
+    test: /better-sqlite3|second SQLite library/,
     why: "by the pretence: the package looks for its binary for macOS",
   },
   {

@@ -231,7 +231,9 @@ class Place {
         LANE,
         "sh",
         `${process.pid}-${++number}`,
-        ...runtime.testCommand(file, this.#seenFromWine(report)),
+        // There, a runtime takes some seconds to start.
+        ...runtime.testCommand(file, this.#seenFromWine(report))
+          .map((word) => word.replace(/^--timeout=.*/, "--timeout=500000")),
       ],
     };
   }

@@ -110,7 +110,7 @@ export class LockFile {
 function prepare(target: string, rights: Rights | null): string | null {
   const path = `${target}.lock`;
   let found = lstat(path);
-  if (found === null && isPosix()) {
+  if (!found && isPosix()) {
     try {
       publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
     } catch {
