@@ -93,3 +93,19 @@ export function applicationPackages(): string[] {
     fetchPackages("typeorm", TYPEORM),
   ];
 }
+
+const PRISMA = {
+  "prisma": "7.10.0",
+  "@prisma/client": "7.10.0",
+  "@prisma/adapter-libsql": "7.10.0",
+  "@prisma/driver-adapter-utils": "7.10.0",
+};
+
+/**
+ * Fetches what is missing, into a folder of its own: it is large.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function prismaPackages(): string {
+  return fetchPackages("prisma", PRISMA);
+}
