@@ -347,7 +347,7 @@ function* furnish(
     reconnect: isOurs ? reconnecting(settings) : null,
     relocate: isOurs && main === null ? relocating(asked, settings) : null,
     asyncWrites: main === null
-      ? new AsyncWrites(session, () => openApart(parts), settings.onWarning)
+      ? new AsyncWrites(session, () => openApart(parts))
       : null,
   };
   return parts;

@@ -34,7 +34,7 @@ export interface Apart<P> {
 
 interface Call {
   start(): Promise<void>;
-  readonly watch: Stopwatch;
+  readonly since: Stopwatch;
   readonly signal: AbortSignal | undefined;
   reject(reason: unknown): void;
 }
@@ -43,21 +43,15 @@ interface Call {
 export class AsyncWrites<P extends { readonly session: Session }> {
   readonly #main: Session;
   readonly #open: () => Waiting<Apart<P>>;
-  readonly #onWarning: ((message: string) => void) | null;
   readonly #queue: Call[] = [];
   #apart: Apart<P> | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
-  constructor(
-    main: Session,
-    open: () => Waiting<Apart<P>>,
-    onWarning: ((message: string) => void) | null,
-  ) {
+  constructor(main: Session, open: () => Waiting<Apart<P>>) {
     this.#main = main;
     this.#open = open;
-    this.#onWarning = onWarning;
   }
 
   /**
@@ -70,25 +64,25 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     signal: AbortSignal | undefined,
     made: Error,
   ): Promise<Awaited<T>> {
-    return this.queue<unknown>(async (watch) => {
-      const parts = await waitAsync(this.#begin(made, watch), signal);
-      return await this.#transact(run, made, parts);
-    }, signal) as Promise<Awaited<T>>;
+    return this.queue(async (since) => {
+      const parts = await waitAsync(this.#begin(made, since), signal);
+      return await this.#transact(run, made, parts) as T;
+    }, signal);
   }
 
   /** Runs what waits and writes after all that came earlier. */
   queue<T>(
-    run: (watch: Stopwatch) => Promise<T>,
+    run: (since: Stopwatch) => Promise<T>,
     signal: AbortSignal | undefined,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
+  ): Promise<Awaited<T>> {
+    return new Promise<unknown>((resolve, reject) => {
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
-      const watch = new Stopwatch();
-      const start = () => run(watch).then(resolve, reject);
-      this.#queue.push({ start, watch, signal, reject });
+      const since = new Stopwatch();
+      const start = () => run(since).then(resolve, reject);
+      this.#queue.push({ start, since, signal, reject });
       if (this.#current === null) void this.#work();
       else this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
-    });
+    }) as Promise<Awaited<T>>;
   }
 
   async #work(): Promise<void> {
@@ -103,10 +97,10 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     let late: unknown;
     for (const call of this.#queue.splice(0)) {
       if (call.signal?.aborted) call.reject(call.signal.reason);
-      else if (call.watch.elapsed < busyTimeout) this.#queue.push(call);
+      else if (call.since.elapsed < busyTimeout) this.#queue.push(call);
       else {
         // To ask for each of thousands who has it would take seconds.
-        late ??= busyError("write to", path, [path], busyTimeout, undefined);
+        late ??= busyError("write to", path, [path], busyTimeout, null);
         call.reject(late);
       }
     }
@@ -114,12 +108,12 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     this.#timer = again ? setTimeout(() => this.#look(), LOOK_EVERY_MS) : null;
   }
 
-  *#begin(made: Error, watch: Stopwatch): Waiting<P> {
+  *#begin(made: Error, since: Stopwatch): Waiting<P> {
     const { parts } = this.#apart ??= yield* this.#open();
     const { session } = parts;
     if (this.#main.stopped === "closed") this.#drop();
     this.#main.require();
-    yield* beginning(session, watch);
+    yield* beginning(session, since);
     session.depth = 1;
     session.made = made;
     if (session === this.#main) session.stop("ended", IN_MEMORY);
@@ -166,11 +160,11 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   #warn(made: Error): void {
     const place = placeOf(made);
     if (!isFirst(`long write ${place}`)) return;
-    const { path } = this.#main;
+    const { path, settings } = this.#main;
     const text = `The body of a writeAsync() on "${path}" has kept everybody ` +
       "else from writing for more than a second; await what takes long before " +
       `it, not inside of it. It was called ${place}`;
-    warn(text, "LITELATCH_LONG_WRITE", this.#onWarning);
+    warn(text, "LITELATCH_LONG_WRITE", settings.onWarning);
   }
 
   #drop(): void {

@@ -58,9 +58,9 @@ export function busyError(
   const [locked] = places.map((path) => ({ path, pids: find(path) }))
     .filter(({ pids }) => pids.length > 0);
   const lock = find === writersOf ? "the write lock" : "a lock";
-  const whose = locked && locked.path !== path
-    ? ` of the attached "${locked.path}"`
-    : "";
+  const whose = locked?.path === path
+    ? ""
+    : ` of the attached "${locked?.path}"`;
   const who = locked === undefined
     ? "another connection has locked it, and which one cannot be told."
     : `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`;

@@ -4,7 +4,6 @@ import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { Stopwatch } from "../os/clock.ts";
 import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
 import {
@@ -177,15 +176,15 @@ export class Database implements Disposable {
     const session = this.#session;
     const { asyncWrites } = this.#parts;
     const signal = options?.signal;
-    if (session.depth > 0 && session.stopped === null) {
+    const isInside = session.depth > 0 && session.stopped === null;
+    // A handle of one transaction is refused once that has ended.
+    if (isInside || asyncWrites === null) {
       return Promise.resolve(writeInside(session, this, body));
     }
-    if (!isAsync(body) || asyncWrites === null) {
-      const run = (watch: Stopwatch) =>
-        waitAsync(writing(session, this, body, watch), signal);
-      return Promise.resolve(
-        asyncWrites?.queue(run, signal) ?? run(new Stopwatch()),
-      );
+    if (!isAsync(body)) {
+      return asyncWrites.queue((since) => {
+        return waitAsync(writing(session, this, body, since), signal);
+      }, signal);
     }
     // This handle is not collected before it has run.
     const run = (parts: Parts, lent: Session) => {

@@ -83,7 +83,8 @@ export class Turns {
    */
   again<T>(run: () => T, isUp = false): T {
     if (isUp) {
-      return ownWriter(this.#path) === null ? this.#at(true, run) : run();
+      const isOwn = !this.isShared && ownWriter(this.#path) !== null;
+      return this.#at(!isOwn, run);
     }
     try {
       return this.#at(false, run);
@@ -133,8 +134,12 @@ export class Turns {
         }
         return null;
       } catch (error) {
-        const isOwn = since === undefined && ownWriter(this.#path) !== null;
-        if (left <= 0 || isOwn || !this.#isWorthWaiting(error)) return error;
+        // A stale snapshot stays stale, and who waits for its own thread waits.
+        const isVain = left <= 0 || !isBusy(error) ||
+          resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
+          this.#connection.inTransaction() ||
+          since === undefined && ownWriter(this.#path) !== null;
+        if (isVain) return error;
       }
       if (waitedMs >= askAt) {
         this.#writers.push(...writersOf(this.#path));
@@ -151,19 +156,17 @@ export class Turns {
     const waitedMs = this.#waitedMs;
     this.#waitedMs = 0;
     if (waitedMs < FELT_MS) return;
-    const writers = [...new Set(this.#writers.splice(0))];
-    attempt(() => this.#settings.onWait?.(waitedMs, writers), undefined);
+    const writers = [...new Set(this.#writers)];
+    attempt(() => this.#settings.onWait?.(waitedMs, writers), null);
   }
 
   /** Commits what {@linkcode Turns.begin} began. */
   commit(): void {
     if (this.#commit !== null) this.#commit.step();
     else this.#connection.exec("COMMIT");
-    if (this.#turnEnds === Infinity) return;
-    const time = now();
-    if (time < this.#turnEnds) return;
+    if (this.#turnEnds === Infinity || now() < this.#turnEnds) return;
     this.#turnEnds = Infinity;
-    this.#pauseEnds = time + 0.5 + Math.random() / 2;
+    this.#pauseEnds = now() + 0.5 + Math.random() / 2;
   }
 
   /**
@@ -172,10 +175,9 @@ export class Turns {
    * for them when it has written for long enough.
    */
   pauseForOthers(): number {
-    if (this.#pauseEnds === 0) return 0;
-    const pause = this.#pauseEnds - now();
+    const ends = this.#pauseEnds;
     this.#pauseEnds = 0;
-    return Math.max(0, pause);
+    return ends && Math.max(0, ends - now());
   }
 
   /** BEGIN IMMEDIATE, once and without any wait. */
@@ -191,11 +193,5 @@ export class Turns {
       this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");
       this.#begin.step();
     }
-  }
-
-  /** A stale snapshot stays stale. */
-  #isWorthWaiting(error: unknown): boolean {
-    return isBusy(error) && resultCode(error) !== SQLITE.BUSY_SNAPSHOT &&
-      !this.#connection.inTransaction();
   }
 }
