@@ -154,7 +154,7 @@ function* inMemory(
 ): Waiting<Database> {
   const files = yield* configure(connection, settings, null);
   const opened = { connection, files };
-  return new Database(yield* furnish(opened, MEMORY, null, settings, MEMORY));
+  return new Database(yield* furnish(opened, MEMORY, null, settings));
 }
 
 /** From a path to a handle: the place, the lock, the connection. */
@@ -241,11 +241,9 @@ function* lockFor(
   const { lock: mode, onLocked, onWarning } = settings;
   if (mode === "none") return null;
   const rights = rightsFor(target, stat(target.path));
-  const what = "Database";
   let lock: Lock | null = null;
   try {
-    const { app, purpose, wait, legacy } = settings;
-    const ask = { what, target, mode, app, purpose, wait, legacy };
+    const ask = { ...settings, what: "Database", target, mode };
     lock = yield* acquire({ ...ask, blocking, rights });
     warnOfNetwork(target, onWarning);
     return lock;
@@ -313,7 +311,7 @@ function* furnish(
   path: string,
   lock: Lock | null,
   settings: Settings,
-  asked: string,
+  asked = path,
   main: Parts | null = null,
 ): Waiting<Parts> {
   const bug = whyNoCheckpoints(connection);
@@ -357,17 +355,15 @@ function* furnish(
 
 /** The connection for bodies that await; in memory there is but one. */
 function* openApart(main: Parts): Waiting<Apart<Parts>> {
-  const { session, asked } = main;
+  const { session, settings, asked } = main;
   const { path } = session;
   if (path === MEMORY) return { parts: main, close: () => {} };
   if (!isOfRuntime(session.connection)) {
     throw new UnsupportedError(
-      `Cannot run an async body on "${path}": it needs a second connection, and ` +
-        "better-sqlite3 does not know the locks that the runtime's own SQLite " +
-        "has in this process; use a body that is not async, or open() it",
+      `Cannot run an async body on "${path}": a second connection would not see ` +
+        "the locks of better-sqlite3; use a body that is not async, or open() it",
     );
   }
-  const settings = { ...main.settings, exitWithParent: false };
   refuseLost(path);
   const opened = yield* connect(path, settings);
   let parts: Parts | undefined;

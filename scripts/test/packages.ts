@@ -34,7 +34,7 @@ export function testPackages(): string {
 }
 
 /** What has the library as a guest in its process, or sits beside it there. */
-const NEIGHBOURS = {
+export const NEIGHBOURS = {
   "@sinonjs/fake-timers": "15.5.0",
   "execa": "10.2.1",
   "jest": "30.5.2",
@@ -54,7 +54,7 @@ export function neighbours(): string {
 }
 
 /** What looks at the published package, as its users' tools do. */
-const PACKAGING_TOOLS = {
+export const PACKAGING_TOOLS = {
   "publint": "0.3.25",
   "@arethetypeswrong/cli": "0.18.5",
   // The other major than the one above.
@@ -92,4 +92,20 @@ export function applicationPackages(): string[] {
     fetchPackages("applications", APPLICATION_PACKAGES),
     fetchPackages("typeorm", TYPEORM),
   ];
+}
+
+const PRISMA = {
+  "prisma": "7.10.0",
+  "@prisma/client": "7.10.0",
+  "@prisma/adapter-libsql": "7.10.0",
+  "@prisma/driver-adapter-utils": "7.10.0",
+};
+
+/**
+ * Fetches what is missing, into a folder of its own: it is large.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function prismaPackages(): string {
+  return fetchPackages("prisma", PRISMA);
 }

@@ -7,7 +7,7 @@
 
 import { type Finding, type Looks, nameOfFile } from "./finding.ts";
 import { count } from "./formats.ts";
-import { system } from "../os/process.ts";
+import { namesCommand } from "../os/host.ts";
 
 /** What is wrong with the names. */
 export function findingsAboutNames({ last }: Looks): Finding[] {
@@ -28,9 +28,7 @@ export function findingsAboutNames({ last }: Looks): Finding[] {
         count(file.links, "name")
       } (hard links): each has a WAL and a lock of its own, so processes on ` +
         "different names corrupt it, and litelatch refuses to open it.",
-      `Remove the other names: \`${
-        system() === "win32" ? "fsutil hardlink list" : "find . -samefile"
-      } ${nameOfFile(path)}\`.`,
+      `Remove the other names: \`${namesCommand()} ${nameOfFile(path)}\`.`,
     );
   }
   if (file?.mounted === true) {

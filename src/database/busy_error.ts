@@ -66,12 +66,20 @@ export function busyError(
     : `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`;
   return new BusyError(
     `Cannot ${what} "${path}": ${who} This is PID ${self().pid}; it waited ` +
-      `${Math.round(waitedMs)} ms, and nothing was written. Make long ` +
-      "transactions shorter, or raise busyTimeout.",
+      `${Math.round(waitedMs)} ms, and nothing was written. ${advice(path)}`,
     waitedMs,
     locked?.pids ?? [],
     { cause },
   );
+}
+
+/** A body that awaits this very write looks like any other that takes long. */
+function advice(path: string): string {
+  const place = ownWriter(path);
+  return place
+    ? `Inside of the body of the writeAsync() that was called ${place} use the ` +
+      "handle that it was given."
+    : "Make long transactions shorter, or raise busyTimeout.";
 }
 
 function names(path: string, pids: number[]): string {

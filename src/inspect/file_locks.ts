@@ -37,18 +37,17 @@ export function whyNoLocks(): string {
 /**
  * Reads the locks on the files of a database; `null` where not shown.
  *
- * @param opened Who has which file open, and how many could not be asked.
- * There the kernel tells the locks descriptor by descriptor, and not in a list
- * that changes while it is read.
+ * @param opened Who has which file open. There the kernel tells the locks
+ * descriptor by descriptor, and not in a list that changes while it is read.
  */
 export function readLocks(
   path: string,
-  { files: opened, unseen }: OpenedFiles,
+  { files: opened }: OpenedFiles,
 ): FileLocks | null {
   const paths = [path, `${path}-shm`, `${path}.lock`];
   const files = [statOf(paths[0]), statOf(paths[1]), lockFileOf(path)];
-  // The list is for those that may not be looked into.
-  const listed = locksOnEach(files, unseen === 0 ? 1 : undefined);
+  // For those that may not be looked into.
+  const listed = locksOnEach(files);
   if (listed === null) return null;
   const [database = [], shm = [], lock = []] = files.map((file, i) => {
     if (file === null) return [];

@@ -9,7 +9,7 @@ import { allPidfiles } from "../lock/pidfiles.ts";
 import type { HolderRecord } from "../lock/pidfiles.ts";
 import { readSmall } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
-import { system } from "../os/process.ts";
+import { provesLives } from "../os/process.ts";
 import { locksOfProcess } from "../os/process_locks.ts";
 import { listsEverybody, locksOn, processStat } from "../os/procfs.ts";
 import { type FileIdentity, parseIdentity } from "../os/stat.ts";
@@ -97,7 +97,7 @@ function describe(
       "holders.alive",
       holder.pidNamespace === "other"
         ? "the PID counts in another PID namespace"
-        : system() === "linux"
+        : provesLives()
         ? unshown
         : `some process has that PID, and ${unshown}`,
     );

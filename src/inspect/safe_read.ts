@@ -12,13 +12,12 @@
 import { inWorker } from "../os/process.ts";
 import {
   closeFile,
-  closingDropsLocks,
   mayRun,
   openToRead,
   readAt,
   readByAnother,
 } from "../os/raw_bytes.ts";
-import type { FileIdentity } from "../os/stat.ts";
+import { type FileIdentity, isPosix } from "../os/stat.ts";
 import { timesOpenHere } from "./opened_files.ts";
 
 /** What was read; `null` with the reason. Short at the end of the file. */
@@ -48,7 +47,7 @@ export function readerOf(
   file: FileIdentity,
   alone: boolean,
 ): Reader {
-  const isSafe = alone || !closingDropsLocks();
+  const isSafe = alone || !isPosix();
   const times = isSafe ? 0 : timesOpenHere(file);
   if (times === 0) {
     return {

@@ -5,7 +5,7 @@ import type { Holder, LockMode } from "../options.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
 import { type Location, partsOf } from "../os/paths.ts";
-import { isAlive, self, system } from "../os/process.ts";
+import { isAlive, provesLives, self } from "../os/process.ts";
 import {
   commandOf,
   listsEverybody,
@@ -40,8 +40,8 @@ export function* holdersNow(
   isLast: boolean,
 ): Waiting<Holder[] | null> {
   const { path, folder, name } = target;
-  const recorded = recordedHolders(target, mode);
-  const proven = recorded.filter(({ alive }) => alive ?? system() !== "linux");
+  let recorded = recordedHolders(target, mode);
+  const proven = recorded.filter(({ alive }) => alive ?? !provesLives());
   // Whoever holds it exclusively is alone.
   if (proven.some((one) => one.mode === "exclusive")) return proven;
   if (!isSure && proven.length === 0) return null;
@@ -57,7 +57,10 @@ export function* holdersNow(
     const file = stat(`${path}.lock`);
     const locks = file && locksOn(file);
     if (locks === null) {
-      if (recorded.length || isLast) return recorded;
+      // On a busy machine a winner may take long to publish its record.
+      if (isLast && pause > 0) recorded = recordedHolders(target, mode);
+      if (recorded.length) return recorded;
+      if (isLast) continue;
       yield 50; // to look into the folder costs the winner time
       return null;
     }
@@ -125,18 +128,19 @@ export function toHolder(record: HolderRecord): Holder {
     record;
   const facts = { pid, ppid, app, purpose, command, runtime, mode, acquiredAt };
   const own = self().pidNamespace;
-  const isKnown = own !== null && record.pidNamespace !== null;
-  const where = own === record.pidNamespace ? "own" : "other";
-  const pidNamespace = isKnown ? where : null;
+  const there = record.pidNamespace;
+  const where = own === there ? "own" : "other";
+  const pidNamespace = own && there ? where : null;
   return { ...facts, alive: isAlive(record), pidNamespace };
 }
 
 /** A PID of our namespace, with what its pidfile says where it has one. */
 export function holderOf(path: string, pid: number): Holder {
-  const record = allPidfiles({ path, ...partsOf(path) })
-    .map((pidfile) => pidfile.record)
-    .find((record) => record?.pid === pid && isAlive(record) !== false);
-  return record ? toHolder(record) : stranger(pid, "shared");
+  for (const { record } of allPidfiles({ path, ...partsOf(path) })) {
+    if (record?.pid !== pid || isAlive(record) === false) continue;
+    return toHolder(record);
+  }
+  return stranger(pid, "shared");
 }
 
 export function nameOf(path: string, pid: number): string {

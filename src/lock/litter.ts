@@ -7,14 +7,9 @@
 
 import type { OldVersion } from "../options.ts";
 import { remove, setModified } from "../os/files.ts";
-import { isAlive, self, system } from "../os/process.ts";
+import { isAlive, provesLives, self } from "../os/process.ts";
 import { locksOn } from "../os/procfs.ts";
-import {
-  type FileIdentity,
-  lstat,
-  parseIdentity,
-  quickStat,
-} from "../os/stat.ts";
+import { isPosix, lstat, parseIdentity, quickStat } from "../os/stat.ts";
 import { toHolder } from "./holders.ts";
 import type { LockFile } from "./lock_file.ts";
 import {
@@ -43,10 +38,10 @@ export function clearLitter(
 ): OldVersion | "busy" | null {
   const { target, mode } = ask;
   const isBig = (quickStat(target.folder)?.size ?? 0) > BIG_BYTES;
-  if (isBig && isMarked(file.path)) {
+  if (isBig && isMarked(file)) {
     // As long as this is the lock file, nobody can hold another one.
     const exclusive = exclusivePidfile(target);
-    if (exclusive !== null) remove(exclusive.path);
+    if (exclusive) remove(exclusive.path);
     return null;
   }
   const found = allPidfiles(target);
@@ -68,10 +63,7 @@ export function clearLitter(
     if (isLitter || alive === false) remove(path);
     else if (alive === null) pile.push(path);
   }
-  const own = parseIdentity(file.identity);
-  if (isBig && own !== null && elsewhere.length === 0) {
-    setModified(file.path, markOf(own));
-  }
+  if (isBig && elsewhere.length === 0) setModified(file.path, markOf(file));
   return pile.length <= PILE || sweep(pile, file) ? null : "busy";
 }
 
@@ -102,19 +94,17 @@ function sweep(pile: string[], file: LockFile): boolean {
 export function provesAnother(record: HolderRecord, file: LockFile): boolean {
   const other = parseIdentity(record.sidecar);
   if (other === null || record.sidecar === file.identity) return false;
-  const alive = isAlive(record);
-  if (alive === false) return false;
-  // On macOS nothing can be proved, and it may have been deleted while held.
+  if (isAlive(record) === false) return false;
+  // On macOS nothing is proved, and it may have been deleted while held.
   return locksOn(other)?.some(({ pid }) => pid === record.pid) ??
-    alive ?? system() === "darwin";
+    isAlive(record) ?? (isPosix() && !provesLives());
 }
 
-function isMarked(path: string): boolean {
-  const found = lstat(path);
-  return found !== null && found.modifiedMs === markOf(found) * 1000;
+function isMarked(file: LockFile): boolean {
+  return lstat(file.path)?.modifiedMs === markOf(file) * 1000;
 }
 
 /** In seconds. It says which file it speaks of, as it is set by a path. */
-function markOf({ ino }: FileIdentity): number {
-  return 1 + Number(ino % 1_000_000_000n);
+function markOf({ identity }: LockFile): number {
+  return 1 + Number(/\d{1,9}$/.exec(identity));
 }

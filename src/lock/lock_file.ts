@@ -16,7 +16,7 @@ import type { LockMode } from "../options.ts";
 import { publish, remove, type Rights, whyNoDescriptor } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import { partsOf } from "../os/paths.ts";
-import { identityOf, lstat } from "../os/stat.ts";
+import { identityOf, isPosix, lstat } from "../os/stat.ts";
 import { allPidfiles } from "./pidfiles.ts";
 
 // user_version=0 writes page 1 in memory: on a lock file that cannot be written
@@ -102,15 +102,15 @@ export class LockFile {
 }
 
 /**
- * The identity of the lock file, made by another name first where there is none:
- * to close it would drop a lock that another thread has on it already. Others
- * may plant what they like there: a FIFO hung open() for ever, and a link made
- * root create a file elsewhere.
+ * The identity of the lock file, made by another name first where to close one
+ * would drop a lock that another thread has on it already. Others may plant what
+ * they like there: a FIFO hung open() for ever, and a link made root create a
+ * file elsewhere.
  */
 function prepare(target: string, rights: Rights | null): string | null {
   const path = `${target}.lock`;
   let found = lstat(path);
-  if (found === null) {
+  if (!found && isPosix()) {
     try {
       publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
     } catch {
@@ -118,9 +118,10 @@ function prepare(target: string, rights: Rights | null): string | null {
     }
     found = lstat(path);
   }
-  if (found !== null && found.links > 1) {
+  if (found && found.links > 1) {
     // Its maker has yet to take the draft's name away, or was killed before.
     for (const draft of allPidfiles({ path: target, ...partsOf(target) })) {
+      if (draft.record !== null) continue;
       if (lstat(draft.path)?.ino === found.ino) remove(draft.path);
     }
     found = lstat(path);
@@ -150,8 +151,8 @@ function explain(path: string, error: unknown): LitelatchError {
   const why = full
     ? `needs a descriptor, and ${full}`
     : code === SQLITE.CANTOPEN
-    ? "must be a file that this user can create and write; check the rights " +
-      'of the folder, or open with { lock: "none" }'
+    ? "must be a file that this user can write; check the rights of the folder " +
+      'and the length of the path, or open with { lock: "none" }'
     : code === SQLITE.READONLY
     ? "must be writable for this user; give it the rights of the database"
     : `cannot be used (${messageOf(error)}); use a local disk`;

@@ -5,6 +5,7 @@
  */
 
 import type { LockMode } from "../options.ts";
+import { attempt } from "../os/builtin.ts";
 import {
   namesIn,
   publish,
@@ -83,13 +84,10 @@ export function publishOwn(
   const text = `${record.pid}\n${json}\n`;
   const unique = `${path}.pid-${id}`;
   const places = facts.mode === "shared" ? [unique] : [`${path}.pid`, unique];
-  const place = places.find((place) => {
-    try {
-      return publish(place, `${unique}.tmp`, text, rights);
-    } catch {
-      return false; // Nothing half-written is left; the lock itself stands.
-    }
-  });
+  // If it fails, nothing half-written is left; the lock itself stands.
+  const place = places.find((place) =>
+    attempt(() => publish(place, `${unique}.tmp`, text, rights), false)
+  );
   const withdraw = (): void => {
     if (place === undefined) return;
     // Somebody else's may be in its place.

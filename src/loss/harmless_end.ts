@@ -1,18 +1,18 @@
 /**
- * The end of a connection that lost its files must hurt nobody. When SQLite
- * takes itself for the last one on a file, it moves its frames into the database
- * as it closes, over newer pages, and deletes whatever is called `-wal` now: 0
- * of 310 rows of an innocent process were left. To leave the connection open is
- * not enough, since every runtime closes what is open at its end.
+ * The end of a connection that lost its files must hurt nobody. SQLite, as the
+ * last one on a file, moves its frames into the database as it closes, over
+ * newer pages, and deletes whatever is called `-wal` now: 0 of 310 rows of an
+ * innocent process were left. And every runtime closes what is open at its end.
  */
 
 import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
+import { WAL_DMS } from "../os/lock_bytes.ts";
 import { openPaths } from "../os/procfs.ts";
 import { identityOf, stat } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
-import { isIndexInUse, isOpenElsewhere } from "./sqlite_locks.ts";
+import { isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
 
 /**
@@ -69,9 +69,9 @@ function openAt(files: WatchedFiles, loss: "wal" | "shm"): string[] {
     loss === "shm" || files.isTakenOver() ||
     open === `${files.path}-wal (deleted)`;
   return (openPaths("self") ?? [])
-    .map(([descriptor, open]) => [`/proc/self/fd/${descriptor}`, open] as const)
-    .filter(([at, open]) => isWanted(open) && identityOf(at) === lost)
-    .map(([at]) => at);
+    .filter(([, open]) => isWanted(open))
+    .map(([descriptor]) => `/proc/self/fd/${descriptor}`)
+    .filter((at) => identityOf(at) === lost);
 }
 
 /**
@@ -97,10 +97,9 @@ function disarm(lost: string[], loss: "wal" | "shm"): boolean {
 
 /**
  * Clears away what SQLite would leave at a path that leads to another database
- * now. Whoever opens that next takes `-wal` and `-shm` for the new file's: it
- * reads the old content, integrity_check says ok, and the next checkpoint
- * writes the old pages over the new file. While we have them open no newcomer
- * of ours takes them; between the close and the clearing one did.
+ * now. Whoever opens that next would take `-wal` and `-shm` for the new file's,
+ * and write the old pages over it. While we have them open no newcomer of ours
+ * takes them; between the close and the clearing one did.
  */
 export function clearBeside(connection: Connection, files: WatchedFiles): void {
   if (!files.isAway() || files.ownBeside().length === 0) return;
@@ -109,6 +108,10 @@ export function clearBeside(connection: Connection, files: WatchedFiles): void {
   attempt(() => truncate(connection, 100), null);
   // It may be back at its path, or may come back, with others on it.
   if (!files.isAway()) return;
-  if (stat(files.path) === null && isIndexInUse(files.path)) return;
+  if (
+    stat(files.path) === null && isOpenElsewhere(`${files.path}-shm`, WAL_DMS)
+  ) {
+    return;
+  }
   files.ownBeside().forEach(remove);
 }

@@ -20,8 +20,8 @@ import { identityOf, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 
 /**
- * A lock that SQLite keeps as long as this process has a file open. It is listed
- * at one descriptor of it: whole, where `/proc/locks` may miss it, and quickly.
+ * A lock that SQLite keeps as long as this process has a file open. To ask the
+ * descriptor at which it is listed is quicker than to read `/proc/locks`.
  */
 export class OwnLock {
   readonly #path: string;
@@ -58,18 +58,12 @@ export function ownLocks(path: string): [OwnLock, OwnLock] {
   return [new OwnLock(path, SHARED), new OwnLock(`${path}-shm`, WAL_DMS)];
 }
 
-/** While another process has the database open, no close is the last one. */
-export function isOpenElsewhere(path: string): boolean {
-  return isLockedElsewhere(path, SHARED);
-}
-
-/** Whether another process works with the `-shm` that is there. */
-export function isIndexInUse(path: string): boolean {
-  return isLockedElsewhere(`${path}-shm`, WAL_DMS);
-}
-
-function isLockedElsewhere(name: string, byte: number): boolean {
-  return pidsAt(locksOn(stat(name)) ?? [], byte)
+/**
+ * Whether another process has a file open: while it has the database, no close
+ * is the last one.
+ */
+export function isOpenElsewhere(path: string, byte = SHARED): boolean {
+  return pidsAt(locksOn(stat(path)) ?? [], byte)
     .some((pid) => pid !== self().pid);
 }
 
@@ -167,7 +161,7 @@ function inTheWay(path: string, pid: number, why: string): UnsupportedError {
 /** In WAL mode every connection keeps a lock on both; these have only one. */
 function pidsElsewhere(path: string): number[] {
   const files = [stat(path), stat(`${path}-shm`)];
-  const [database = [], shm = []] = locksOnEach(files, 1) ?? [];
+  const [database = [], shm = []] = locksOnEach(files) ?? [];
   const here = [self().pid, ...pidsAt(shm, WAL_DMS)];
   return pidsAt(database, SHARED).filter((pid) => !here.includes(pid));
 }

@@ -2,12 +2,11 @@
  * Whether the files behind a connection are still the ones at its path.
  *
  * Any open and close of the file in this process, such as `fs.readFile`, drops
- * every POSIX lock that the process has on it
- * (https://sqlite.org/howtocorrupt.html, section 2.2). The next one to close
- * the database then takes itself for the last and deletes the WAL; what is
- * committed into that is gone, and integrity_check says ok. People and tools
- * delete files too: with only the database gone 70 writes were acknowledged and
- * lost, with only the `-shm` gone 50 of another process.
+ * the locks that the process has on it (https://sqlite.org/howtocorrupt.html,
+ * section 2.2). The next one to close the database then deletes the WAL, and
+ * what is committed into that is gone. People and tools delete files too: with
+ * only the database gone 70 writes were acknowledged and lost, with only the
+ * `-shm` gone 50 of another process.
  */
 
 import { identityOf, quickStat } from "../os/stat.ts";
@@ -26,7 +25,7 @@ export class WatchedFiles {
   walBytes = 0;
   readonly mayMake: boolean;
   /** The inodes of what is open. */
-  readonly #open: Record<End, number | null>;
+  readonly #open: Record<End, bigint | null>;
 
   /**
    * @param mayMake Whether a WAL that appears is one that we write too. Not for
@@ -70,7 +69,7 @@ export class WatchedFiles {
     return wal !== null && wal === this.#open["-wal"];
   }
 
-  #lookAtWal(): number | null {
+  #lookAtWal(): bigint | null {
     const wal = quickStat(`${this.path}-wal`);
     this.walBytes = wal?.size ?? 0;
     return wal?.ino ?? null;
@@ -109,7 +108,7 @@ export class WatchedFiles {
     }).map((end) => this.path + end);
   }
 
-  #there(end: End): number | null {
+  #there(end: End): bigint | null {
     return quickStat(this.path + end)?.ino ?? null;
   }
 }

@@ -7,7 +7,7 @@
 import type fs from "node:fs";
 import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
-import { type FileStat, lstat } from "./stat.ts";
+import { type FileStat, isPosix, lstat } from "./stat.ts";
 
 /** Rights that a new file gets. */
 export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
@@ -95,10 +95,10 @@ export function withFile<T>(
  * link is not followed and a FIFO does not hang, also if it came just now.
  */
 export function readSmall(path: string): string | null {
-  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
+  const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
   return attempt(() => {
     if (lstat(path)?.kind !== "file") return null;
-    return withFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, (file, by) => {
+    return withFile(path, O_NOFOLLOW | O_NONBLOCK, (file, by) => {
       const bytes = new Uint8Array(65536);
       const length = by.readSync(file, bytes, 0, bytes.length, 0);
       return new TextDecoder().decode(bytes.subarray(0, length));
@@ -118,7 +118,7 @@ export function remove(path: string): boolean {
     const failure = failureOf(() => fileSystem().unlinkSync(path));
     if (failure === null || failure === "ENOENT") return true;
     // A scanner that has it open keeps it there.
-    if (process.platform !== "win32" || tries === 9) return false;
+    if (isPosix() || tries === 9) return false;
     sleepSync(10);
   }
 }
@@ -134,8 +134,7 @@ export function moveTo(draft: string, path: string): boolean {
 
 /** Why no further file can be opened; `null` if one can. */
 export function whyNoDescriptor(): string | null {
-  const any = process.platform === "win32" ? "NUL" : "/";
-  const failure = failureOf(() => withFile(any, "r", () => {}));
+  const failure = failureOf(() => withFile("/", "r", () => {}));
   if (failure !== "EMFILE" && failure !== "ENFILE") return null;
   return `this process has too many open files (${failure}); close some, or ` +
     "raise the limit (ulimit -n)";

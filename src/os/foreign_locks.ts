@@ -6,7 +6,7 @@
 import { failureOf, fileSystem } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
 import { create, moveTo, readSmall, remove } from "./files.ts";
-import { type FileStat, lstat } from "./stat.ts";
+import { type FileStat, isPosix, lstat } from "./stat.ts";
 
 /** Whether a folder is empty; `null` if it cannot be listed. */
 export function isEmptyFolder(path: string): boolean | null {
@@ -88,7 +88,7 @@ function rename(from: string, to: string): void {
     const failure = failureOf(() => fileSystem().renameSync(from, to));
     if (failure === null) return;
     const mayPass = failure === "EBUSY" || failure === "EPERM";
-    if (process.platform !== "win32" || !mayPass || tries === 19) break;
+    if (isPosix() || !mayPass || tries === 19) break;
     sleepSync(10);
   }
   fileSystem().renameSync(from, to);

@@ -11,3 +11,10 @@ export function hostName(): string | null {
     return null;
   }
 }
+
+/** What lists the names of the file that follows (hard links). */
+export function namesCommand(): string {
+  return process.platform === "win32"
+    ? "fsutil hardlink list"
+    : "find . -samefile";
+}

@@ -1,17 +1,15 @@
 /**
- * What one process has open and locked, descriptor by descriptor: whole, where
- * `/proc/locks` may miss a lock that others change beside. The core never
- * imports this.
+ * What one process has open and locked, descriptor by descriptor. The core
+ * never imports this.
  */
 
-import { fileSystem } from "./builtin.ts";
 import {
   descriptorsOf,
   type KernelLock,
   locksAt,
   showsOthers,
 } from "./procfs.ts";
-import type { FileIdentity } from "./stat.ts";
+import { type FileIdentity, stat } from "./stat.ts";
 
 /**
  * What a descriptor leads to, whatever its link says: a file may have been
@@ -22,10 +20,7 @@ export function openFile(
   descriptor: string,
 ): FileIdentity | null | undefined {
   try {
-    return fileSystem().statSync(`/proc/${pid}/fd/${descriptor}`, {
-      bigint: true,
-      throwIfNoEntry: false,
-    });
+    return stat(`/proc/${pid}/fd/${descriptor}`) ?? undefined;
   } catch {
     return null;
   }

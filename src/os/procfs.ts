@@ -103,34 +103,44 @@ export function locksOn(file: FileIdentity | null): KernelLock[] | null {
   return locksOnEach([file])?.[0] ?? null;
 }
 
-/**
- * The same for several files at one moment.
- *
- * @param most How often to read the list. The kernel gives it a page at a time,
- * and others lock between two pages: a lock that was held all the time was
- * missing in 6 of 3000 reads, up to four in a row. While it is read, nobody on
- * this machine takes or frees a lock.
- */
+/** The same for several files at one moment. */
 export function locksOnEach(
   files: readonly (FileIdentity | null)[],
-  most = 4,
 ): KernelLock[][] | null {
-  const table = showsOthers() ? readProc("locks") : null;
-  if (table === null) return null;
-  const tables = [table];
-  while (tables.length < most && table.length >= 4096) {
-    tables.push(readProc("locks") ?? "");
-  }
-  return files.map((file) =>
-    tables.map((text) => file === null ? [] : parseTable(file, text))
-      .reduce(mergeLocks)
-  );
+  const pages = showsOthers() ? ask("locks", overlappingPages) : null;
+  return pages &&
+    files.map((file) =>
+      pages.map((text) => file === null ? [] : locksIn(text, file))
+        .reduce(mergeLocks, [])
+    );
 }
 
+const HALF_PAGE = 2048;
+
 /**
- * All the locks of two reads. One of the earlier read that is excluded by one
- * of the later is no more.
+ * The kernel gives the list a page at a time, and others lock between two pages:
+ * at the seam a lock that was held all the time was missing in 1 of 100 reads.
+ * So each page begins in the middle of the one before it. While one is read,
+ * nobody on this machine takes or frees a lock.
  */
+function overlappingPages(path: string): string[] {
+  const fs = fileSystem();
+  const file = fs.openSync(path, "r");
+  try {
+    const pages: string[] = [];
+    const page = new Uint8Array(8192);
+    for (;;) {
+      const at = pages.length * HALF_PAGE;
+      const length = fs.readSync(file, page, 0, page.length, at);
+      if (length === 0) return pages;
+      pages.push(new TextDecoder().decode(page.subarray(0, length)));
+    }
+  } finally {
+    fs.closeSync(file);
+  }
+}
+
+/** All of two reads. What a lock of the later one excludes is no more. */
 export function mergeLocks(
   before: KernelLock[],
   now: KernelLock[],
@@ -144,31 +154,34 @@ export function mergeLocks(
   return [...now, ...missing];
 }
 
-/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`, line by line. */
-function parseTable(file: FileIdentity, table: string): KernelLock[] {
-  const ino = `:${file.ino}`;
-  const lines = table.split("\n")
-    .filter((line) => line.includes(`${ino} `))
-    .map((line) => line.split(/ +/))
-    .filter(([, kind]) => kind === "POSIX");
-  const on = (device: string) =>
-    lines.filter(([, , , , , where]) => where === device + ino);
-  let found = on(deviceOf(file.dev));
-  if (found.length === 0 && lines.length > 0) {
-    // btrfs tells stat(2) another device than it lists here. But two disks have
-    // files of the same number too, so the mount must vouch for it.
-    const mount = file.path === undefined ? null : mountOf(file.path);
-    found = mount === null ? lines : on(mount.device);
-  }
-  return found.map(([, , , access, pid, , first, last]) => ({
+const LOCK =
+  /^(?:lock:\s+)?\d+: POSIX .* (READ|WRITE) +(\d+) (\S+) (\d+) (\d+|EOF)\n/gm;
+
+/** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`, whole lines only. */
+function parse(text: string): (KernelLock & { where: string })[] {
+  return [...text.matchAll(LOCK)].map((
+    [, access, pid, where = "", first, last],
+  ) => ({
     pid: Number(pid),
+    where,
     write: access === "WRITE",
     first: Number(first),
     last: last === "EOF" ? Infinity : Number(last),
   }));
 }
 
-const LOCK = /^lock:\s+\d+: POSIX .* (READ|WRITE) .* (\d+) (\d+|EOF)$/gm;
+function locksIn(table: string, file: FileIdentity): KernelLock[] {
+  const ino = `:${file.ino}`;
+  const found = parse(table).filter(({ where }) => where.endsWith(ino));
+  const on = (device: string) =>
+    found.filter(({ where }) => where === device + ino);
+  const own = on(deviceOf(file.dev));
+  if (own.length > 0 || found.length === 0) return own;
+  // btrfs tells stat(2) another device than it lists here. But two disks have
+  // files of the same number too, so the mount must vouch for it.
+  const mount = file.path === undefined ? null : mountOf(file.path);
+  return mount === null ? found : on(mount.device);
+}
 
 /**
  * The locks that are listed at a descriptor; `null` if it is not shown. A lock
@@ -182,12 +195,8 @@ export function locksAt(
 ): KernelLock[] | null {
   const text = readProc(`${pid}/fdinfo/${descriptor}`);
   if (text === null) return null;
-  return [...text.matchAll(LOCK)].map(([, access, first, last]) => ({
-    pid: pid === "self" ? process.pid : pid,
-    write: access === "WRITE",
-    first: Number(first),
-    last: last === "EOF" ? Infinity : Number(last),
-  }));
+  const own = pid === "self" ? process.pid : pid;
+  return parse(text).map((lock) => ({ ...lock, pid: own }));
 }
 
 /** PIDs with a lock that touches `byte`; for `write` with a write lock. */

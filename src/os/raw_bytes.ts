@@ -7,14 +7,6 @@ import { fileSystem, isGranted } from "./builtin.ts";
 
 const PATIENCE_MS = 5000;
 
-/**
- * Whether to close a file drops the locks that this process has on it. The
- * locks of LockFileEx belong to the handle that took them.
- */
-export function closingDropsLocks(): boolean {
-  return process.platform !== "win32";
-}
-
 /** Opens a file without waiting for anybody; otherwise says why not. */
 export function openToRead(path: string): number | string {
   const fs = fileSystem();

@@ -46,17 +46,28 @@ export function parseIdentity(text: string | null): FileIdentity | null {
   return dev && ino ? { dev: BigInt(dev), ino: BigInt(ino) } : null;
 }
 
+/**
+ * Whether an open file can be deleted, and to close one drops all the locks that
+ * this process has on it. On Windows they belong to the handle.
+ */
+export function isPosix(): boolean {
+  return process.platform !== "win32";
+}
+
 /** Inode and size, the quick way: each write asks. `null` if there is none. */
-export function quickStat(path: string): { ino: number; size: number } | null {
+export function quickStat(path: string): { ino: bigint; size: number } | null {
   const { Deno } = globalThis as Realm;
-  // A fifth of the time of Deno's `node:fs`.
-  return ask(
+  // A third of the time of Deno's `node:fs`, which rounds as much.
+  const found = ask(
     path,
-    () =>
-      Deno === undefined
-        ? fileSystem().statSync(path, { throwIfNoEntry: false })
-        : Deno.statSync(path),
+    () => Deno?.statSync(path) ?? fileSystem().statSync(path, HOW),
   );
+  return found && { ino: whole(found.ino), size: Number(found.size) };
+}
+
+/** Node and Bun give the upper half of all numbers as negative ones. */
+function whole(number: bigint | number): bigint {
+  return BigInt.asUintN(64, BigInt(number));
 }
 
 const HOW = { bigint: true, throwIfNoEntry: false } as const;
@@ -67,12 +78,11 @@ function describe(
 ): FileStat | null {
   const found = ask(path, () => fileSystem()[verb](path, HOW));
   if (found === null) return null;
-  const { dev, ino } = found;
   return {
     path,
     kind: kindOf(found),
-    dev,
-    ino,
+    dev: whole(found.dev),
+    ino: whole(found.ino),
     links: Number(found.nlink),
     size: Number(found.size),
     mode: Number(found.mode),

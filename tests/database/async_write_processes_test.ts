@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { open } from "../../mod.ts";
 import { type Child, mixed, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { KILLED } from "../fixtures/machine.ts";
 import { pause } from "../fixtures/until.ts";
 import { rounds } from "./fixtures/rounds.ts";
 
@@ -66,7 +67,7 @@ test(
       const victim = living[kill % 4] as Child;
       victim.kill("SIGKILL");
       const { signal, stderr } = await victim.ended;
-      assert.equal(signal, "SIGKILL", stderr);
+      assert.equal(signal, KILLED, stderr);
       living[kill % 4] = await begin(kill % 4);
     }
     for (const child of living) child.kill("SIGKILL");

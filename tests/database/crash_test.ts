@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { open } from "../../mod.ts";
 import { type Child, mixed, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
-import { needs } from "../fixtures/machine.ts";
+import { KILLED } from "../fixtures/machine.ts";
 import { rounds } from "./fixtures/rounds.ts";
 
 const WRITER = new URL("fixtures/crash_writer.ts", import.meta.url);
@@ -37,9 +37,7 @@ test(
       const victim = living[place] as Child;
       victim.kill("SIGKILL");
       const { signal, stderr } = await victim.ended;
-      // Windows knows no signals.
-      const killed = needs("signals") ? null : "SIGKILL";
-      assert.equal(signal, killed, stderr);
+      assert.equal(signal, KILLED, stderr);
       living[place] = await begin(place);
     }
     for (const child of living) child.kill("SIGKILL");

@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { after, before, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { endChildren } from "../fixtures/children.ts";
+import { LIVES } from "../fixtures/machine.ts";
 import { runtimes } from "../fixtures/runtimes.ts";
 import { assertFailed, assertHeld, LeaseProcess } from "./fixtures/children.ts";
 import { Etcd, needsEtcd } from "./fixtures/etcd.ts";
@@ -62,7 +63,7 @@ test(
         assert.equal(named?.app, "keeper");
         assert.equal(named?.purpose, "migrate");
         assert.equal(named?.mode, "exclusive");
-        assert.equal(named?.alive, true);
+        assert.equal(named?.alive, LIVES);
         assert.match(named?.command ?? "", /lease_child\.ts/);
         const lines = answer.message?.split("\n") ?? [];
         assert.equal(lines.length, 3, answer.message);

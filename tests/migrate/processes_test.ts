@@ -5,6 +5,7 @@ import { open } from "../../mod.ts";
 import { rounds } from "../database/fixtures/rounds.ts";
 import { mixed, start } from "../fixtures/children.ts";
 import { inFolder, query, withDatabase } from "../fixtures/folder.ts";
+import { KILLED } from "../fixtures/machine.ts";
 
 const MIGRATOR = new URL("fixtures/migrator.ts", import.meta.url);
 
@@ -62,7 +63,7 @@ test(
       });
       child.kill("SIGKILL");
       const { signal, stderr } = await child.ended;
-      assert.equal(signal, "SIGKILL", stderr);
+      assert.equal(signal, KILLED, stderr);
       const version = Number(query(path, "PRAGMA user_version"));
       assert.ok(version >= before);
       before = version;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Child, elsewhere, fixture } from "../fixtures/children.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
-import { missing, notRoot } from "../fixtures/machine.ts";
+import { missing, needs, notRoot } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const program = [...thisRuntime().command, fixture("database_child.ts")];
@@ -33,6 +33,7 @@ test(
 
 test(
   "whatever the umask, the files beside a database have its rights",
+  { skip: needs("modes") },
   withDatabase(async (path, folder) => {
     elsewhere(path, "CREATE TABLE t (a)");
     chmodSync(path, 0o664);

@@ -4,16 +4,20 @@ import { drizzle } from "drizzle-orm/better-sqlite3";
 import { migrate } from "drizzle-orm/better-sqlite3/migrator";
 import { once } from "./once.js";
 import { run } from "./run.js";
+import { WORK } from "./work.js";
 
 // What drizzle-kit generates.
 mkdirSync("drizzle/meta", { recursive: true });
-const part = "\n--> statement-breakpoint\n";
 const entries = [
-  ["first", "CREATE TABLE note (text TEXT)", "first"],
-  ["second", "ALTER TABLE note ADD COLUMN at TEXT", "second"],
-].map(([tag, sql, text], idx) => {
-  const add = `INSERT INTO note (text) VALUES ('${text}')`;
-  writeFileSync(`drizzle/${tag}.sql`, sql + part + add);
+  ["first", "CREATE TABLE note (text TEXT)"],
+  ["second", "ALTER TABLE note ADD COLUMN at TEXT"],
+].map(([tag, change], idx) => {
+  const add = (text) => `INSERT INTO note (text) VALUES ('${text}')`;
+  writeFileSync(
+    `drizzle/${tag}.sql`,
+    [change, add(tag), WORK, add(`${tag} end`)]
+      .join("\n--> statement-breakpoint\n"),
+  );
   return { idx, version: "6", when: 1000 + idx, tag, breakpoints: true };
 });
 const journal = { version: "7", dialect: "sqlite", entries };

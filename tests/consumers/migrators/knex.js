@@ -1,19 +1,26 @@
 import knex from "knex";
 import { once } from "./once.js";
 import { run } from "./run.js";
+import { WORK } from "./work.js";
+
+async function fill(db, text) {
+  await db("note").insert({ text });
+  await db.raw(WORK);
+  await db("note").insert({ text: `${text} end` });
+}
 
 const steps = {
   first: {
     async up(db) {
       await db.schema.createTable("note", (table) => table.text("text"));
-      await db("note").insert({ text: "first" });
+      await fill(db, "first");
     },
     down: async () => {},
   },
   second: {
     async up(db) {
       await db.schema.alterTable("note", (table) => table.text("at"));
-      await db("note").insert({ text: "second" });
+      await fill(db, "second");
     },
     down: async () => {},
   },

@@ -1,11 +1,11 @@
-import Database from "better-sqlite3";
 import { Kysely, SqliteDialect } from "kysely";
 import { open } from "litelatch";
 import { LitelatchDialect } from "./kysely_dialect.js";
 import { count, pause } from "./load.js";
 
 const dialects = {
-  plain() {
+  async plain() {
+    const { default: Database } = await import("better-sqlite3");
     const native = new Database("app.db", { timeout: 5000 });
     native.pragma("journal_mode = WAL");
     return new SqliteDialect({ database: native });
@@ -13,8 +13,8 @@ const dialects = {
   documented: () => new LitelatchDialect(open("app.db", { app: "kysely" })),
 };
 
-await count((way) => {
-  const orm = new Kysely({ dialect: dialects[way]() });
+await count(async (way) => {
+  const orm = new Kysely({ dialect: await dialects[way]() });
   return {
     async readThenWrite() {
       await orm.transaction().execute(async (tx) => {

@@ -10,7 +10,7 @@ export class LitelatchDialect {
   }
 
   createAdapter() {
-    return new SqliteAdapter();
+    return new Adapter();
   }
 
   createIntrospector(orm) {
@@ -31,6 +31,13 @@ export class LitelatchDialect {
       releaseConnection: async () => {},
       destroy: async () => this.#db.close(),
     };
+  }
+}
+
+/** Kysely believes that SQLite could not roll back a CREATE TABLE. */
+class Adapter extends SqliteAdapter {
+  get supportsTransactionalDdl() {
+    return true;
   }
 }
 
