@@ -27,10 +27,7 @@ export interface Heeded {
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
-  /**
-   * Whether SQLite itself is to wait: of several statements the first must not
-   * be run again, and a checkpoint tells in a row that it is busy.
-   */
+  /** Whether SQLite is to wait: for several, and for what tells it in a row. */
   waits: boolean;
 }
 
