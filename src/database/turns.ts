@@ -14,11 +14,11 @@ import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
 import { ownWriter, writersOf } from "./busy_error.ts";
 
-// Longer turns serve one row at a time faster, and all others later.
-const TURN_MS = 2;
+// With 2, eight writers of one row get a fifth less done; with those of 2 ms the
+// turns are more even (scripts/bench/saturated.ts).
+const TURN_MS = 4;
 // A wait that is told; who has the lock is asked then, and once after that.
 const FELT_MS = 50;
-const LONG_MS = 500;
 
 /** How long to sleep before it is asked again. */
 export function pauseAt(waitedMs: number, usualMs = 0): number {
@@ -45,8 +45,9 @@ export class Turns {
   #writes = 0;
   /** How long waits last of late. */
   #usualMs = 0;
-  /** When writes in a row are enough, with others that wait, and a pause is. */
-  #turnEnds = Infinity;
+  /** For so many more turns it takes others for waiting. */
+  #turns = 0;
+  #turnEnds = 0;
   #pauseEnds = 0;
 
   constructor(
@@ -79,7 +80,6 @@ export class Turns {
    * @param isUp Whether SQLite waits: of several the first must not be run again.
    */
   again<T>(run: () => T, isUp = false): T {
-    // For a write of this very thread it would wait all the time.
     if (isUp && (this.isShared || ownWriter(this.#path) === null)) {
       return this.#at(true, run);
     }
@@ -126,6 +126,7 @@ export class Turns {
         this.#waitedMs = waitedMs;
         if (tries > 1) {
           this.#usualMs += (waitedMs - this.#usualMs) / 8;
+          this.#turns = 5;
           this.#turnEnds = now() + TURN_MS;
         }
         return null;
@@ -140,7 +141,7 @@ export class Turns {
       }
       if (waitedMs >= askAt) {
         this.#writers.push(...writersOf(this.#path));
-        askAt = waitedMs < LONG_MS ? LONG_MS : Infinity;
+        askAt = askAt === FELT_MS ? 10 * FELT_MS : Infinity;
       }
       const pause = Math.min(left, pauseAt(waitedMs, this.#usualMs));
       yield pause;
@@ -161,9 +162,10 @@ export class Turns {
   commit(): void {
     if (this.#commit !== null) this.#commit.step();
     else this.#connection.exec("COMMIT");
-    if (this.#turnEnds === Infinity || now() < this.#turnEnds) return;
-    this.#turnEnds = Infinity;
+    if (this.#turns === 0 || now() < this.#turnEnds) return;
+    this.#turns--;
     this.#pauseEnds = now() + 0.5 + Math.random() / 2;
+    this.#turnEnds = this.#pauseEnds + TURN_MS;
   }
 
   /**
@@ -171,9 +173,7 @@ export class Turns {
    * wait, and knows by that of others, pauses after a turn.
    */
   pauseForOthers(): number {
-    const ends = this.#pauseEnds;
-    this.#pauseEnds = 0;
-    return ends && Math.max(0, ends - now());
+    return this.#turns && Math.max(0, this.#pauseEnds - now());
   }
 
   /** BEGIN IMMEDIATE, once and without any wait. */
