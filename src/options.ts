@@ -169,7 +169,7 @@ export interface AdoptOptions extends Omit<LockOptions, "mode"> {
   /**
    * Called after a write or a statement that had to wait for 50 ms or more, with
    * how many, and with the PIDs of those that had the write lock when it was
-   * asked who has it: once or twice in a wait, and none where that cannot be known.
+   * asked who has it: after 50, 500 and 5000 ms, and none where that cannot be known.
    */
   onWait?: (waitedMs: number, writers: number[]) => void;
 }

@@ -47,7 +47,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   #apart: Apart<P> | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(main: Session, open: () => Waiting<Apart<P>>) {
     this.#main = main;
@@ -78,10 +78,14 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     return new Promise<unknown>((resolve, reject) => {
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
       const since = new Stopwatch();
-      const start = () => run(since).then(resolve, reject);
+      const start = () =>
+        run(since).then(resolve, (error) => {
+          reject(error);
+          this.#look();
+        });
       this.#queue.push({ start, since, signal, reject });
       if (this.#current === null) void this.#work();
-      else this.#timer ??= setTimeout(() => this.#look(), LOOK_EVERY_MS);
+      else this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS);
     }) as Promise<Awaited<T>>;
   }
 
@@ -104,8 +108,9 @@ export class AsyncWrites<P extends { readonly session: Session }> {
         call.reject(late);
       }
     }
-    const again = this.#queue.length > 0;
-    this.#timer = again ? setTimeout(() => this.#look(), LOOK_EVERY_MS) : null;
+    if (this.#queue.length > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
   *#begin(made: Error, since: Stopwatch): Waiting<P> {

@@ -17,7 +17,7 @@ import { ownWriter, writersOf } from "./busy_error.ts";
 // With 2, eight writers of one row get a fifth less done; with those of 2 ms the
 // turns are more even (scripts/bench/saturated.ts).
 const TURN_MS = 4;
-// A wait that is told; who has the lock is asked then, and once after that.
+// A wait that is told; who has the lock is asked then, and after ten times that.
 const FELT_MS = 50;
 
 /** How long to sleep before it is asked again. */
@@ -74,11 +74,7 @@ export class Turns {
     this.#connection.exec(`PRAGMA busy_timeout=${ms}`);
   }
 
-  /**
-   * Runs a statement, and again if SQLite was busy: then it did nothing.
-   *
-   * @param isUp Whether SQLite waits: of several the first must not be run again.
-   */
+  /** Runs a statement until SQLite is not busy; it waits itself with `isUp`. */
   again<T>(run: () => T, isUp = false): T {
     if (isUp && (this.isShared || ownWriter(this.#path) === null)) {
       return this.#at(true, run);
@@ -108,11 +104,7 @@ export class Turns {
     }
   }
 
-  /**
-   * Tries, and again where that can help, until the last error or `null`.
-   *
-   * @param since When it began, if this thread goes on meanwhile.
-   */
+  /** Tries until the last error or `null`; the thread goes on with `since`. */
   *wait(attempt: () => void, since?: Stopwatch): Waiting<unknown> {
     const { busyTimeout, onWait } = this.#settings;
     const watch = since ?? new Stopwatch();
@@ -141,7 +133,7 @@ export class Turns {
       }
       if (waitedMs >= askAt) {
         this.#writers.push(...writersOf(this.#path));
-        askAt = askAt === FELT_MS ? 10 * FELT_MS : Infinity;
+        askAt *= 10;
       }
       const pause = Math.min(left, pauseAt(waitedMs, this.#usualMs));
       yield pause;

@@ -15,19 +15,20 @@ export function now(): number {
 }
 
 /**
- * How long a wait has lasted. A test may have stopped the clock (fake timers):
- * then what was surely slept counts, or a write would wait for ever.
+ * How long a wait has lasted. Where a test has stopped the clock (fake timers),
+ * what was to be slept counts; not elsewhere, as timers may end early.
  */
 export class Stopwatch {
-  readonly #start: number = now();
-  #slept = 0;
+  #start: number = now();
+  #last = 0;
 
   get elapsed(): number {
-    return Math.max(now() - this.#start, this.#slept);
+    return now() - this.#start;
   }
 
   add(slept: number): void {
-    this.#slept += slept;
+    if (this.#last === now()) this.#start -= slept;
+    this.#last = now();
   }
 }
 
@@ -61,11 +62,12 @@ export function sleepSync(ms: number): void {
 
 /**
  * Sleeps, and the event loop goes on. A test may have stopped every timer: then
- * `waitAsync` ends it, which by itself keeps no process alive.
+ * `waitAsync` ends it, which by itself keeps no process alive. It takes less than
+ * half a millisecond for none on Node, and a wait would take all of a core.
  */
 export async function sleepAsync(ms: number): Promise<void> {
   const word = new Int32Array(new SharedArrayBuffer(4));
-  const woken = Atomics.waitAsync?.(word, 0, 0, ms).value;
+  const woken = Atomics.waitAsync?.(word, 0, 0, Math.ceil(ms)).value;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const asleep = new Promise<unknown>((resolve) => {
     timer = setTimeout(resolve, ms);

@@ -5,6 +5,7 @@ import { query } from "../fixtures/folder.ts";
 import { withTable } from "./fixtures/table.ts";
 
 const MANY = 10_000;
+const LONG = 1000;
 
 /** Another connection of this process, which has the write lock. */
 function holding(path: string): { end(): void } {
@@ -79,6 +80,23 @@ test(
     await writing;
     patient.close();
   }, { busyTimeout: 100 }),
+);
+
+test(
+  "while one waits for long the event loop goes on, and it waits to the end",
+  withTable(async (db, path) => {
+    const holder = holding(path);
+    let turns = 0;
+    const ticking = setInterval(() => turns++, 1);
+    const start = performance.now();
+    await assert.rejects(db.writeAsync(() => {}), BusyError);
+    const waited = performance.now() - start;
+    clearInterval(ticking);
+    // Clocks are read before and after, and a sleep may end a little early.
+    assert.ok(waited >= 0.9 * LONG, String(waited));
+    assert.ok(turns >= 5, String(turns));
+    holder.end();
+  }, { busyTimeout: LONG }),
 );
 
 test(
