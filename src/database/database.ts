@@ -314,7 +314,8 @@ function away({ watch, asked }: Parts): Away {
   return () => {
     if (watch === null) return null;
     const identity = identityOf(asked);
-    if (identity === null) return "gone";
-    return identity === watch.files.identity ? null : "replaced";
+    if (identity === watch.files.identity) return null;
+    watch.isSaid = true;
+    return identity === null ? "gone" : "replaced";
   };
 }

@@ -38,6 +38,31 @@ test(
 );
 
 test(
+  "close() says that the database was deleted, but not that it was moved, nor to a reader",
+  { skip: linux },
+  withDatabase((path) => {
+    const lost = /the file was deleted or moved.*may be lost/s;
+    const db = make(path);
+    rmSync(path);
+    assert.throws(() => db.close(), lost);
+    make(path).close();
+    const told = make(path);
+    rmSync(path);
+    assert.equal(told.poll(), "gone");
+    told.close();
+    make(path).close();
+    const reader = open(path, STILL);
+    reader.prepare("SELECT * FROM t").all();
+    rmSync(path);
+    reader.close();
+    const moved = make(path);
+    renameSync(path, `${path}.old`);
+    moved.close();
+    assert.equal(query(`${path}.old`, "SELECT group_concat(n) FROM t"), "1");
+  }),
+);
+
+test(
   "close() says nothing where what was committed could be saved",
   { skip: needs("unlinking") },
   withDatabase((path) => {
