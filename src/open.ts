@@ -52,7 +52,7 @@ import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
-import { openPaths } from "./os/procfs.ts";
+import { isOpenHere } from "./os/procfs.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
 import { identityOf, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
@@ -315,9 +315,8 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     const isNew = (end: "-wal" | "-shm") =>
       files.openIdentity(end) !== before.openIdentity(end);
     if (isNew("-wal") && !isNew("-shm")) yield* refuseForeignIndex(path);
-    const names = openPaths("self")?.map(([, name]) => name);
     const isMissed = (end: "-wal" | "-shm") =>
-      isNew(end) && names?.includes(path + end) === false;
+      isNew(end) && isOpenHere(path + end) === false;
     if (isMissed("-wal") || isMissed("-shm")) throw cannotOpen(path, REPLACED);
     isDone = true;
     return { connection, files };

@@ -46,8 +46,6 @@ export class LossWatch implements Attachment {
   #wereListed = false;
   #hasLocks = true;
   #loss: Loss | null = null;
-  /** Whether there is no commit that somebody would have to be told of. */
-  isSaid = true;
 
   /** @param reopen Opens the files anew; throws where something is lost by it. */
   constructor(
@@ -67,7 +65,7 @@ export class LossWatch implements Attachment {
   beforeWrite(): void {
     if (now() - this.#lastLook >= FRESH_MS) this.look();
     if (!this.#hasLocks) this.#retake();
-    this.isSaid = false;
+    this.#session.isSaid = false;
     if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
@@ -143,8 +141,14 @@ export class LossWatch implements Attachment {
   beat(): void {
     if (this.#session.turns.isShared) this.#session.listAttached();
     this.#lastLocks = -Infinity;
-    this.look();
-    if (!this.#hasLocks) this.#retake();
+    const { isSaid } = this.#session;
+    try {
+      this.look();
+      if (!this.#hasLocks) this.#retake();
+    } finally {
+      // Nobody hears it.
+      this.#session.isSaid = isSaid;
+    }
   }
 
   /**
@@ -159,7 +163,7 @@ export class LossWatch implements Attachment {
     }
     // What was lost meanwhile would be taken for what is open.
     this.look();
-    if (this.#dropped() === "database") retakeDatabaseLock(connection, path);
+    if (this.#dropped() === "database") retakeDatabaseLock(connection);
     if (this.#dropped() === null) {
       this.files.renew();
       this.#hasLocks = true;
@@ -208,12 +212,12 @@ export class LossWatch implements Attachment {
 
   /** What is lost at the end, and was not said to anybody yet. */
   unsaid(): LockLostError | null {
-    if (this.#session.stopped !== null) return null;
+    const { isSaid } = this.#session;
     const reason = this.reason();
     const isLost = this.#loss === "database"
       ? this.files.isDeleted()
       : this.#loss !== null;
-    return isLost && !this.isSaid ? new LockLostError(reason ?? "") : null;
+    return isLost && !isSaid ? new LockLostError(reason ?? "") : null;
   }
 
   /** Whether the connection may be closed; it is disarmed if need be. */
@@ -238,14 +242,13 @@ export class LossWatch implements Attachment {
   #refuse(files: WatchedFiles, loss: Loss): void {
     const session = this.#session;
     const { connection } = session;
-    // What else was lost decides how it may end.
-    if (loss !== "lock file") this.#loss = loss;
     // It comes too late, and nothing can be brought to safety inside of it.
     attempt(() => {
       if (connection.inTransaction()) connection.exec("ROLLBACK");
     }, undefined);
     const isSafe = loss === "wal" && rescue(connection, files);
-    this.isSaid ||= isSafe;
+    // What else was lost decides how it may end.
+    if (loss !== "lock file") this.#loss = isSafe ? null : loss;
     session.stop("lost", lossText(files.path, loss, isSafe));
     // At once: every runtime closes what is open at its end.
     if (!isSafe) isHarmless(connection, files, loss);

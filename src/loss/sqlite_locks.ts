@@ -70,10 +70,9 @@ export function isOpenElsewhere(path: string, byte = SHARED): boolean {
 /**
  * Takes the lock on the database anew, and loses nothing that was set on the
  * connection. SQLite can leave WAL mode, and come back, only where no other
- * process is there; but those that dropped their locks too it would not see.
+ * process is there; the kernel will tell what came of it.
  */
-export function retakeDatabaseLock(connection: Connection, path: string): void {
-  if (isOpenElsewhere(`${path}-shm`, WAL_DMS)) return;
+export function retakeDatabaseLock(connection: Connection): void {
   attempt(() => connection.value("PRAGMA main.journal_mode=DELETE"), null);
   attempt(() => {
     connection.value("PRAGMA main.journal_mode=WAL");

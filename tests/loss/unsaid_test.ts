@@ -7,6 +7,7 @@ import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
 import { thisAndNext } from "../fixtures/runtimes.ts";
+import { pause } from "../fixtures/until.ts";
 
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
@@ -59,6 +60,26 @@ test(
     renameSync(path, `${path}.old`);
     moved.close();
     assert.equal(query(`${path}.old`, "SELECT group_concat(n) FROM t"), "1");
+  }),
+);
+
+test(
+  "close() says what only a heartbeat has seen",
+  { skip: needs("unlinking") },
+  withDatabase(async (path) => {
+    const db = open(path, { heartbeat: 10 });
+    db.exec(TABLE);
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    await pause(300);
+    assert.throws(() => db.prepare("SELECT 1").get(), LockLostError);
+    db.close();
+    const other = open(`${path}2`, { heartbeat: 10 });
+    other.exec(TABLE);
+    rmSync(`${path}2-wal`);
+    rmSync(`${path}2-shm`);
+    await pause(300);
+    assert.throws(() => other.close(), LockLostError);
   }),
 );
 
