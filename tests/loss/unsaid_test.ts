@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { renameSync, rmSync } from "node:fs";
+import { copyFileSync, renameSync, rmSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
+import { isOpenHere } from "../../src/os/procfs.ts";
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
@@ -93,6 +95,51 @@ test(
     assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1");
   }),
 );
+
+/** Runs `body`, and `act` before the first stat for which `when` is true. */
+function atStat(when: () => boolean, act: () => void, body: () => void): void {
+  type Statter = { statSync(path: string, ...more: unknown[]): unknown };
+  const { Deno } = globalThis as { Deno?: Statter };
+  const place = Deno ?? process.getBuiltinModule("node:fs") as Statter;
+  const real = place.statSync;
+  let isDone = false;
+  place.statSync = (...asked) => {
+    if (!isDone && when()) {
+      isDone = true;
+      act();
+    }
+    return Reflect.apply(real, place, asked);
+  };
+  try {
+    body();
+    assert.ok(isDone);
+  } finally {
+    place.statSync = real;
+  }
+}
+
+for (const end of ["-wal", "-shm"]) {
+  test(
+    `a ${end} that is replaced while it is opened is not taken for our own`,
+    { skip: linux },
+    withDatabase((path) => {
+      make(path).close();
+      const isOpen = () => isOpenHere(path + end) === true;
+      const replace = () => {
+        copyFileSync(path + end, `${path}.new`);
+        renameSync(`${path}.new`, path + end);
+      };
+      atStat(isOpen, replace, () => {
+        assert.throws(() => open(path, STILL), {
+          code: "LITELATCH_OPEN",
+          message: /replaced while it was opened/,
+        });
+      });
+      open(path, STILL).close();
+      assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1");
+    }),
+  );
+}
 
 for (
   const [name, breaks, why] of [
