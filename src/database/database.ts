@@ -314,11 +314,12 @@ function refuseInside(): never {
 }
 
 /** Whether the path leads to another file now; also by a re-pointed link. */
-function away({ watch, asked }: Parts): Away {
+function away({ watch, asked, session }: Parts): Away {
   return () => {
     if (watch === null) return null;
     const identity = identityOf(asked);
-    if (identity === null) return "gone";
-    return identity === watch.files.identity ? null : "replaced";
+    if (identity === watch.files.identity) return null;
+    session.isSaid = true;
+    return identity === null ? "gone" : "replaced";
   };
 }

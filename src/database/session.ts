@@ -82,6 +82,8 @@ export class Session {
   /** Why nothing more may be run, if so, and that in words. */
   stopped: Stopped | null = null;
   reason = "";
+  /** Whether there is no commit that somebody would have to be told of. */
+  isSaid = true;
 
   constructor(connection: Connection, path: string, settings: Settings) {
     this.connection = connection;
@@ -124,7 +126,10 @@ export class Session {
 
   /** Why nothing more is run, as an error. */
   refusal(): LitelatchError {
-    if (this.stopped === "lost") return new LockLostError(this.reason);
+    if (this.stopped === "lost") {
+      this.isSaid = true;
+      return new LockLostError(this.reason);
+    }
     const what = this.stopped === "ended"
       ? `Cannot go on in this transaction on "${this.path}": ${this.reason}`
       : `Cannot use the database "${this.path}": this handle ${
