@@ -319,8 +319,7 @@ function* furnish(
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
     const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
-      "Database.setCustomSQLite): it can corrupt a database that several " +
-      "processes write";
+      "Database.setCustomSQLite): it can corrupt the database";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings);
@@ -362,9 +361,9 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
   if (path === MEMORY) return { parts: main, close: () => {} };
   if (!isOfRuntime(session.connection)) {
     throw new UnsupportedError(
-      `Cannot run an async body on "${path}": it needs a second connection, and ` +
-        "better-sqlite3 does not know the locks that the runtime's own SQLite " +
-        "has in this process; use a body that is not async, or open() it",
+      `Cannot run an async body on "${path}": it needs a second connection, whose ` +
+        "locks better-sqlite3 does not see in this process; use a body that is " +
+        "not async, or open() it",
     );
   }
   const settings = { ...main.settings, exitWithParent: false };
