@@ -26,6 +26,7 @@ for (const how of ["frozen", "extended"]) {
       assert.deepEqual(JSON.parse(stdout), {
         mode: "shared",
         seen: [row, row, row],
+        some: { toString: 2 },
         refusal: "LockedError",
       });
     }),
