@@ -319,8 +319,7 @@ function* furnish(
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
     const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
-      "Database.setCustomSQLite): it can corrupt a database that several " +
-      "processes write";
+      "Database.setCustomSQLite): it can corrupt the database";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings);

@@ -308,8 +308,8 @@ export class Database implements Disposable {
 }
 
 function refuseInside(): never {
-  const why = "Cannot close or reopen inside of a transaction: it has this " +
-    "handle for itself, which ends with it";
+  const why = "Cannot close or reopen inside of a transaction: its handle " +
+    "ends with it";
   throw new LitelatchError("LITELATCH_BUSY", why);
 }
 
