@@ -20,6 +20,7 @@ import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
+import { asleepMs } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
 
 // A look costs some 9 µs, so that a tight loop of writes pays two percent. A
@@ -39,7 +40,8 @@ export class LossWatch implements Attachment {
   #attached: WatchedFiles[] = [];
   #journalModes = 0;
   #lastLook = -Infinity;
-  #lastLocks = now() + FIRST_LOCKS_MS;
+  #lastLock = -Infinity;
+  #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
   #onDatabase: OwnLock;
   #onShm: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
@@ -98,9 +100,14 @@ export class LossWatch implements Attachment {
         this.#refuse(files, loss);
       }
     }
-    if (this.#lastLook - this.#lastLocks < FRESH_LOCKS_MS) return;
-    this.#lastLocks = this.#lastLook;
-    this.#hasLocks = this.#dropped() === null;
+    // Only this process can drop them, and those that wait ask with the lock.
+    const awake = this.#lastLook - asleepMs;
+    if (awake - this.#lastLocks >= FRESH_LOCKS_MS) {
+      this.#lastLocks = awake;
+      this.#hasLocks = this.#dropped() === null;
+    }
+    if (this.#lastLook - this.#lastLock < FRESH_LOCKS_MS) return;
+    this.#lastLock = this.#lastLook;
     this.lookAtLock();
   }
 

@@ -27,10 +27,7 @@ export interface Heeded {
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
-  /**
-   * Whether SQLite itself is to wait: of several statements the first must not
-   * be run again, and a checkpoint tells in a row that it is busy.
-   */
+  /** Whether SQLite is to wait: for several, and for what tells it in a row. */
   waits: boolean;
 }
 
@@ -149,7 +146,7 @@ export class Session {
   /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
     const isPersonal = PERSONAL.test(sql);
-    if (isPersonal) this.isPersonal = true;
+    this.isPersonal ||= isPersonal;
     if (WAITS.test(sql)) this.turns.share();
     return {
       attaches: /\b(?:attach|detach)\b/i.test(sql),

@@ -116,16 +116,16 @@ export class Statement {
 
   #call<T>(run: () => T): T {
     const session = this.#session;
+    const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
-    const mayBeClosed = !this.#onlyReads && session.turns.isShared;
+    const mayBeClosed = !this.#onlyReads && isShared;
     if (mayBeClosed || this.#epoch !== session.epoch) this.#renew();
     try {
-      const { isShared } = session.turns;
       if (this.#onlyReads) return session.turns.again(run, isShared);
       // In a write() of ours nothing is to be asked that is not asked before
       // its COMMIT, unless others can end it.
       const isPlain = session.depth > 0 && !session.reading &&
-        !this.#heeded.ends && !session.turns.isShared;
+        !this.#heeded.ends && !isShared;
       return isPlain ? run() : session.guarded(() => {
         // A look may have opened the connection anew.
         if (this.#epoch !== session.epoch) this.#renew();

@@ -1,10 +1,9 @@
 /**
  * How a write or a statement waits for its turn.
  *
- * SQLite's own backoff (1, 2, 5 … 100 ms) starves the unlucky, and backoff
- * with jitter is worse at the tail. Asking once a millisecond is fair, but new
- * ones pass old ones: so who has waited for longer than usual asks more often
- * (scripts/bench/waiting.ts).
+ * SQLite's own backoff (1, 2, 5 … 100 ms) starves the unlucky. Asking once a
+ * millisecond is fair, but new ones pass old ones: so who has waited for longer
+ * than usual asks more often (scripts/bench/waiting.ts).
  */
 
 import type { Connection, Prepared } from "../driver/contract.ts";
@@ -15,10 +14,9 @@ import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
 import { ownWriter, writersOf } from "./busy_error.ts";
 
-// Eight writers of 2 ms each waited 87 ms at most, and 135 with turns of 5 ms;
-// those of one row got 8 % less done (scripts/bench/saturated.ts).
+// Longer turns serve one row at a time faster, and all others later.
 const TURN_MS = 2;
-// A wait that is told of; who has the lock then is asked, and once after that.
+// A wait that is told; who has the lock is asked then, and once after that.
 const FELT_MS = 50;
 const LONG_MS = 500;
 
@@ -78,13 +76,12 @@ export class Turns {
   /**
    * Runs a statement, and again if SQLite was busy: then it did nothing.
    *
-   * @param isUp Whether SQLite waits, as for several: the first must not be done
-   * again. For a write of this very thread that would be all the time.
+   * @param isUp Whether SQLite waits: of several the first must not be run again.
    */
   again<T>(run: () => T, isUp = false): T {
-    if (isUp) {
-      const isOwn = !this.isShared && ownWriter(this.#path) !== null;
-      return this.#at(!isOwn, run);
+    // For a write of this very thread it would wait all the time.
+    if (isUp && (this.isShared || ownWriter(this.#path) === null)) {
+      return this.#at(true, run);
     }
     try {
       return this.#at(false, run);
@@ -112,10 +109,9 @@ export class Turns {
   }
 
   /**
-   * Tries, and again where that can help.
+   * Tries, and again where that can help, until the last error or `null`.
    *
    * @param since When it began, if this thread goes on meanwhile.
-   * @returns The last error, or `null`.
    */
   *wait(attempt: () => void, since?: Stopwatch): Waiting<unknown> {
     const { busyTimeout, onWait } = this.#settings;
@@ -135,17 +131,18 @@ export class Turns {
         return null;
       } catch (error) {
         // A stale snapshot stays stale, and who waits for its own thread waits.
-        const isVain = left <= 0 || !isBusy(error) ||
+        if (
+          left <= 0 || !isBusy(error) ||
           resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
           this.#connection.inTransaction() ||
-          since === undefined && ownWriter(this.#path) !== null;
-        if (isVain) return error;
+          !since && ownWriter(this.#path) !== null
+        ) return error;
       }
       if (waitedMs >= askAt) {
         this.#writers.push(...writersOf(this.#path));
         askAt = waitedMs < LONG_MS ? LONG_MS : Infinity;
       }
-      const pause = Math.min(pauseAt(waitedMs, this.#usualMs), left);
+      const pause = Math.min(left, pauseAt(waitedMs, this.#usualMs));
       yield pause;
       watch.add(pause);
     }
@@ -170,9 +167,8 @@ export class Turns {
   }
 
   /**
-   * How long to let others have a turn. Who has just committed asks again before
-   * all who wait. So whoever had to wait, and knows by that of others, pauses
-   * for them when it has written for long enough.
+   * Who has just committed asks again before all who wait. So whoever had to
+   * wait, and knows by that of others, pauses after a turn.
    */
   pauseForOthers(): number {
     const ends = this.#pauseEnds;

@@ -43,7 +43,7 @@ export function sleepSync(ms: number): void {
   const { Bun } = globalThis as Realm;
   // In Bun, Atomics.wait waits for a time of day: when the clock was set back
   // by twenty seconds, a wait of one millisecond took twenty seconds.
-  if (Bun?.sleepSync === undefined) {
+  if (!Bun?.sleepSync) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
   } else if (ms < 1 && ++shortSleeps > 20) {
     // sleepSync cuts fractions off; this takes some milliseconds at first.

@@ -31,6 +31,7 @@ test("every option has the default that is documented", () => {
     foreignKeys: true,
     heartbeat: 30_000,
     onWarning: null,
+    onWait: null,
     readOnly: false,
     create: true,
     exitWithParent: false,
@@ -137,6 +138,7 @@ const WRONG: [name: keyof OpenOptions, value: unknown, said: RegExp][] = [
   ["purpose", {}, /"purpose" must be a string, got \[object Object\]/],
   ["onLocked", "warm", /"onLocked" must be "throw" or "warn", got "warm"/],
   ["onWarning", true, /"onWarning" must be a function, got true/],
+  ["onWait", 50, /"onWait" must be a function, got 50/],
 ];
 
 for (const [name, value, said] of WRONG) {
