@@ -1,6 +1,7 @@
 /** The conditions a caller can catch, and the facts each one carries. */
 
 import type { Holder } from "./options.ts";
+import { legible } from "./printable.ts";
 
 /**
  * What went wrong, for `switch` statements that outlive message changes.
@@ -47,14 +48,15 @@ export class LitelatchError extends Error {
       (this === LitelatchError || this.name === name);
   }
 
+  /** Defined and not assigned, which a frozen `Error.prototype` refuses. */
+  override name: string = (this.constructor as typeof LitelatchError).name;
   /** A stable name for the condition. */
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(legible(message), options);
     this.code = code;
-    this.name = (this.constructor as typeof LitelatchError).name;
   }
 }
 
@@ -63,7 +65,7 @@ export class LockedError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "LockedError";
   /** Who holds it. Empty where that cannot be known. */
-  readonly holders: Holder[];
+  declare readonly holders: Holder[];
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(message: string, holders: Holder[]) {
@@ -77,9 +79,9 @@ export class BusyError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "BusyError";
   /** How long was waited, in milliseconds. */
-  readonly waitedMs: number;
+  declare readonly waitedMs: number;
   /** PIDs that held the write lock when the wait ended; empty if unknown. */
-  readonly writers: number[];
+  declare readonly writers: number[];
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(
@@ -99,11 +101,11 @@ export class PragmaError extends LitelatchError {
   /** The name of its errors. */
   static override readonly name: string = "PragmaError";
   /** The name of the pragma. */
-  readonly pragma: string;
+  declare readonly pragma: string;
   /** What was asked for. */
-  readonly wanted: string | number;
+  declare readonly wanted: string | number;
   /** What SQLite reports instead. */
-  readonly got: string | number | null;
+  declare readonly got: string | number | null;
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(

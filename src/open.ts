@@ -52,6 +52,7 @@ import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
+import { isOpenHere } from "./os/procfs.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
 import { identityOf, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
@@ -276,14 +277,15 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.identity !== identity || files?.look() !== null) {
-      const why = "it must stay where it is, but it was deleted or replaced " +
-        "while it was opened; open it again";
-      throw cannotOpen(path, why);
+      throw cannotOpen(path, REPLACED);
     }
     // Whoever closes as the last one deletes both, and inodes come back.
     const isNew = (end: "-wal" | "-shm") =>
       files.openIdentity(end) !== before.openIdentity(end);
     if (isNew("-wal") && !isNew("-shm")) yield* refuseForeignIndex(path);
+    const isMissed = (end: "-wal" | "-shm") =>
+      isNew(end) && isOpenHere(path + end) === false;
+    if (isMissed("-wal") || isMissed("-shm")) throw cannotOpen(path, REPLACED);
     isDone = true;
     return { connection, files };
   } catch (error) {
@@ -317,8 +319,7 @@ function* furnish(
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
     const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
-      "Database.setCustomSQLite): it can corrupt a database that several " +
-      "processes write";
+      "Database.setCustomSQLite): it can corrupt the database";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings);
@@ -428,6 +429,9 @@ function explain(
   if (isBusy(error)) return switchError(path, busyTimeout, error);
   return cannotOpen(path, reasonOf(path, code, messageOf(error)), error);
 }
+
+const REPLACED = "it must stay where it is, but it was deleted or replaced " +
+  "while it was opened; open it again";
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights to write " +

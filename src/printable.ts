@@ -2,7 +2,7 @@
 
 // Control and format characters, the bidirectional and zero-width ones among
 // them, line separators, and what every font draws as nothing.
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
+const UNSAFE = /[^\P{C}\n]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** One line of at most `most` characters; what is unsafe becomes `?`. */
 export function printable(text: string, most = 200): string {
@@ -10,6 +10,12 @@ export function printable(text: string, most = 200): string {
   // To compile the other pattern costs a hook more than all of its lock.
   if (/^[!-~]*(?: [!-~]+)*$/.test(short)) return short;
   return short.replace(/\s+/g, " ").replace(UNSAFE, "?").trim();
+}
+
+/** A message of ours: what it quotes stays on its line, and is made safe. */
+export function legible(message: string): string {
+  const text = message.replace(/"[^"]*"/g, (name) => name.replace(/\n/g, "?"));
+  return /[^\n -~]/.test(text) ? text.replace(UNSAFE, "?") : text;
 }
 
 // Behind these the words of a command line are code or data.

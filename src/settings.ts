@@ -7,6 +7,7 @@ import type {
   LockOptions,
   OpenOptions,
 } from "./options.ts";
+import { legible } from "./printable.ts";
 
 /** Options with every default filled in; `null` where there is none. */
 type Filled<T, K extends keyof T> =
@@ -51,7 +52,8 @@ function aFunction(value: unknown): string | null {
   return typeof value === "function" ? null : "a function";
 }
 
-function whole(unit: string, range: string, most: number): Check {
+function whole(unit: string, most = Infinity): Check {
+  const range = most < Infinity ? ` from 0 to ${most}` : ", 0 or more";
   return (value) =>
     Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= most
       ? null
@@ -61,7 +63,6 @@ function whole(unit: string, range: string, most: number): Check {
 // SQLite and timers keep milliseconds in an int:
 // https://sqlite.org/c3ref/busy_timeout.html
 const INT = 0x7fffffff;
-const SAFE = Number.MAX_SAFE_INTEGER;
 
 type Checks = Record<string, Check>;
 
@@ -83,10 +84,10 @@ function adopting(): Checks {
     lock: oneOf("shared", "exclusive", "none"),
     onLocked: (value) =>
       typeof value === "function" ? null : oneOf("throw", "warn")(value),
-    busyTimeout: whole("milliseconds", ` from 0 to ${INT}`, INT),
+    busyTimeout: whole("milliseconds", INT),
     synchronous: oneOf("normal", "full"),
-    journalSizeLimit: whole("bytes", ", 0 or more", SAFE),
-    walAutocheckpoint: whole("pages", ", 0 or more", SAFE),
+    journalSizeLimit: whole("bytes"),
+    walAutocheckpoint: whole("pages"),
     foreignKeys: flag,
     heartbeat: (value) =>
       value === false ||
@@ -119,8 +120,8 @@ const NOBODY = { app: null, purpose: null, wait: 0, legacy: null };
 /** Checks the options of `acquireLock`, and fills in the defaults. */
 export function lockSettings(options: LockOptions | undefined): LockSettings {
   const checks = { ...locking(), mode: oneOf("shared", "exclusive") };
-  check("acquire a lock", options, checks);
-  return { ...NOBODY, mode: "exclusive", ...given(options) };
+  const doing = "acquire a lock";
+  return { ...NOBODY, mode: "exclusive", ...check(doing, options, checks) };
 }
 
 function fill(
@@ -128,7 +129,6 @@ function fill(
   options: OpenOptions | undefined,
   checks: Checks,
 ): Settings {
-  check(doing, options, checks);
   return {
     ...NOBODY,
     lock: "shared",
@@ -145,61 +145,61 @@ function fill(
     create: true,
     exitWithParent: false,
     lease: null,
-    ...given(options),
+    ...check(doing, options, checks),
   };
-}
-
-/** Without what is `undefined`, and without the `signal`. */
-function given<T extends object>(options: T | undefined): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(options ?? {})
-      .filter(([name, value]) => value !== undefined && name !== "signal"),
-  ) as Partial<T>;
 }
 
 /**
- * Checks options by name and value.
+ * Checks options by name and value. They may be inherited, or come from a
+ * getter; but what others put on Object.prototype is no option.
  *
  * @param doing What cannot be done otherwise, for the sentence.
+ * @returns Those that are given, without the `signal`.
  * @throws {TypeError} If one is misspelt or wrong.
  */
-export function check(
+export function check<T extends object>(
   doing: string,
-  options: object | undefined,
+  options: T | undefined,
   checks: Checks,
-): void {
+): Partial<T> {
   const refuse = (why: string): never => {
-    throw new TypeError(`Cannot ${doing}: ${why}`);
+    throw new TypeError(legible(`Cannot ${doing}: ${why}`));
   };
-  if (options === undefined) return;
+  if (options === undefined) return {};
   if (typeof options !== "object" || options === null) {
     refuse(`the options must be an object, got ${show(options)}`);
   }
-  for (const [name, value] of Object.entries(given(options))) {
-    if (!Object.hasOwn(checks, name)) {
+  const given: Record<string, unknown> = {};
+  for (const name of Object.keys({ ...checks, ...options })) {
+    if (!Object.hasOwn(options, name) && name in Object.prototype) continue;
+    const value = (options as typeof given)[name];
+    if (value === undefined || name === "signal") continue;
+    const judge = Object.hasOwn(checks, name) && checks[name];
+    if (!judge) {
       const known = Object.keys(checks).join(", ");
-      refuse(`there is no option "${name}", known are ${known}`);
+      return refuse(`there is no option "${name}", known are ${known}`);
     }
-    const wanted = checks[name]?.(value) ?? null;
+    const wanted = judge(value);
     if (wanted !== null) {
       refuse(`the option "${name}" must be ${wanted}, got ${show(value)}`);
     }
+    given[name] = value;
   }
+  return given as Partial<T>;
 }
 
 /** By its shape: what keeps a lease is no part of the core. */
 function isLease(value: unknown): string | null {
-  const { path, mode, held, fence } = (value ?? {}) as Partial<LeaseLike>;
-  const isFence = typeof fence === "bigint" || Number.isSafeInteger(fence);
-  return typeof path === "string" && typeof held === "boolean" && isFence &&
-      (mode === "shared" || mode === "exclusive")
+  const { path, mode, held, fence } = Object(value) as Partial<LeaseLike>;
+  const kinds = [typeof path, typeof held, typeof fence, mode].join();
+  return /^string,boolean,(bigint|number),(shared|exclusive)$/.test(kinds)
     ? null
     : "a lease that acquireLease() gave";
 }
 
 function show(value: unknown): string {
   if (typeof value === "string") return `"${value}"`;
-  return value !== null && typeof value === "object"
+  return Object(value) === value
     ? Object.prototype.toString.call(value)
     : String(value);
 }

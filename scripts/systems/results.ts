@@ -57,10 +57,10 @@ export class Results {
         say(`${done}/${files}  ok      ${text}`);
       },
       count: (more) => void (row.passed += more),
-      fail: (_, sentence, output = "") => {
+      fail: (_, sentence, output = "", said = output) => {
         const [file = "", ...rest] = sentence.split(": ");
         next(file);
-        const why = whyKnown(name, file, rest.join(": "), output);
+        const why = whyKnown(name, file, rest.join(": "), said);
         if (why === null) row.unknown.push(sentence);
         else row.known.set(why, (row.known.get(why) ?? 0) + 1);
         say(

@@ -85,7 +85,8 @@ function book(
   if (trouble !== null) sentences.push(`${file}: ${trouble}`);
   sentences.forEach((sentence, i) => {
     const last = i === sentences.length - 1;
-    tally.fail(runtime.label, sentence, last ? outcome.output : "");
+    const shown = last ? outcome.output : "";
+    tally.fail(runtime.label, sentence, shown, outcome.output);
   });
 }
 

@@ -18,8 +18,11 @@ export interface Tally {
   pass(text: string, count?: number): void;
   /** Adds what passed in a file that failed, without a word. */
   count(passed: number): void;
-  /** Shows a failure in full; `where` is the runtime or the check. */
-  fail(where: string, what: string, output?: string): void;
+  /**
+   * Shows a failure in full; `where` is the runtime or the check. `said` is the
+   * whole output, where only the last of several failures shows it.
+   */
+  fail(where: string, what: string, output?: string, said?: string): void;
   /** Repeats the failures, then the one line that others read. */
   summary(): void;
 }

@@ -22,7 +22,17 @@ export function backup(session: Session, destination: string): void {
   let cause: unknown;
   try {
     create(draft, "", session.path === ":memory:" ? null : stat(session.path));
-    copyInto(session, draft);
+    const { connection, turns } = session;
+    // With a fence nothing may be written outside of write(), but this writes
+    // nothing into the database.
+    const before = connection.value("PRAGMA query_only");
+    connection.exec("PRAGMA query_only=0");
+    try {
+      const quoted = draft.replaceAll("'", "''");
+      turns.again(() => connection.exec(`VACUUM INTO '${quoted}'`));
+    } finally {
+      connection.exec(`PRAGMA query_only=${before}`);
+    }
     withFile(draft, "r+", (file, by) => by.fsyncSync(file));
     if (moveTo(draft, path)) return;
   } catch (error) {
@@ -42,17 +52,4 @@ export function backup(session: Session, destination: string): void {
     `Cannot copy the database to "${path}": ${why}`,
     { cause },
   );
-}
-
-function copyInto({ connection, turns }: Session, draft: string): void {
-  // With a fence nothing may be written outside of write(), but this writes
-  // nothing into the database.
-  const before = connection.value("PRAGMA query_only");
-  connection.exec("PRAGMA query_only=0");
-  try {
-    const quoted = draft.replaceAll("'", "''");
-    turns.again(() => connection.exec(`VACUUM INTO '${quoted}'`));
-  } finally {
-    connection.exec(`PRAGMA query_only=${before}`);
-  }
 }

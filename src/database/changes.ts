@@ -25,14 +25,8 @@ export type Look = () => Change;
  * (https://sqlite.org/pragma.html#pragma_data_version); it may move once too
  * often, for a foreign checkpoint that resets the WAL. A file that was replaced
  * or deleted lives on for SQLite, so that is seen by its identity.
- *
- * @param isEarly Whether to leave what others commit to a later look.
  */
-export function changesOf(
-  session: Session,
-  away: Away,
-  isEarly = (): boolean => false,
-): Look {
+export function changesOf(session: Session, away: Away): Look {
   let known: Connection | undefined;
   let seen = 0;
   const hasMoved = () => {
@@ -50,7 +44,7 @@ export function changesOf(
   hasMoved();
   return () => {
     if (session.stopped === "closed") return "unchanged";
-    return away() ?? (!isEarly() && hasMoved() ? "changed" : "unchanged");
+    return away() ?? (hasMoved() ? "changed" : "unchanged");
   };
 }
 
@@ -79,12 +73,13 @@ export function tellChanges(
   }
   let last: Change = "unchanged";
   let told = -Infinity;
-  const look = changesOf(session, away, () => now() - told < least);
+  const look = changesOf(session, away);
   const teller: Teller = {
     tell() {
       const before = last;
       try {
-        last = look();
+        // What others commit is left to a later look.
+        last = now() - told < least ? away() ?? "unchanged" : look();
       } catch {
         // The next look may succeed; nobody could catch this one's error.
         return;
@@ -93,9 +88,8 @@ export function tellChanges(
       else if (last === "unchanged" || last === before) return;
       listener(last);
     },
-    stop: () => {},
+    stop() {},
   };
-  const interval = Math.min(least, LOOK_EVERY_MS);
-  teller.stop = every(interval, weakly(teller, "tell"));
+  teller.stop = every(Math.min(least, LOOK_EVERY_MS), weakly(teller, "tell"));
   return teller;
 }

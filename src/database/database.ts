@@ -308,17 +308,18 @@ export class Database implements Disposable {
 }
 
 function refuseInside(): never {
-  const why = "Cannot close or reopen inside of a transaction: it has this " +
-    "handle for itself, which ends with it";
+  const why = "Cannot close or reopen inside of a transaction: its handle " +
+    "ends with it";
   throw new LitelatchError("LITELATCH_BUSY", why);
 }
 
 /** Whether the path leads to another file now; also by a re-pointed link. */
-function away({ watch, asked }: Parts): Away {
+function away({ watch, asked, session }: Parts): Away {
   return () => {
     if (watch === null) return null;
     const identity = identityOf(asked);
-    if (identity === null) return "gone";
-    return identity === watch.files.identity ? null : "replaced";
+    if (identity === watch.files.identity) return null;
+    session.isSaid = true;
+    return identity === null ? "gone" : "replaced";
   };
 }

@@ -64,13 +64,20 @@ const kept = new WeakMap<object, Lifetime>();
 export class Lifetime implements OpenHandle {
   readonly #parts: Parts;
   readonly #self: WeakRef<OpenHandle> = new WeakRef<OpenHandle>(this);
-  readonly #ending: (() => void)[];
+  readonly #ending: (() => void)[] = [];
   #isDetached = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     sharedState().open.add(this.#self);
-    this.#ending = [...this.#beats()];
+    const { heartbeat } = parts.settings;
+    if (heartbeat !== false) {
+      const beat = weakly(this, "beat");
+      // Locks that are dropped can be told from locks that are never listed
+      // only once they were seen. A hook has ended by then.
+      const first = setTimeout(beat, Math.min(FIRST_BEAT_MS, heartbeat));
+      this.#ending.push(every(heartbeat, beat), unkept(first));
+    }
     if (parts.watch === null) return;
     // What was lost must be harmless before the runtime closes it; and who has
     // it open may have changed since the loss was seen.
@@ -93,16 +100,6 @@ export class Lifetime implements OpenHandle {
   outlive(): void {
     kept.set(this.#parts.session.connection.native as object, this);
     sharedState().ends?.unregister(this);
-  }
-
-  *#beats(): Iterable<() => void> {
-    const { heartbeat } = this.#parts.settings;
-    if (heartbeat === false) return;
-    yield every(heartbeat, weakly(this, "beat"));
-    // Locks that are dropped can be told from locks that are never listed only
-    // once they were seen. A hook has ended by then.
-    const first = Math.min(FIRST_BEAT_MS, heartbeat);
-    yield unkept(setTimeout(weakly(this, "beat"), first));
   }
 
   /** Lets everything that takes part look. */
@@ -183,8 +180,7 @@ export class Lifetime implements OpenHandle {
     if (session.stopped === "closed") session.require();
     if (reconnect === null || relocate === null) {
       throw new UnsupportedError(
-        `Cannot reopen "${session.path}": it must be a file that open() ` +
-          "opened; one that was adopted is its owner's to reopen",
+        `Cannot reopen "${session.path}": it must be a file that open() opened`,
       );
     }
     const relocated = relocate(session.path);

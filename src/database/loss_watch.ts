@@ -10,6 +10,7 @@ import type { Lock } from "../lock/lock.ts";
 import { isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
 import {
+  isOpenElsewhere,
   type OwnLock,
   ownLocks,
   retakeDatabaseLock,
@@ -22,17 +23,13 @@ import { identityOf } from "../os/stat.ts";
 import { asleepMs } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
 
-// A look at one file costs some 3 µs, so that a tight loop of writes pays a few
-// percent. A process needs longer than this to close a database and have anybody
-// hear of it. A commit in such a moment may be lost; then the error says so.
-const FRESH_WAL_MS = 0.25;
-const FRESH_MS = 1;
+// A look costs some 9 µs, so that a tight loop of writes pays two percent. A
+// commit in such a moment may be lost; then the error says so.
+const FRESH_MS = 0.5;
 // Whether SQLite's locks are listed takes as long as a write, twice.
 const FRESH_LOCKS_MS = 10;
 // A hook has ended by then; it would pay 2 ms.
 const FIRST_LOCKS_MS = 20;
-// Nothing is lost with the lock file but the right to be here.
-const FRESH_LOCK_MS = 100;
 
 /** Watches over the files behind one handle. */
 export class LossWatch implements Attachment {
@@ -43,7 +40,6 @@ export class LossWatch implements Attachment {
   #attached: WatchedFiles[] = [];
   #journalModes = 0;
   #lastLook = -Infinity;
-  #lastWal = -Infinity;
   #lastLock = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
   #onDatabase: OwnLock;
@@ -52,8 +48,6 @@ export class LossWatch implements Attachment {
   #wereListed = false;
   #hasLocks = true;
   #loss: Loss | null = null;
-  #isRescued = false;
-  #walBytes: number | null = null;
 
   /** @param reopen Opens the files anew; throws where something is lost by it. */
   constructor(
@@ -71,10 +65,9 @@ export class LossWatch implements Attachment {
 
   /** @throws {LockLostError} If a write would be lost. */
   beforeWrite(): void {
-    const time = now();
-    if (time - this.#lastLook >= FRESH_MS) this.look();
-    else if (time - this.#lastWal >= FRESH_WAL_MS) this.#lookAtWal(time);
+    if (now() - this.#lastLook >= FRESH_MS) this.look();
     if (!this.#hasLocks) this.#retake();
+    this.#session.isSaid = false;
     if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
@@ -100,29 +93,22 @@ export class LossWatch implements Attachment {
       this.files.renew();
     }
     this.#watchAttached(attached);
-    this.#lastLook = this.#lastWal = now();
+    this.#lastLook = now();
     for (const files of [this.files, ...this.#attached]) {
       const loss = files.look();
       if (loss !== null && !this.#isOwnDoing(files, loss)) {
         this.#refuse(files, loss);
       }
     }
-    this.#walBytes = this.files.walBytes;
     // Only this process can drop them, and those that wait ask with the lock.
     const awake = this.#lastLook - asleepMs;
     if (awake - this.#lastLocks >= FRESH_LOCKS_MS) {
       this.#lastLocks = awake;
       this.#hasLocks = this.#dropped() === null;
     }
-    if (this.#lastLook - this.#lastLock < FRESH_LOCK_MS) return;
+    if (this.#lastLook - this.#lastLock < FRESH_LOCKS_MS) return;
     this.#lastLock = this.#lastLook;
     this.lookAtLock();
-  }
-
-  #lookAtWal(time: number): void {
-    this.#lastWal = time;
-    if (this.files.isWalInPlace()) this.#walBytes = this.files.walBytes;
-    else this.look();
   }
 
   /** @throws {LockLostError} If the file that carries our lock is not there. */
@@ -140,13 +126,6 @@ export class LossWatch implements Attachment {
       this.#attached.find((files) => files.path === path) ??
         new WatchedFiles(path, this.files.mayMake)
     );
-  }
-
-  /** The size of the WAL, if there was a look since it was last asked for. */
-  takeWalBytes(): number | null {
-    const bytes = this.#walBytes;
-    this.#walBytes = null;
-    return bytes;
   }
 
   /** The journal mode that the caller changed, by whatever way, is no loss. */
@@ -169,8 +148,14 @@ export class LossWatch implements Attachment {
   beat(): void {
     if (this.#session.turns.isShared) this.#session.listAttached();
     this.#lastLocks = -Infinity;
-    this.look();
-    if (!this.#hasLocks) this.#retake();
+    const { isSaid } = this.#session;
+    try {
+      this.look();
+      if (!this.#hasLocks) this.#retake();
+    } finally {
+      // Nobody hears it.
+      this.#session.isSaid = isSaid;
+    }
   }
 
   /**
@@ -180,22 +165,24 @@ export class LossWatch implements Attachment {
    */
   #retake(): void {
     const { connection, path } = this.#session;
-    const dropped = this.#dropped();
     if (handlesOn(path).some((one) => one.obstacle() === "busy")) {
       return this.requireLocks();
     }
-    if (dropped === "database") retakeDatabaseLock(connection);
+    // What was lost meanwhile would be taken for what is open.
+    this.look();
+    if (this.#dropped() === "database") retakeDatabaseLock(connection);
     if (this.#dropped() === null) {
       this.files.renew();
       this.#hasLocks = true;
       return;
     }
-    // It may have been lost meanwhile, and would be taken for what is open.
-    this.look();
-    try {
-      this.#reopen();
-    } catch {
-      // What keeps it from that is said to whoever writes next.
+    const { files } = this;
+    attempt(this.#reopen, null);
+    // While others are there it was not our close that took them away.
+    if (files !== this.files && files.look() && isOpenElsewhere(path)) {
+      const text = lossText(path, "wal", false);
+      handlesOn(path).forEach((one) => one.stop(text));
+      this.#session.require();
     }
     this.requireLocks();
   }
@@ -232,10 +219,12 @@ export class LossWatch implements Attachment {
 
   /** What is lost at the end, and was not said to anybody yet. */
   unsaid(): LockLostError | null {
-    if (this.#session.stopped !== null) return null;
+    const { isSaid } = this.#session;
     const reason = this.reason();
-    const isLost = this.#loss === "wal" || this.#loss === "shm";
-    return isLost && !this.#isRescued ? new LockLostError(reason ?? "") : null;
+    const isLost = this.#loss === "database"
+      ? this.files.isDeleted()
+      : this.#loss !== null;
+    return isLost && !isSaid ? new LockLostError(reason ?? "") : null;
   }
 
   /** Whether the connection may be closed; it is disarmed if need be. */
@@ -260,14 +249,13 @@ export class LossWatch implements Attachment {
   #refuse(files: WatchedFiles, loss: Loss): void {
     const session = this.#session;
     const { connection } = session;
-    // What else was lost decides how it may end.
-    if (loss !== "lock file") this.#loss = loss;
     // It comes too late, and nothing can be brought to safety inside of it.
     attempt(() => {
       if (connection.inTransaction()) connection.exec("ROLLBACK");
     }, undefined);
     const isSafe = loss === "wal" && rescue(connection, files);
-    this.#isRescued = isSafe;
+    // What else was lost decides how it may end.
+    if (loss !== "lock file") this.#loss = isSafe ? null : loss;
     session.stop("lost", lossText(files.path, loss, isSafe));
     // At once: every runtime closes what is open at its end.
     if (!isSafe) isHarmless(connection, files, loss);

@@ -79,6 +79,8 @@ export class Session {
   /** Why nothing more may be run, if so, and that in words. */
   stopped: Stopped | null = null;
   reason = "";
+  /** Whether there is no commit that somebody would have to be told of. */
+  isSaid = true;
 
   constructor(connection: Connection, path: string, settings: Settings) {
     this.connection = connection;
@@ -121,8 +123,11 @@ export class Session {
 
   /** Why nothing more is run, as an error. */
   refusal(): LitelatchError {
-    if (this.stopped === "lost") return new LockLostError(this.reason);
-    const what = this.stopped === "ended"
+    if (this.stopped === "lost") {
+      this.isSaid = true;
+      return new LockLostError(this.reason);
+    }
+    const what = this.stopped === "ended" && !this.isForsaken
       ? `Cannot go on in this transaction on "${this.path}": ${this.reason}`
       : `Cannot use the database "${this.path}": this handle ${
         this.connection.owned
@@ -227,7 +232,7 @@ export class Session {
     // Some errors end the whole transaction
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
-    if (!isBusy(error)) {
+    if (!isBusy(error) || hasTheLock(this)) {
       for (const one of this.attachments) error = one.explain?.(error) ?? error;
       return error;
     }
@@ -235,8 +240,6 @@ export class Session {
       ? ownWriter(this.path)
       : null;
     if (place !== null) return selfBlocked(this.path, place, error);
-    // Somebody may have attached one since.
-    if (this.turns.isShared) attempt(() => this.listAttached(), undefined);
     const { path, attached } = this;
     // In a transaction the lock on the main one may be its own.
     const places = this.connection.inTransaction()
@@ -249,6 +252,16 @@ export class Session {
       ? staleError(this.path, isStale, error)
       : busyError(what, path, places, waitedMs, error);
   }
+}
+
+/**
+ * Whether nothing of ours can be busy: then the error is of another database,
+ * whose connection the body has used.
+ */
+function hasTheLock(session: Session): boolean {
+  // Somebody may have attached one since.
+  if (session.turns.isShared) attempt(() => session.listAttached(), undefined);
+  return session.depth > 0 && !session.reading && !session.attached.length;
 }
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {

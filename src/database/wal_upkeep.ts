@@ -119,7 +119,9 @@ export function walUpkeep(
   return {
     checkpointed,
     afterWrite() {
-      const bytes = watch.takeWalBytes() ?? 0;
+      const bytes = watch.files.walBytes;
+      // Until the next look.
+      watch.files.walBytes = 0;
       if (bytes <= least || session.stopped !== null || !session.isIdle) return;
       const isUrgent = bytes > FAR * limit && failed < ROUND;
       if (isUrgent || now() >= restUntil) keep(Infinity);

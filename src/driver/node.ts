@@ -64,15 +64,19 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
 
 /** Names the values of a row: a function for all rows of one query. */
 function named(names: string[]): (given: unknown) => Row {
+  // To assign `__proto__` sets the prototype; any other name of one is refused
+  // where that is frozen.
+  const isOdd = names.some((name) => name in Object.prototype);
   return (given) => {
     const values = given as Value[];
-    let row: Row = {};
+    if (isOdd) {
+      return Object.fromEntries(
+        names.map((name, i) => [name, narrow(values[i] as Value)]),
+      );
+    }
+    const row: Row = {};
     for (let i = 0; i < names.length; i++) {
-      const name = names[i] as string;
-      const value = narrow(values[i] ?? null);
-      // Assigning it would set the prototype.
-      if (name === "__proto__") row = { ...row, [name]: value };
-      else row[name] = value;
+      row[names[i] as string] = narrow(values[i] as Value);
     }
     return row;
   };

@@ -5,6 +5,7 @@
  * `:name` takes a value by position only in Bun, and `?1` not in Node 22.
  */
 
+import { legible } from "../printable.ts";
 import type { Parameters } from "./contract.ts";
 
 /** By index, from 0: `":name"` or `"?3"`; `null` for one without a name. */
@@ -68,7 +69,8 @@ export function binder(
     }
     while (values.length < names.length) values.push(null);
     if (byPosition) return values;
-    const named: Record<string, unknown> = {};
+    // Deno also takes for a name what others have put on Object.prototype.
+    const named: Record<string, unknown> = Object.create(null);
     called.forEach((name, i) => {
       if (name !== null) named[name] = values[i];
     });
@@ -85,9 +87,9 @@ function placed(given: Record<string, unknown>, names: Names): unknown[] {
     for (const place of places) values[place] = given[word];
     if (places.length > 0) continue;
     const known = names.filter(Boolean).join(", ") || "none";
-    throw new TypeError(
+    throw new TypeError(legible(
       `Cannot bind "${word}": it must be the name of a parameter (${known})`,
-    );
+    ));
   }
   return values;
 }

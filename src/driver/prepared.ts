@@ -67,7 +67,13 @@ export function connected(
         statement.finalize();
       }
     },
-    inTransaction: () => native.inTransaction ?? native.isTransaction ?? false,
+    inTransaction() {
+      try {
+        return native.inTransaction ?? native.isTransaction ?? false;
+      } catch {
+        return false; // its owner has closed it
+      }
+    },
     isOpen,
     close() {
       if (!closed) beforeClose?.();
@@ -133,6 +139,7 @@ export function narrow(value: Value): Value {
 
 function narrowRow(given: unknown): Row {
   const row = given as Row;
-  for (const name in row) row[name] = narrow(row[name] ?? null);
+  // Not with `in`, which also finds what others have put on Object.prototype.
+  for (const name of Object.keys(row)) row[name] = narrow(row[name] ?? null);
   return row;
 }

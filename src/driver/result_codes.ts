@@ -16,8 +16,6 @@ export const SQLITE = {
 // All that errors of Deno's exec() carry is sqlite3_errmsg's text.
 const MESSAGES: Record<string, number> = {
   "database is locked": SQLITE.BUSY,
-  "database table is locked": SQLITE.LOCKED,
-  "database schema is locked": SQLITE.LOCKED,
   "attempt to write a readonly database": SQLITE.READONLY,
   "disk I/O error": SQLITE.IOERR,
   "database or disk is full": SQLITE.FULL,

@@ -21,7 +21,7 @@ export function openConnection(
   path: string,
   how: ConnectionOptions,
 ): Connection {
-  const open = opener ??= pick(requireRuntime());
+  const open = opener ??= pick();
   if (how.immutable) {
     // Nobody can change it: https://sqlite.org/uri.html#uriimmutable.
     const uri = encodeURI(path).replace(/[?#]/g, encodeURIComponent);
@@ -54,8 +54,7 @@ export function openConnection(
 
 /** @throws {UnsupportedError} Where we cannot run, or without SQLite. */
 export function requireSqlite(): void {
-  const runtime = requireRuntime();
-  opener ??= pick(runtime);
+  opener ??= pick();
 }
 
 /** Wraps a database that the caller opened, and will close. */
@@ -112,11 +111,12 @@ export function requireRuntime(): string {
 
 /** `22.16` as 22.016, so that releases compare as numbers. */
 function rank(version: string): number {
-  const parts = version.split(/[.-]/, 3).map(Number);
-  return parts.reduce((sum, part, i) => sum + part / 1000 ** i, 0);
+  return version.split(/[.-]/, 3)
+    .reduce((sum, part, i) => sum + Number(part) / 1000 ** i, 0);
 }
 
-function pick(runtime: string): Opener {
+function pick(): Opener {
+  const runtime = requireRuntime();
   // getBuiltinModule answers at run time, so that bundlers, JSR and the other
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;

@@ -9,6 +9,7 @@
  * `-shm` gone 50 of another process.
  */
 
+import { openPaths } from "../os/procfs.ts";
 import { identityOf, quickStat } from "../os/stat.ts";
 
 /** What was deleted, moved or replaced. */
@@ -50,7 +51,9 @@ export class WatchedFiles {
   look(): Loss | null {
     const open = this.#open;
     if (this.isAway()) return "database";
-    const wal = this.#lookAtWal();
+    const found = quickStat(`${this.path}-wal`);
+    this.walBytes = found?.size ?? 0;
+    const wal = found?.ino ?? null;
     // SQLite makes both when they are first needed.
     if (open["-wal"] === null && !this.mayMake) return null;
     if (open["-wal"] === null && wal !== null) {
@@ -63,27 +66,23 @@ export class WatchedFiles {
     return open["-shm"] === shm ? null : "shm";
   }
 
-  /** The quickest look: at the file that is lost most often. */
-  isWalInPlace(): boolean {
-    const wal = this.#lookAtWal();
-    return wal !== null && wal === this.#open["-wal"];
-  }
-
-  #lookAtWal(): bigint | null {
-    const wal = quickStat(`${this.path}-wal`);
-    this.walBytes = wal?.size ?? 0;
-    return wal?.ino ?? null;
-  }
-
   /** Whether the path leads to another database than the open one. */
   isAway(): boolean {
     return this.#there("") !== this.#open[""];
   }
 
+  /** Whether the open database has no name any more. */
+  isDeleted(): boolean {
+    return openPaths("self")?.some(([descriptor, open]) =>
+      open.endsWith(" (deleted)") &&
+      identityOf(`/proc/self/fd/${descriptor}`) === this.identity
+    ) ?? false;
+  }
+
   /** Whether only the `-wal` was deleted, and nobody can have a new one. */
   isOnlyWalMissing(): boolean {
-    return !this.isAway() && this.#open["-wal"] !== null &&
-      this.#there("-wal") === null && this.ownBeside().length === 1;
+    return !this.isAway() && this.#there("-wal") === null &&
+      this.ownBeside().length === 1;
   }
 
   /** Whether others have begun a `-wal` or `-shm` of their own at the path. */

@@ -1,6 +1,6 @@
 /** Who we are, and whether another process is alive. @module */
 
-import { printable, programOf } from "../printable.ts";
+import { legible, printable, programOf } from "../printable.ts";
 import { attempt, failureOf, mayReadProc, type Realm } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
@@ -111,6 +111,7 @@ export function warn(
   code: string,
   listener: ((message: string) => void) | null = null,
 ): void {
+  message = legible(message);
   const { warnings } = sharedState();
   warnings.splice(0, warnings.push(message) - 20);
   if (listener !== null) listener(message);

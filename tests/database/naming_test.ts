@@ -3,6 +3,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { adopt, BusyError, LockedError, open } from "../../mod.ts";
+import type { Connection } from "../../src/driver/contract.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
@@ -164,3 +165,35 @@ function refusal(path: string): LockedError {
   }
   throw new assert.AssertionError({ message: "it was not refused" });
 }
+
+test(
+  "an error of another database that a body lets through blames nobody here",
+  withDatabase(async (path, folder) => {
+    const [holder, other] = [1, 2].map(() => {
+      return raw(join(folder, "other.db"));
+    }) as [Connection, Connection];
+    holder.exec("BEGIN IMMEDIATE");
+    other.exec("PRAGMA busy_timeout=0");
+    const db = open(path, { busyTimeout: 20, heartbeat: false });
+    let seen: unknown;
+    const body = () => {
+      try {
+        other.exec("BEGIN IMMEDIATE");
+      } catch (error) {
+        seen = error;
+        throw error;
+      }
+    };
+    const own = (error: unknown) => error === seen;
+    assert.throws(() => db.write(body), own);
+    assert.throws(() => db.write(() => db.write(body)), own);
+    await assert.rejects(db.writeAsync(body), own);
+    // deno-lint-ignore require-await
+    await assert.rejects(db.writeAsync(async () => body()), own);
+    assert.ok(seen !== undefined);
+    db.write(() => db.exec("CREATE TABLE t (x)"));
+    db.close();
+    holder.close();
+    other.close();
+  }),
+);

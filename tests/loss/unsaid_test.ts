@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { renameSync, rmSync } from "node:fs";
+import { copyFileSync, renameSync, rmSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
+import { isOpenHere } from "../../src/os/procfs.ts";
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
 import { thisAndNext } from "../fixtures/runtimes.ts";
+import { pause } from "../fixtures/until.ts";
 
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
@@ -38,6 +41,51 @@ test(
 );
 
 test(
+  "close() says that the database was deleted, but not that it was moved, nor to a reader",
+  { skip: linux },
+  withDatabase((path) => {
+    const lost = /the file was deleted or moved.*may be lost/s;
+    const db = make(path);
+    rmSync(path);
+    assert.throws(() => db.close(), lost);
+    make(path).close();
+    const told = make(path);
+    rmSync(path);
+    assert.equal(told.poll(), "gone");
+    told.close();
+    make(path).close();
+    const reader = open(path, STILL);
+    reader.prepare("SELECT * FROM t").all();
+    rmSync(path);
+    reader.close();
+    const moved = make(path);
+    renameSync(path, `${path}.old`);
+    moved.close();
+    assert.equal(query(`${path}.old`, "SELECT group_concat(n) FROM t"), "1");
+  }),
+);
+
+test(
+  "close() says what only a heartbeat has seen",
+  { skip: needs("unlinking") },
+  withDatabase(async (path) => {
+    const db = open(path, { heartbeat: 10 });
+    db.exec(TABLE);
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    await pause(300);
+    assert.throws(() => db.prepare("SELECT 1").get(), LockLostError);
+    db.close();
+    const other = open(`${path}2`, { heartbeat: 10 });
+    other.exec(TABLE);
+    rmSync(`${path}2-wal`);
+    rmSync(`${path}2-shm`);
+    await pause(300);
+    assert.throws(() => other.close(), LockLostError);
+  }),
+);
+
+test(
   "close() says nothing where what was committed could be saved",
   { skip: needs("unlinking") },
   withDatabase((path) => {
@@ -47,6 +95,51 @@ test(
     assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1");
   }),
 );
+
+/** Runs `body`, and `act` before the first stat for which `when` is true. */
+function atStat(when: () => boolean, act: () => void, body: () => void): void {
+  type Statter = { statSync(path: string, ...more: unknown[]): unknown };
+  const { Deno } = globalThis as { Deno?: Statter };
+  const place = Deno ?? process.getBuiltinModule("node:fs") as Statter;
+  const real = place.statSync;
+  let isDone = false;
+  place.statSync = (...asked) => {
+    if (!isDone && when()) {
+      isDone = true;
+      act();
+    }
+    return Reflect.apply(real, place, asked);
+  };
+  try {
+    body();
+    assert.ok(isDone);
+  } finally {
+    place.statSync = real;
+  }
+}
+
+for (const end of ["-wal", "-shm"]) {
+  test(
+    `a ${end} that is replaced while it is opened is not taken for our own`,
+    { skip: linux },
+    withDatabase((path) => {
+      make(path).close();
+      const isOpen = () => isOpenHere(path + end) === true;
+      const replace = () => {
+        copyFileSync(path + end, `${path}.new`);
+        renameSync(`${path}.new`, path + end);
+      };
+      atStat(isOpen, replace, () => {
+        assert.throws(() => open(path, STILL), {
+          code: "LITELATCH_OPEN",
+          message: /replaced while it was opened/,
+        });
+      });
+      open(path, STILL).close();
+      assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1");
+    }),
+  );
+}
 
 for (
   const [name, breaks, why] of [

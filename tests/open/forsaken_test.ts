@@ -97,6 +97,26 @@ for (const [name, skip, make] of DRIVERS) {
   }
 
   test(
+    `a transaction says that the owner has closed ${name} connection in it`,
+    { skip },
+    withDatabase((path) => {
+      const calls = {
+        write: (db: Database, body: () => void) => db.write(body),
+        nested: (db: Database, body: () => void) =>
+          db.write(() => db.write(body)),
+        read: (db: Database, body: () => void) => db.read(body),
+      };
+      for (const [call, run] of Object.entries(calls)) {
+        const native = make(path);
+        const db = adopt(native, STILL);
+        assert.throws(() => run(db, () => native.close()), CLOSED, call);
+        db.close();
+        assert.equal(db.lock?.held, false);
+      }
+    }),
+  );
+
+  test(
     `a handle ends by itself when its owner has closed ${name} connection`,
     { skip },
     withDatabase(async (path, folder) => {

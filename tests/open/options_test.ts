@@ -49,6 +49,26 @@ test("every option has the default that is documented", () => {
   });
 });
 
+test("options count that are inherited, or come from a getter", () => {
+  class Config {
+    readonly wait = 5;
+    get lock(): string {
+      return "exclusive";
+    }
+  }
+  const inherited = Object.create({ lock: "exclusive", wait: 5 });
+  for (const options of [new Config() as OpenOptions, inherited]) {
+    const { lock, wait } = openSettings(options);
+    assert.deepEqual({ lock, wait }, { lock: "exclusive", wait: 5 });
+  }
+  class Wrong {
+    get lock(): string {
+      return "exclusiv";
+    }
+  }
+  assert.throws(() => openSettings(new Wrong() as OpenOptions), TypeError);
+});
+
 const MISSPELT: [given: string, meant: string][] = [
   ["busytimeout", "busyTimeout"],
   ["busy_timeout", "busyTimeout"],
