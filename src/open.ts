@@ -278,8 +278,7 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.identity !== identity || files?.look() !== null) {
-      const why = "it must stay where it is, but it was deleted or replaced " +
-        "while it was opened; open it again";
+      const why = "it was deleted or replaced while it opened; open it again";
       throw cannotOpen(path, why);
     }
     // Whoever closes as the last one deletes both, and inodes come back.
@@ -455,7 +454,7 @@ function reasonOf(path: string, code: number, said: string): string {
       return `the filesystem${
         onFilesystem(path)
       } failed (${said}); WAL needs ` +
-        "memory that processes share (mmap) and locks: use a local disk";
+        "shared memory and locks: use a local disk";
   }
   return said;
 }
