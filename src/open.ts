@@ -214,9 +214,7 @@ function locateDatabase(path: string, settings: Settings): Location {
     throw cannotOpen(target.path, `it must exist, because ${because}`);
   }
   if (found !== null && found.kind !== "file") {
-    const what = found.kind === "folder"
-      ? "a folder; name a file inside"
-      : "something else";
+    const what = found.kind === "folder" ? "a folder" : "something else";
     throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
   }
   refuseManyNames("Database", target, found);
@@ -278,7 +276,8 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.identity !== identity || files?.look() !== null) {
-      const why = "it was deleted or replaced while it opened; open it again";
+      const why =
+        "it was deleted or replaced while it was opened; open it again";
       throw cannotOpen(path, why);
     }
     // Whoever closes as the last one deletes both, and inodes come back.
@@ -432,8 +431,8 @@ function explain(
 }
 
 const READ_ONLY =
-  "it is read-only for this user or this connection; give the rights to write " +
-  "it, or open it with { readOnly: true }";
+  "it is read-only for this user or this connection; give the rights, or " +
+  "open it with { readOnly: true }";
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
@@ -445,9 +444,9 @@ function reasonOf(path: string, code: number, said: string): string {
       return READ_ONLY;
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
-        `and -shm files beside it; check the rights, and that the path (${
+        `and -shm files beside it; check the rights, and the length of the path (${
           new TextEncoder().encode(path).length
-        } bytes) is not too long for SQLite`;
+        } bytes)`;
     case SQLITE.FULL:
       return "the disk is full; make room first";
     case SQLITE.IOERR:

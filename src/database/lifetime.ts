@@ -250,7 +250,7 @@ export function reopenAll(path: string, silently: boolean): void {
     : obstacles.includes("busy")
     ? "in a transaction, or in a loop over rows; end it first"
     : silently && obstacles.includes("personal")
-    ? "set in a way that would be lost"
+    ? "set by hand"
     : null;
   if (what !== null) {
     throw new LitelatchError(
