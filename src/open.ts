@@ -215,9 +215,7 @@ function locateDatabase(path: string, settings: Settings): Location {
     throw cannotOpen(target.path, `it must exist, because ${because}`);
   }
   if (found !== null && found.kind !== "file") {
-    const what = found.kind === "folder"
-      ? "a folder; name a file inside"
-      : "something else";
+    const what = found.kind === "folder" ? "a folder" : "something else";
     throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
   }
   refuseManyNames("Database", target, found);
@@ -430,12 +428,12 @@ function explain(
   return cannotOpen(path, reasonOf(path, code, messageOf(error)), error);
 }
 
-const REPLACED = "it must stay where it is, but it was deleted or replaced " +
-  "while it was opened; open it again";
+const REPLACED =
+  "it was deleted or replaced while it was opened; open it again";
 
 const READ_ONLY =
-  "it is read-only for this user or this connection; give the rights to write " +
-  "it, or open it with { readOnly: true }";
+  "it is read-only for this user or this connection; give the rights, or " +
+  "open it with { readOnly: true }";
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
@@ -447,16 +445,16 @@ function reasonOf(path: string, code: number, said: string): string {
       return READ_ONLY;
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
-        `and -shm files beside it; check the rights, and that the path (${
+        `and -shm files beside it; check the rights, and the length of the path (${
           new TextEncoder().encode(path).length
-        } bytes) is not too long for SQLite`;
+        } bytes)`;
     case SQLITE.FULL:
       return "the disk is full; make room first";
     case SQLITE.IOERR:
       return `the filesystem${
         onFilesystem(path)
       } failed (${said}); WAL needs ` +
-        "memory that processes share (mmap) and locks: use a local disk";
+        "shared memory and locks: use a local disk";
   }
   return said;
 }

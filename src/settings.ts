@@ -74,7 +74,7 @@ function locking(): Checks {
     legacy: (value) =>
       typeof (value as Partial<LegacyLike> | null)?.guard === "function"
         ? null
-        : "what legacyLocks() of @litelatch/litelatch/legacy makes",
+        : "what legacyLocks() made",
   };
 }
 

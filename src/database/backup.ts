@@ -1,8 +1,9 @@
 /** Copies a live database into a new file. */
 
 import { messageOf } from "../driver/result_codes.ts";
+import { openConnection } from "../driver/runtime.ts";
 import { LitelatchError } from "../errors.ts";
-import { create, moveTo, remove, withFile } from "../os/files.ts";
+import { create, moveTo, remove } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import { toPath } from "../os/paths.ts";
 import { stat } from "../os/stat.ts";
@@ -18,7 +19,7 @@ export function backup(session: Session, destination: string): void {
   session.require();
   const path = toPath(destination);
   const draft = `${path}.${randomId()}.tmp`;
-  let why = "something is there already; remove it, or give a new name";
+  let why = "something is there already; give a new name";
   let cause: unknown;
   try {
     create(draft, "", session.path === ":memory:" ? null : stat(session.path));
@@ -33,7 +34,14 @@ export function backup(session: Session, destination: string): void {
     } finally {
       connection.exec(`PRAGMA query_only=${before}`);
     }
-    withFile(draft, "r+", (file, by) => by.fsyncSync(file));
+    // Its commit flushes the whole file: Node may forbid fsync().
+    const copy = openConnection(draft, { readOnly: false, create: false });
+    try {
+      const version = copy.value("PRAGMA user_version");
+      copy.exec(`PRAGMA user_version=${version}`);
+    } finally {
+      copy.close();
+    }
     if (moveTo(draft, path)) return;
   } catch (error) {
     cause = session.explain(error);

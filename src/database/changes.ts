@@ -64,8 +64,9 @@ export function tellChanges(
   listener: (change: Exclude<Change, "unchanged">) => void,
   { every: least = 1000 }: WatchOptions = {},
 ): Teller {
-  const isNumber = Number.isFinite(least) && least > 0;
-  if (!isNumber || typeof listener !== "function") {
+  if (
+    !Number.isFinite(least) || least <= 0 || typeof listener !== "function"
+  ) {
     throw new TypeError(
       'Cannot watch: it needs a function, and for "every" a number of ' +
         "milliseconds above 0",

@@ -248,15 +248,15 @@ export function reopenAll(path: string, silently: boolean): void {
   const what = obstacles.includes("adopted")
     ? "adopted: its owner has to close it"
     : obstacles.includes("busy")
-    ? "in a transaction, or in a loop over rows; end that first"
+    ? "in a transaction, or in a loop over rows; end it first"
     : silently && obstacles.includes("personal")
-    ? "set in a way that would be lost"
+    ? "set by hand"
     : null;
   if (what !== null) {
     throw new LitelatchError(
       "LITELATCH_OPEN",
       `Cannot open "${path}" anew: every connection of this process to it ` +
-        `must be closed for that, and one is ${what}`,
+        `must be closed, and one is ${what}`,
     );
   }
   if (!handles.every((handle) => handle.mayClose())) throw abandoned(path);

@@ -77,14 +77,15 @@ export function describe(holder: Holder): string {
     : `, which is this process${inWorker() ? ", in another thread" : ""}`;
   const today = new Date().toISOString().slice(0, 11);
   const since = holder.acquiredAt?.replace(today, "").replace(/\.\d+Z$/, "Z");
-  const isStopped = pidNamespace === "own" && processStat(pid)?.state === "T";
+  const state = pidNamespace === "own" && processStat(pid)?.state;
   const facts = [
     app,
     command,
     ppid && `parent ${ppid}`,
     since && `since ${since}`,
     purpose && `"${purpose}"`,
-    isStopped && `stopped: kill -CONT ${pid}`,
+    state === "T" && `stopped: kill -CONT ${pid}`,
+    state === "t" && "held by a debugger",
   ].filter((fact) => typeof fact === "string").map((fact) => printable(fact));
   const known = facts.length > 0 ? ` (${facts.join(", ")})` : "";
   return `PID ${pid}${where}${known}`;

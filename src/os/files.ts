@@ -48,7 +48,8 @@ export function create(
       isOurs = true;
       if (rights !== null) give(file, rights);
       if (content !== "") by.writeSync(file, content);
-    }, rights === null ? 0o666 : 0o600);
+      // Node may forbid fchmod(), and then it stays at what the umask left.
+    }, (rights?.mode ?? 0o666) & 0o666);
     return true;
   } catch (error) {
     if (isOurs) remove(path);

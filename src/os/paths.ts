@@ -19,7 +19,7 @@ export function toPath(path: string | URL): string {
   const isUrl = typeof path !== "string" || text.startsWith("file:");
   const wrong = text === "" || text.includes("\0")
     ? "it must name a file"
-    : isUrl && !/^file:[^?#]*$/.test(text)
+    : isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)
     ? "it must be a file: URL without a query"
     : null;
   if (wrong === null) {

@@ -124,10 +124,17 @@ test("a missing folder, an empty path and another protocol are refused", async (
     for (const wrong of ["", "a\0b"]) {
       assert.equal((await child.acquire(wrong)).name, "TypeError");
     }
+    const isUrl = /must be a file: URL without a query/;
     for (const wrong of ["https://example.org/a", "file:///tmp/a?mode=ro"]) {
       const answer = await child.ask({ do: "acquire", path: wrong, url: true });
       assert.equal(answer.name, "TypeError");
-      assert.match(answer.message!, /must be a file: URL without a query/);
+      assert.match(answer.message!, isUrl);
+    }
+    // What stands for no character, or for none that a path may have.
+    for (const wrong of ["file:a%zz", "file:a%", "file:a%00b"]) {
+      const answer = await child.acquire(wrong);
+      assert.equal(answer.name, "TypeError");
+      assert.match(answer.message!, isUrl);
     }
   }
 });

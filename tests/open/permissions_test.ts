@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { chmodSync, statSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Child } from "../fixtures/children.ts";
+import { Child, elsewhere } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
-import { runtimes } from "../fixtures/runtimes.ts";
+import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 
 const CHILD = fileURLToPath(
   new URL("fixtures/permission_child.ts", import.meta.url),
@@ -36,5 +38,31 @@ test(
     const { code, stderr } = await child.ended;
     assert.deepEqual([code, stderr], [0, ""]);
     assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1,2");
+  }),
+);
+
+test(
+  "Node needs only read and write, also for a backup, and files keep their mode",
+  { skip: !thisRuntime().id.startsWith("node") && "a matter of Node" },
+  withDatabase(async (path, folder) => {
+    elsewhere(path, "CREATE TABLE u (a)");
+    chmodSync(path, 0o640);
+    const flags = ["--allow-fs-read=*", `--allow-fs-write=${folder}/*`];
+    const [program, ...rest] = thisRuntime().command;
+    const umask = process.umask(0o022);
+    const child = new Child([
+      ...[program as string, "--permission", ...flags, ...rest],
+      ...[CHILD, path],
+    ]);
+    process.umask(umask);
+    assert.equal(await child.line(), "refused here");
+    assert.equal(await child.line(), "held");
+    const { mode } = statSync(`${path}.lock`);
+    child.say("go on");
+    assert.equal(await child.line(), "copied");
+    const { code, stderr } = await child.ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(query(`${path}-copy.db`, "SELECT count(*) FROM t"), "2");
+    assert.equal((mode & 0o777).toString(8), "640");
   }),
 );
