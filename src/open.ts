@@ -47,7 +47,7 @@ import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
 import { refuseForeignIndex, refuseOtherNames } from "./loss/sqlite_locks.ts";
 import { WatchedFiles } from "./loss/watched_files.ts";
-import type { AdoptOptions, LeaseLike, OpenOptions } from "./options.ts";
+import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
@@ -98,8 +98,10 @@ export async function openAsync(
   path: string | URL,
   options?: OpenOptions & { signal?: AbortSignal },
 ): Promise<Database> {
-  const settings = openSettings(options);
-  return await waitAsync(opening(path, settings, false), options?.signal);
+  return await waitAsync(
+    opening(path, openSettings(options), false),
+    options?.signal,
+  );
 }
 
 /**
@@ -153,8 +155,8 @@ function* inMemory(
   connection: Connection,
   settings: Settings,
 ): Waiting<Database> {
-  const files = yield* configure(connection, settings, null);
-  const opened = { connection, files };
+  const opened = { connection, files: null };
+  yield* configure(connection, settings, null);
   return new Database(yield* furnish(opened, MEMORY, null, settings));
 }
 
@@ -242,8 +244,8 @@ function* lockFor(
   const rights = rightsFor(target, stat(target.path));
   let lock: Lock | null = null;
   try {
-    const ask = { ...settings, what: "Database", target, mode };
-    lock = yield* acquire({ ...ask, blocking, rights });
+    const ask = { what: "Database", target, mode, blocking, rights };
+    lock = yield* acquire({ ...settings, ...ask });
     warnOfNetwork(target, onWarning);
     return lock;
   } catch (error) {
@@ -301,18 +303,13 @@ function canNobodyWrite(path: string): boolean {
     stat(`${path}-wal`) === null;
 }
 
-/**
- * From a connection to a handle, with what takes part in its writes.
- *
- * @param main The handle whose second connection it is, if so.
- */
+/** From a connection to a handle, with what takes part in its writes. */
 function* furnish(
   { connection, files }: Opened,
   path: string,
   lock: Lock | null,
   settings: Settings,
   asked = path,
-  main: Parts | null = null,
 ): Waiting<Parts> {
   const bug = whyNoCheckpoints(connection);
   if (bug !== null && isFirst("wal-reset")) {
@@ -321,11 +318,10 @@ function* furnish(
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
   }
   const session = new Session(connection, path, settings);
-  const { lease, readOnly } = settings;
-  if (lease !== null) yield* attachLease(session, lease, readOnly);
+  yield* attachLease(session);
   const reopen = () => reopenAll(session.path, true);
   const watch = files &&
-    new LossWatch(session, () => (main ?? parts).lock, files, reopen);
+    new LossWatch(session, () => parts.lock, files, reopen);
   const noCheckpoint = settings.readOnly
     ? "this handle was opened with readOnly"
     : bug;
@@ -336,6 +332,10 @@ function* furnish(
     }
   }
   const isOurs = files !== null && connection.owned;
+  const reconnect = (path: string) => {
+    locateDatabase(path, settings);
+    return waitSync(connect(path, settings));
+  };
   const parts: Parts = {
     session,
     lock,
@@ -343,18 +343,16 @@ function* furnish(
     settings,
     noCheckpoint,
     asked,
-    reconnect: isOurs ? reconnecting(settings) : null,
-    relocate: isOurs && main === null ? relocating(asked, settings) : null,
-    asyncWrites: main === null
-      ? new AsyncWrites(session, () => openApart(parts))
-      : null,
+    reconnect: isOurs ? reconnect : null,
+    relocate: isOurs ? relocating(asked, settings) : null,
+    asyncWrites: new AsyncWrites(session, () => openApart(parts)),
   };
   return parts;
 }
 
 /** The connection for bodies that await; in memory there is but one. */
 function* openApart(main: Parts): Waiting<Apart<Parts>> {
-  const { session, settings, asked } = main;
+  const { session, settings, asked, lock } = main;
   const { path } = session;
   if (path === MEMORY) return { parts: main, close: () => {} };
   if (!isOfRuntime(session.connection)) {
@@ -367,21 +365,20 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
   const opened = yield* connect(path, settings);
   let parts: Parts | undefined;
   try {
-    parts = yield* furnish(opened, path, null, settings, asked, main);
+    parts = yield* furnish(opened, path, lock, settings, asked);
   } finally {
     if (parts === undefined) opened.connection.close();
   }
   const lifetime = new Lifetime(parts);
+  // The lock is that of the handle.
   return { parts, close: () => lifetime.close(true) };
 }
 
-function* attachLease(
-  session: Session,
-  lease: LeaseLike,
-  isReadOnly: boolean,
-): Waiting<void> {
+function* attachLease(session: Session): Waiting<void> {
+  const { lease, readOnly } = session.settings;
+  if (lease === null) return;
   session.attachments.push(leaseCheck(session, lease));
-  if (lease.attach === undefined || isReadOnly) return;
+  if (lease.attach === undefined || readOnly) return;
   session.attachments.push(lease.attach({
     path: session.path,
     exec: (sql) => session.connection.exec(sql),
@@ -389,14 +386,6 @@ function* attachLease(
   }));
   // A new holder is known to the database before it reads anything.
   yield* writing(session, null, () => {});
-}
-
-/** The same file, opened anew in the same way. */
-function reconnecting(settings: Settings): (path: string) => Opened {
-  return (path) => {
-    locateDatabase(path, settings);
-    return waitSync(connect(path, settings));
-  };
 }
 
 /** The place that a re-pointed link leads to. */

@@ -18,6 +18,7 @@ import { beginning, undo } from "./transactions.ts";
 // eleventh, so those in the queue are asked.
 const LOOK_EVERY_MS = 20;
 const LONG_MS = 1000;
+const MOST_KEPT = 100;
 
 const SETTLED =
   "the body of its writeAsync() has settled; await all that uses its handle " +
@@ -131,7 +132,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     parts: P,
   ): Promise<unknown> {
     const { session } = parts;
-    const { lent, finish } = lend(session);
+    const lent = lend(session);
     if (session === this.#main) lent.stopped = null;
     this.#lent = lent;
     const stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
@@ -153,12 +154,12 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       stop();
       lent.depth = session.depth = 0;
       lent.stop("ended", SETTLED);
-      finish();
       if (session.stopped === "ended") session.resume();
       session.afterWrite();
-      // The next one gets no settings or temporary tables of this one.
-      const isSpoilt = lent.isPersonal || session.turns.isShared;
-      if (isSpoilt) attempt(() => this.#drop(), null);
+      // The next one gets no settings, temporary tables or open loops of it.
+      if (lent.isPersonal || lent.iterating > 0 || session.turns.isShared) {
+        attempt(() => this.#drop(), null);
+      }
     }
   }
 
@@ -194,18 +195,20 @@ export class AsyncWrites<P extends { readonly session: Session }> {
  * The same connection for one transaction, whose end is none of the connection:
  * what it does not set itself it sees of the other.
  */
-function lend(session: Session): { lent: Session; finish: () => void } {
+function lend(session: Session): Session {
   const { connection } = session;
-  const made: Prepared[] = [];
-  const prepare = (sql: string) => {
-    const statement = connection.prepare(sql);
-    made.push(statement);
-    return statement;
+  const prepare = (sql: string): Prepared => {
+    let own: Prepared | undefined;
+    return {
+      ...kept(connection, sql),
+      iterate: (values) => (own = connection.prepare(sql)).iterate(values),
+      finalize: () => own?.finalize(),
+    };
   };
   const lent = Object.create(session) as Session;
   lent.isLent = true;
   lent.connection = { ...connection, prepare };
-  return { lent, finish: () => made.forEach((one) => one.finalize()) };
+  return lent;
 }
 
 /**
@@ -213,22 +216,25 @@ function lend(session: Session): { lent: Session; finish: () => void } {
  * that moves the version of the connection that committed, too.
  */
 function disowning(main: Session, own: Session): () => void {
-  const look = () =>
-    [main, own].map(({ connection }) =>
-      attempt(() => versionOf(connection), NaN)
-    );
-  const [before = 0, known] = look();
+  const versionOf = ({ connection }: Session) =>
+    attempt(() => {
+      const row = kept(connection, "PRAGMA data_version").get([]);
+      return row?.["data_version"] as number;
+    }, NaN);
+  const [before, known] = [versionOf(main), versionOf(own)];
   return () => {
-    const [after = 0, seen] = look();
-    if (seen === known && after > before) main.ownMoves += after - before;
+    const moves = versionOf(main) - before;
+    if (versionOf(own) === known && moves > 0) main.ownMoves += moves;
   };
 }
 
-const versions = new WeakMap<Connection, Prepared>();
+const statements = new WeakMap<Connection, Map<string, Prepared>>();
 
-function versionOf(connection: Connection): number {
-  const statement = versions.get(connection) ??
-    connection.prepare("PRAGMA data_version");
-  versions.set(connection, statement);
-  return Number(statement.get([])?.["data_version"]);
+/** Prepares it once for many bodies: that takes longer than to run it. */
+function kept(connection: Connection, sql: string): Prepared {
+  const known = statements.get(connection) ?? new Map<string, Prepared>();
+  const statement = known.get(sql) ?? connection.prepare(sql);
+  if (known.size > MOST_KEPT) known.clear();
+  statements.set(connection, known.set(sql, statement));
+  return statement;
 }

@@ -64,22 +64,18 @@ export function busyError(
   const who = locked === undefined
     ? "another connection has locked it, and which one cannot be told."
     : `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`;
+  // A body that awaits this very write looks like any other that takes long.
+  const place = ownWriter(path);
+  const advice = place
+    ? `In the writeAsync() called ${place} use its own handle.`
+    : "Make long transactions shorter, or raise busyTimeout.";
   return new BusyError(
     `Cannot ${what} "${path}": ${who} This is PID ${self().pid}; it waited ` +
-      `${Math.round(waitedMs)} ms, and nothing was written. ${advice(path)}`,
+      `${Math.round(waitedMs)} ms, and nothing was written. ${advice}`,
     waitedMs,
     locked?.pids ?? [],
     { cause },
   );
-}
-
-/** A body that awaits this very write looks like any other that takes long. */
-function advice(path: string): string {
-  const place = ownWriter(path);
-  return place
-    ? `Inside of the body of the writeAsync() that was called ${place} use the ` +
-      "handle that it was given."
-    : "Make long transactions shorter, or raise busyTimeout.";
 }
 
 function names(path: string, pids: number[]): string {

@@ -106,6 +106,25 @@ for (const { program, plain, isEverywhere } of PROGRAMS) {
   );
 }
 
+for (const program of ["drizzle_kinds", "prisma_kinds"]) {
+  test(
+    `${program.replace("_kinds", "")} reads what it has written`,
+    { skip: withoutPackages },
+    inFolder(async (folder) => {
+      copyConsumer("orms", folder);
+      await installPackages(folder, [
+        ...applicationPackages(),
+        prismaPackages(),
+      ]);
+      if (program === "prisma_kinds") generate(folder);
+      const file = join(folder, `${program}.js`);
+      const child = new Child(["env", "-C", folder, ...own.command, file]);
+      const { code, stderr } = await child.ended;
+      assert.equal(code, 0, stderr);
+    }),
+  );
+}
+
 /** Makes Prisma's client, which needs no engine; nor does it look for this. */
 function generate(folder: string): void {
   const made = spawnSync(own.command[0] ?? "", [

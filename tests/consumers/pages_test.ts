@@ -11,6 +11,8 @@ const PAGES = {
     "orms/kysely_dialect.js",
     "orms/connection.js",
     "orms/knex_client.js",
+    "orms/drizzle_on.js",
+    "orms/prisma_adapter.js",
     "migrators/once.js",
   ],
   "docs/background.md": ["one_of_many/server.js"],

@@ -160,7 +160,7 @@ test(
           assert.ok(error instanceof BusyError, String(error));
           assert.match(
             error.message,
-            /body of (?:a|the) writeAsync\(\) .*async_write_test.* use the handle/,
+            / writeAsync\(\) .*async_write_test.* use its own handle/,
           );
           return true;
         });
@@ -450,6 +450,35 @@ test(
     assert.equal(db.poll(), "changed");
     assert.equal(db.poll(), "unchanged");
     db.close();
+  }),
+);
+
+test(
+  "a loop over rows that one body leaves open is over for the next one",
+  withDatabase(async (path) => {
+    const db = opened(path);
+    const loop = "SELECT a FROM t ORDER BY a";
+    for (let i = 0; i < 250; i++) {
+      await db.writeAsync(async (tx) => {
+        // More than are kept, and one that is the same in each.
+        tx.exec(`INSERT INTO t VALUES (${i})`);
+        tx.prepare(`SELECT ${i}`).get();
+        await null;
+        const [one, other] = [tx.prepare(loop), tx.prepare(loop)];
+        assert.equal(one.iterate().next().value?.["a"], 0);
+        for (const { a } of other.iterate()) if (a === 1) break;
+        assert.equal(one.all().length, i + 1);
+        assert.equal(other.get()?.["a"], 0);
+      });
+    }
+    db.exec("DROP TABLE t; CREATE TABLE t (b, a)");
+    await db.writeAsync(async (tx) => {
+      await null;
+      assert.deepEqual(tx.prepare(loop).all(), []);
+      add(tx, 7);
+    }).catch((error) => assert.match(String(error), /2 columns/));
+    db.close();
+    open(path, { lock: "exclusive" }).close();
   }),
 );
 
