@@ -203,14 +203,7 @@ function proveWrite(connection: Connection): void {
 
 /** Finds the file that a path leads to, or the place where it will be. */
 function locateDatabase(path: string, settings: Settings): Location {
-  let target: Location;
-  try {
-    target = locate(path);
-  } catch (error) {
-    const why =
-      "its folder must exist and be readable; create it, or check the path";
-    throw cannotOpen(path, why, error);
-  }
+  const target = locate(path);
   const found = stat(target.path);
   if (found === null && (settings.readOnly || !settings.create)) {
     const because = settings.readOnly ? "readOnly is true" : "create is false";

@@ -84,7 +84,8 @@ export function inspect(
     target = locate(asked);
   } catch (error) {
     target = null;
-    const { code, name } = error as { code?: string; name?: string };
+    const { cause } = error as { cause: { code?: string; name?: string } };
+    const { code, name } = cause;
     reasons.note("file", `the path leads nowhere (${code ?? name})`);
   }
   const place = target?.path ?? asked;

@@ -1,8 +1,7 @@
 /** The lock by itself, for a folder or any file. @module */
 
-import { messageOf } from "../driver/result_codes.ts";
 import { requireSqlite } from "../driver/runtime.ts";
-import { LitelatchError, UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../errors.ts";
 import type { LockOptions } from "../options.ts";
 import { isRoot, type Rights } from "../os/files.ts";
 import { crossesHosts, filesystemOf } from "../os/filesystem.ts";
@@ -63,18 +62,7 @@ function lockAsk(
 ): Ask {
   const settings = lockSettings(options);
   requireSqlite();
-  const asked = toPath(path);
-  let target: Location;
-  try {
-    target = locate(asked);
-  } catch (error) {
-    const said = messageOf(error);
-    throw new LitelatchError(
-      "LITELATCH_OPEN",
-      `Cannot lock "${asked}": its folder must exist and be readable; ${said}`,
-      { cause: error },
-    );
-  }
+  const target = locate(toPath(path));
   const found = stat(target.path);
   const what = found?.kind === "folder" ? "Folder" : "File";
   if (settings.mode === "exclusive") refuseManyNames(what, target, found);

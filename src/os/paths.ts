@@ -1,5 +1,6 @@
 /** From what a caller wrote to the one name that all agree on. @module */
 
+import { LitelatchError } from "../errors.ts";
 import { attempt, fileSystem } from "./builtin.ts";
 
 /** A path in its parts, every symbolic link followed. */
@@ -74,7 +75,18 @@ const MOST_LINKS = 40;
  * Follows every symbolic link, so that each spelling of a file is one lock. The
  * last part may be missing, also behind a link; without the folder it throws.
  */
-export function locate(path: string, links = 0): Location {
+export function locate(path: string): Location {
+  try {
+    return follow(path, 0);
+  } catch (cause) {
+    const text =
+      `Cannot use "${path}": its folder must exist and be readable; ` +
+      (cause as Error).message;
+    throw new LitelatchError("LITELATCH_OPEN", text, { cause });
+  }
+}
+
+function follow(path: string, links: number): Location {
   const fs = fileSystem();
   const { realpathSync: { native: realpath } } = fs;
   const parts = partsOf(path);
@@ -85,7 +97,7 @@ export function locate(path: string, links = 0): Location {
   const real = found && attempt(() => realpath(whole), null);
   if (real) return { path: real, ...partsOf(real) };
   if (found?.isSymbolicLink() && links < MOST_LINKS) {
-    return locate(absolute(fs.readlinkSync(whole), folder), links + 1);
+    return follow(absolute(fs.readlinkSync(whole), folder), links + 1);
   }
   // It is yet to come. Windows and macOS take several spellings (case, NFC and
   // NFD) for one name, and its lock file has the right one.

@@ -120,7 +120,7 @@ test("a missing folder, an empty path and another protocol are refused", async (
     const path = `${company.newPath()}/app`;
     const answer = await child.acquire(path);
     assert.equal(answer.code, "LITELATCH_OPEN", answer.message);
-    assert.match(answer.message!, /^Cannot lock ".*its folder must exist/);
+    assert.match(answer.message!, /^Cannot use ".*its folder must exist/);
     for (const wrong of ["", "a\0b"]) {
       assert.equal((await child.acquire(wrong)).name, "TypeError");
     }
