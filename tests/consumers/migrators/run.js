@@ -4,13 +4,16 @@ import { createInterface } from "node:readline";
 
 export async function run(migrate) {
   const way = process.argv[2];
-  console.log("ready");
+  // What a migrator logs is no answer.
+  const say = console.log;
+  console.log = console.warn = console.error;
+  say("ready");
   for await (const path of createInterface({ input: process.stdin })) {
     try {
       await migrate(path, way);
-      console.log("done");
+      say("done");
     } catch (error) {
-      console.log(`failed: ${String(error.message).split("\n", 1)}`);
+      say(`failed: ${String(error.message).split("\n", 1)}`);
     }
   }
 }

@@ -11,7 +11,10 @@ const adapters = {
 };
 
 await count(async (way) => {
-  const orm = new PrismaClient({ adapter: await adapters[way]() });
+  const orm = new PrismaClient({
+    adapter: await adapters[way](),
+    transactionOptions: { maxWait: 10_000 },
+  });
   return {
     async readThenWrite() {
       await orm.$transaction(async (tx) => {
