@@ -38,7 +38,7 @@ export function switchError(
   cause: unknown,
 ): BusyError {
   const what = "open in WAL mode";
-  return busyError(what, path, [path], waitedMs, cause, lockersOf);
+  return busyError(what, path, [path], waitedMs, cause, lockersOf, "a lock");
 }
 
 /**
@@ -54,10 +54,10 @@ export function busyError(
   waitedMs: number,
   cause: unknown,
   find = writersOf,
+  lock = "the write lock",
 ): BusyError {
   const [locked] = places.map((path) => ({ path, pids: find(path) }))
     .filter(({ pids }) => pids.length > 0);
-  const lock = find === writersOf ? "the write lock" : "a lock";
   const whose = locked?.path === path
     ? ""
     : ` of the attached "${locked?.path}"`;
