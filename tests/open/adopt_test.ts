@@ -148,6 +148,46 @@ for (const [name, skip, driver] of DRIVERS) {
     }),
   );
 
+  test(
+    `whom ${name} keeps out by its locking mode is told who it is`,
+    { skip: skip || needs("/proc") },
+    withDatabase(async (path) => {
+      const native = new (driver())(path);
+      native.exec("PRAGMA locking_mode=EXCLUSIVE");
+      const db = adopt(native, QUIET);
+      db.write(() => native.exec("CREATE TABLE t (a)"));
+      const other = start(otherRuntime(), "database_child.ts");
+      const options = { busyTimeout: 50 };
+      const { code, message } = await other.ask({ do: "open", path, options });
+      assert.equal(code, "LITELATCH_BUSY", message);
+      assert.match(
+        message ?? "",
+        new RegExp(`it is locked by PID ${process.pid} `),
+      );
+      db.close();
+      native.close();
+    }),
+  );
+
+  test(
+    `two handles on ${name} do not get into each other's transactions`,
+    { skip },
+    withDatabase((path) => {
+      const native = new (driver())(path);
+      const [one, other] = [adopt(native, QUIET), adopt(native, QUIET)];
+      const refused = { code: "LITELATCH_BUSY", message: /did not begin/ };
+      one.write(() => assert.throws(() => other.write(() => {}), refused));
+      one.read(() => assert.throws(() => other.read(() => {}), refused));
+      one.close();
+      assert.equal(other.lock?.held, true);
+      other.write(() => native.exec("CREATE TABLE t (a)"));
+      other.close();
+      native.exec("PRAGMA query_only=1");
+      assert.throws(() => adopt(native, QUIET), { code: "LITELATCH_OPEN" });
+      native.close();
+    }),
+  );
+
   test(`${name} in memory is adopted without a lock`, { skip }, () => {
     const native = new (driver())(":memory:");
     const db = adopt(native, QUIET);
