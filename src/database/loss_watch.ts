@@ -76,8 +76,9 @@ export class LossWatch implements Attachment {
     );
   }
 
-  /** The window is as long as the body. */
+  /** The window is as long as the body; that of one that awaits may be long. */
   beforeCommit(): void {
+    if (this.#session.made !== null) this.#lastLook = -Infinity;
     this.beforeWrite();
   }
 
