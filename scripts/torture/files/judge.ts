@@ -339,8 +339,11 @@ export class FileJudge {
     const begin = Math.min(
       ...touching.filter(destroys).map(({ done }) => done),
     );
-    const late = missing.filter(([n]) =>
-      isReading || (handle.tries.get(n) ?? 0) > begin
+    // What was in a database when that was deleted is gone in any case.
+    const late = missing.filter(([n, at]) =>
+      isReading ||
+      ((handle.tries.get(n) ?? 0) > begin &&
+        !touching.some((one) => one.begin > at && deletes(one)))
     );
     this.#count("commits of the moment before the look", late.length);
     // What drops locks by reading is noticed after 10 ms, and while the last of
@@ -381,6 +384,11 @@ export class FileJudge {
 function destroys({ act, files }: Incident): boolean {
   return act !== "read" && act !== "link" &&
     files.some((file) => file !== "lock");
+}
+
+/** Whether nothing is left of the database that was there. */
+function deletes({ act, files }: Incident): boolean {
+  return files.includes("database") && (act === "delete" || act === "replace");
 }
 
 function isRaw({ process }: Handle): boolean {
