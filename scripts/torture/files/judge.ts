@@ -278,10 +278,15 @@ export class FileJudge {
         act === "read" ? name : `${name} ${act} ${files.join(" and ")}`
       ).slice(-4).join(", ");
     const last = Math.max(...missing.map(([, at]) => at));
-    const gone = this.#incidents.some((incident) =>
-      incident.begin > last && destroys(incident) &&
-      !touching.includes(incident)
-    );
+    const gone =
+      this.#incidents.some((incident) =>
+        incident.begin > last && destroys(incident) &&
+        !touching.includes(incident)
+      ) || touching.some(({ act, files, begin, done }) =>
+        // Made while the database was away, and replaced as that came back.
+        act === "there-and-back" && files.includes("database") &&
+        begin < handle.opening && handle.closing < done
+      );
     if (gone) {
       this.#count("commits gone with a file, closed before", missing.length);
       return 0;
