@@ -174,13 +174,14 @@ export class LossWatch implements Attachment {
     if (this.#dropped() === "database") retakeDatabaseLock(connection);
     if (this.#dropped() === null) {
       this.files.renew();
-      this.#hasLocks = true;
-      return;
+      return this.requireLocks();
     }
     const { files } = this;
+    // Whoever closes it now may have missed our last commit.
+    const isShared = isOpenElsewhere(path);
+    this.look();
     attempt(this.#reopen, null);
-    // While others are there it was not our close that took them away.
-    if (files !== this.files && files.look() && isOpenElsewhere(path)) {
+    if (isShared && files !== this.files && files.look()) {
       const text = lossText(path, "wal", false);
       handlesOn(path).forEach((one) => one.stop(text));
       this.#session.require();

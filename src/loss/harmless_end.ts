@@ -9,8 +9,7 @@ import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
-import { openPaths } from "../os/procfs.ts";
-import { identityOf, stat } from "../os/stat.ts";
+import { stat } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
@@ -63,15 +62,11 @@ function addFrame(connection: Connection): void {
 
 /** The descriptors of a file that was lost. */
 function openAt(files: WatchedFiles, loss: "wal" | "shm"): string[] {
-  const lost = files.openIdentity(`-${loss}`);
-  const isWanted = (open: string): boolean =>
-    // A WAL that was moved may be somebody's copy, while it is the only one.
-    loss === "shm" || files.isTakenOver() ||
-    open === `${files.path}-wal (deleted)`;
-  return (openPaths("self") ?? [])
-    .filter(([, open]) => isWanted(open))
-    .map(([descriptor]) => `/proc/self/fd/${descriptor}`)
-    .filter((at) => identityOf(at) === lost);
+  // A WAL that was moved may be somebody's copy, while it is the only one.
+  const isAny = loss === "shm" || files.isTakenOver();
+  return files.opened(`-${loss}`)
+    .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`)
+    .map(([at]) => at);
 }
 
 /**

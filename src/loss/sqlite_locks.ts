@@ -73,12 +73,15 @@ export function isOpenElsewhere(path: string, byte = SHARED): boolean {
  * process is there; the kernel will tell what came of it.
  */
 export function retakeDatabaseLock(connection: Connection): void {
-  attempt(() => connection.value("PRAGMA main.journal_mode=DELETE"), null);
-  attempt(() => {
-    connection.value("PRAGMA main.journal_mode=WAL");
-    // It is taken at the first read.
-    connection.value("SELECT count(*) FROM sqlite_schema");
-  }, null);
+  const steps = [
+    "journal_mode=DELETE",
+    "journal_mode=WAL",
+    // The lock is taken at the first read.
+    "user_version",
+  ];
+  for (const one of steps) {
+    attempt(() => connection.value(`PRAGMA main.${one}`), null);
+  }
 }
 
 // Who opens or closes has one of the two locks for a moment.

@@ -73,10 +73,15 @@ export class WatchedFiles {
 
   /** Whether the open database has no name any more. */
   isDeleted(): boolean {
-    return openPaths("self")?.some(([descriptor, open]) =>
-      open.endsWith(" (deleted)") &&
-      identityOf(`/proc/self/fd/${descriptor}`) === this.identity
-    ) ?? false;
+    return this.opened("").some(([, name]) => name.endsWith(" (deleted)"));
+  }
+
+  /** The descriptors of an open file, each with the name that it has now. */
+  opened(end: End): (readonly [at: string, name: string])[] {
+    const identity = this.openIdentity(end);
+    return (openPaths("self") ?? [])
+      .map(([number, name]) => [`/proc/self/fd/${number}`, name] as const)
+      .filter(([at]) => identityOf(at) === identity);
   }
 
   /** Whether only the `-wal` was deleted, and nobody can have a new one. */

@@ -278,10 +278,15 @@ export class FileJudge {
         act === "read" ? name : `${name} ${act} ${files.join(" and ")}`
       ).slice(-4).join(", ");
     const last = Math.max(...missing.map(([, at]) => at));
-    const gone = this.#incidents.some((incident) =>
-      incident.begin > last && destroys(incident) &&
-      !touching.includes(incident)
-    );
+    const gone =
+      this.#incidents.some((incident) =>
+        incident.begin > last && destroys(incident) &&
+        !touching.includes(incident)
+      ) || touching.some(({ act, files, begin, done }) =>
+        // Made while the database was away, and replaced as that came back.
+        act === "there-and-back" && files.includes("database") &&
+        begin < handle.opening && handle.closing < done
+      );
     if (gone) {
       this.#count("commits gone with a file, closed before", missing.length);
       return 0;
@@ -339,8 +344,11 @@ export class FileJudge {
     const begin = Math.min(
       ...touching.filter(destroys).map(({ done }) => done),
     );
-    const late = missing.filter(([n]) =>
-      isReading || (handle.tries.get(n) ?? 0) > begin
+    // What was in a database when that was deleted is gone in any case.
+    const late = missing.filter(([n, at]) =>
+      isReading ||
+      ((handle.tries.get(n) ?? 0) > begin &&
+        !touching.some((one) => one.begin > at && deletes(one)))
     );
     this.#count("commits of the moment before the look", late.length);
     // What drops locks by reading is noticed after 10 ms, and while the last of
@@ -381,6 +389,11 @@ export class FileJudge {
 function destroys({ act, files }: Incident): boolean {
   return act !== "read" && act !== "link" &&
     files.some((file) => file !== "lock");
+}
+
+/** Whether nothing is left of the database that was there. */
+function deletes({ act, files }: Incident): boolean {
+  return files.includes("database") && (act === "delete" || act === "replace");
 }
 
 function isRaw({ process }: Handle): boolean {
