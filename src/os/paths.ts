@@ -79,9 +79,9 @@ export function locate(path: string): Location {
   try {
     return follow(path, 0);
   } catch (cause) {
+    const { code } = cause as { code?: string };
     const text =
-      `Cannot use "${path}": its folder must exist and be readable; ` +
-      (cause as Error).message;
+      `Cannot use "${path}": its folder must exist and be readable (${code})`;
     throw new LitelatchError("LITELATCH_OPEN", text, { cause });
   }
 }

@@ -162,7 +162,7 @@ for (const [name, skip, driver] of DRIVERS) {
       assert.equal(code, "LITELATCH_BUSY", message);
       assert.match(
         message ?? "",
-        new RegExp(`it is locked by PID ${process.pid} `),
+        new RegExp(`a lock is held by PID ${process.pid} `),
       );
       db.close();
       native.close();
