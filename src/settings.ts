@@ -191,8 +191,9 @@ export function check<T extends object>(
 /** By its shape: what keeps a lease is no part of the core. */
 function isLease(value: unknown): string | null {
   const { path, mode, held, fence } = Object(value) as Partial<LeaseLike>;
-  const kinds = [typeof path, typeof held, typeof fence, mode].join();
-  return /^string,boolean,(bigint|number),(shared|exclusive)$/.test(kinds)
+  const isFence = typeof fence === "bigint" || Number.isSafeInteger(fence);
+  const kinds = [typeof path, typeof held, isFence, mode].join();
+  return /^string,boolean,true,(shared|exclusive)$/.test(kinds)
     ? null
     : "a lease that acquireLease() gave";
 }
