@@ -125,7 +125,7 @@ function walRefused(path: string, mode: Value): PragmaError {
   return new PragmaError(
     `Cannot switch "${path}" to WAL: SQLite keeps the journal mode ` +
       `"${mode}"${where}. WAL needs shared memory, which network ` +
-      "filesystems do not have: use a local disk.",
+      "filesystems lack: use a local disk.",
     "journal_mode",
     "wal",
     String(mode),

@@ -260,7 +260,7 @@ export class Session {
  */
 function hasTheLock(session: Session): boolean {
   // Somebody may have attached one since.
-  if (session.turns.isShared) attempt(() => session.listAttached(), undefined);
+  if (session.turns.isShared) attempt(() => session.listAttached(), null);
   return session.depth > 0 && !session.reading && !session.attached.length;
 }
 

@@ -100,12 +100,12 @@ export function requireRuntime(): string {
     if (rank(version) >= rank(oldest)) return `${name} ${version}`;
     throw new UnsupportedError(
       `Cannot use litelatch on ${name} ${version}: it needs ${name} ` +
-        `${oldest} or newer; update the runtime`,
+        `${oldest} or newer; update it`,
     );
   }
   throw new UnsupportedError(
     `Cannot use litelatch on ${navigator?.userAgent ?? "this runtime"}: it ` +
-      "needs files and SQLite, so Bun, Deno or Node",
+      "needs files and SQLite: Bun, Deno or Node",
   );
 }
 
@@ -127,7 +127,7 @@ function pick(): Opener {
       connectNode(new node.DatabaseSync(place, { readOnly }), true);
   }
   throw new UnsupportedError(
-    `Cannot find SQLite in ${runtime}: use an official build of it`,
+    `Cannot find SQLite in ${runtime}: use an official build`,
   );
 }
 

@@ -49,7 +49,7 @@ export function isHarmless(
     if (lost.length === 0 || files.ownBeside().length > 0) {
       return isOpenElsewhere(files.path);
     }
-    attempt(() => addFrame(connection), undefined);
+    attempt(() => addFrame(connection), null);
   }
   return disarm(lost, loss) || isOpenElsewhere(files.path);
 }
