@@ -87,7 +87,7 @@ test(
     );
     assert.equal(
       stdout,
-      `UnsupportedError LITELATCH_UNSUPPORTED Cannot find SQLite in ${own.label}: use an official build of it\n`
+      `UnsupportedError LITELATCH_UNSUPPORTED Cannot find SQLite in ${own.label}: use an official build\n`
         .repeat(4),
       stderr,
     );
