@@ -40,7 +40,7 @@ export class LossWatch implements Attachment {
   #attached: WatchedFiles[] = [];
   #journalModes = 0;
   #lastLook = -Infinity;
-  #lastLock = -Infinity;
+  #lastLockFile = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
   #onDatabase: OwnLock;
   #onShm: OwnLock;
@@ -107,8 +107,8 @@ export class LossWatch implements Attachment {
       this.#lastLocks = awake;
       this.#hasLocks = this.#dropped() === null;
     }
-    if (this.#lastLook - this.#lastLock < FRESH_LOCKS_MS) return;
-    this.#lastLock = this.#lastLook;
+    if (this.#lastLook - this.#lastLockFile < FRESH_LOCKS_MS) return;
+    this.#lastLockFile = this.#lastLook;
     this.lookAtLock();
   }
 

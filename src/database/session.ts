@@ -232,7 +232,13 @@ export class Session {
     // Some errors end the whole transaction
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
-    if (!isBusy(error) || hasTheLock(this)) {
+    const busy = isBusy(error);
+    // Somebody may have attached one since.
+    if (busy && this.turns.isShared) attempt(() => this.listAttached(), null);
+    // With the write lock nothing of ours can be busy: then the error is of
+    // another database, whose connection the body has used.
+    const hasLock = this.depth > 0 && !this.reading && !this.attached.length;
+    if (!busy || hasLock) {
       for (const one of this.attachments) error = one.explain?.(error) ?? error;
       return error;
     }
@@ -252,16 +258,6 @@ export class Session {
       ? staleError(this.path, isStale, error)
       : busyError(what, path, places, waitedMs, error);
   }
-}
-
-/**
- * Whether nothing of ours can be busy: then the error is of another database,
- * whose connection the body has used.
- */
-function hasTheLock(session: Session): boolean {
-  // Somebody may have attached one since.
-  if (session.turns.isShared) attempt(() => session.listAttached(), null);
-  return session.depth > 0 && !session.reading && !session.attached.length;
 }
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {

@@ -85,8 +85,8 @@ export class Turns {
       if (!isBusy(error)) throw error;
     }
     let result: T | undefined;
-    const attempt = () => void (result = this.#at(false, run));
-    const failure = waitSync(this.wait(attempt));
+    const ask = () => void (result = this.#at(false, run));
+    const failure = waitSync(this.wait(ask));
     if (failure !== null) throw failure;
     this.tell();
     return result as T;
@@ -105,7 +105,7 @@ export class Turns {
   }
 
   /** Tries until the last error or `null`; the thread goes on with `since`. */
-  *wait(attempt: () => void, since?: Stopwatch): Waiting<unknown> {
+  *wait(ask: () => void, since?: Stopwatch): Waiting<unknown> {
     const { busyTimeout, onWait } = this.#settings;
     const watch = since ?? new Stopwatch();
     let askAt = onWait === null ? Infinity : FELT_MS;
@@ -114,7 +114,7 @@ export class Turns {
       const waitedMs = watch.elapsed;
       const left = busyTimeout - waitedMs;
       try {
-        attempt();
+        ask();
         this.#waitedMs = waitedMs;
         if (tries > 1) {
           this.#usualMs += (waitedMs - this.#usualMs) / 8;

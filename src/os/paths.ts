@@ -79,9 +79,11 @@ export function locate(path: string): Location {
   try {
     return follow(path, 0);
   } catch (cause) {
-    const { code } = cause as { code?: string };
+    // Where Deno may not read, an error has no code.
+    const { code, name } = cause as { code?: string; name?: string };
     const text =
-      `Cannot use "${path}": its folder must exist and be readable (${code})`;
+      `Cannot use "${path}": its folder must exist and be readable ` +
+      `(${code ?? name})`;
     throw new LitelatchError("LITELATCH_OPEN", text, { cause });
   }
 }
