@@ -1,6 +1,5 @@
 /**
- * Fills `jsr/` as it is published: `deno task jsr [FOLDER]`. With `--dry-run`
- * it asks `deno publish` what it thinks of it, and leaves nothing behind.
+ * Fills `jsr/` as it is published: `deno task jsr [FOLDER]`.
  *
  * JSR serves one file for each entry, as npm does: a hundred modules cost Deno
  * 15 ms to import where one costs 2.
@@ -13,6 +12,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { CORE, entries } from "./entries.ts";
 import { fillFolder, packageFiles } from "./package.ts";
 import { manifest } from "./ship/manifest.ts";
@@ -20,6 +20,13 @@ import { FOR_TYPES } from "./vendor.ts";
 
 /** Where the package is built. */
 export const JSR_FOLDER = "./jsr";
+
+const HELP = `Usage: deno task jsr [--dry-run] [FOLDER]
+
+Fills FOLDER (${JSR_FOLDER}) with the JSR package as it is published.
+
+  --dry-run  only ask "deno publish" what it thinks of it; leaves nothing behind
+  --help     print this`;
 
 /** Every file of the JSR package, `deno.json` included. */
 export async function jsrFiles(): Promise<Map<string, string>> {
@@ -56,12 +63,23 @@ async function dryRun(): Promise<number> {
   }
 }
 
-if (import.meta.main) {
-  const [word = JSR_FOLDER] = process.argv.slice(2);
-  if (word === "--dry-run") process.exitCode = await dryRun();
-  else {
-    const files = await jsrFiles();
-    fillFolder(word, files);
-    console.log(`${word}: ${files.size} files`);
+async function main(): Promise<number> {
+  const { values, positionals: [folder = JSR_FOLDER] } = parseArgs({
+    allowPositionals: true,
+    options: {
+      "dry-run": { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
   }
+  if (values["dry-run"]) return await dryRun();
+  const files = await jsrFiles();
+  fillFolder(folder, files);
+  console.log(`${folder}: ${files.size} files`);
+  return 0;
 }
+
+if (import.meta.main) process.exitCode = await main();

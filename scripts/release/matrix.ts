@@ -15,6 +15,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { fetchPackages } from "../runtimes/packages.ts";
 import { npmInstall } from "../runtimes/fetch.ts";
 import { oldestRuntime, pinnedRuntime, PINS } from "../runtimes/runtimes.ts";
@@ -23,6 +24,13 @@ import { bundler } from "./bundle.ts";
 import { packed } from "./npm.ts";
 import { serveRegistry } from "./registry.ts";
 import { manifest } from "./ship/manifest.ts";
+
+const HELP = `Usage: deno task matrix
+
+Installs the npm package and tries it with each tool of its users; prints a
+table. Fetches a hundred megabytes at first, and takes some minutes.
+
+  --help  print this`;
 
 const TOOLS = {
   "@rollup/plugin-node-resolve": "16.0.3",
@@ -394,7 +402,11 @@ function started(words: readonly string[], folder: string): readonly string[] {
   return [pinnedRuntime("node").path, found ?? tool, ...rest];
 }
 
-if (import.meta.main) {
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { help: { type: "boolean", default: false } },
+  });
+  if (values.help) return console.log(HELP);
   const results = await tryAll();
   console.log("| with | command | |\n| --- | --- | --- |");
   for (const [row, trouble] of results) {
@@ -406,3 +418,5 @@ if (import.meta.main) {
     process.exitCode = 1;
   }
 }
+
+if (import.meta.main) await main();

@@ -1,6 +1,5 @@
 /**
- * Fills `npm/` as it is published: `deno task npm [FOLDER]`. With `--compare`
- * it says what differs in a folder that is there, and writes nothing.
+ * Fills `npm/` as it is published: `deno task npm [FOLDER]`.
  *
  * @module
  */
@@ -9,8 +8,16 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { parseArgs } from "node:util";
 import { differences, fillFolder, packageFiles } from "./package.ts";
 import { NPM_FOLDER, packageJson } from "./ship/npm.ts";
+
+const HELP = `Usage: deno task npm [--compare] [FOLDER]
+
+Fills FOLDER (${NPM_FOLDER}) with the npm package as it is published.
+
+  --compare  only say what differs in the folder; exit code 1 if anything does
+  --help     print this`;
 
 /**
  * Every file of the npm package, `package.json` included. Without the pages of
@@ -41,17 +48,27 @@ export async function packed(folder: string): Promise<string> {
   throw new Error(`Cannot pack the npm package: ${stderr}`);
 }
 
-if (import.meta.main) {
-  const words = process.argv.slice(2);
-  const compare = words.includes("--compare");
-  const folder = words.find((word) => word !== "--compare") ?? NPM_FOLDER;
+async function main(): Promise<number> {
+  const { values, positionals: [folder = NPM_FOLDER] } = parseArgs({
+    allowPositionals: true,
+    options: {
+      compare: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
   const files = await npmFiles();
-  if (!compare) {
-    fillFolder(folder, files);
-    console.log(`${folder}: ${files.size} files`);
-  } else {
+  if (values.compare) {
     const found = differences(folder, files);
     for (const line of found) console.log(line);
-    process.exitCode = found.length === 0 ? 0 : 1;
+    return found.length === 0 ? 0 : 1;
   }
+  fillFolder(folder, files);
+  console.log(`${folder}: ${files.size} files`);
+  return 0;
 }
+
+if (import.meta.main) process.exitCode = await main();

@@ -55,11 +55,26 @@ export async function packageFiles(
   return files;
 }
 
-/** Empties a folder and writes the files of a package into it. */
+/**
+ * Empties a folder and writes the files of a package into it.
+ *
+ * @throws {Error} Where the folder holds anything that is not of the package:
+ * `deno task npm .` would delete the sources.
+ */
 export function fillFolder(
   folder: string,
   files: ReadonlyMap<string, string>,
 ): void {
+  const ours = new Set([...files.keys()].map((name) => name.split("/")[0]));
+  const other = existsSync(folder)
+    ? readdirSync(folder).find((name) => !ours.has(name))
+    : undefined;
+  if (other !== undefined) {
+    throw new Error(
+      `Cannot fill "${folder}": it holds "${other}", which is not of the ` +
+        "package; delete the folder yourself, or name another one",
+    );
+  }
   rmSync(folder, { recursive: true, force: true });
   for (const [name, text] of files) {
     const path = join(folder, name);

@@ -147,6 +147,9 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP);
     return first === undefined ? 2 : 0;
   }
+  if (first.startsWith("-") && first !== "--check") {
+    throw new Error(`Cannot vendor: unknown option "${first}"\n\n${HELP}`);
+  }
   if (first !== "--check") {
     for (const path of await vendor(first, others)) {
       console.log(`${path}  ${Math.round(statSync(path).size / 1000)} kB`);

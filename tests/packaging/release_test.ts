@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { fillFolder } from "../../scripts/release/package.ts";
 import { manifest } from "../../scripts/release/ship/manifest.ts";
 import { PINS } from "../../scripts/runtimes/runtimes.ts";
 import { VERSION } from "../../src/cli/version.ts";
+import { inFolder } from "../fixtures/folder.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const read = (path: string) =>
@@ -29,6 +32,19 @@ test("a tag is published only if it is the version of deno.json", () => {
     assert.match(said, new RegExp(`must be "v${version}"`));
   }
 });
+
+test(
+  "a folder with anything else in it is not emptied for a package",
+  inFolder((folder) => {
+    const files = new Map([["package.json", "{}"], ["docs/wal.md", ""]]);
+    fillFolder(folder, files);
+    fillFolder(folder, files);
+    const own = join(folder, "mine.ts");
+    writeFileSync(own, "");
+    assert.throws(() => fillFolder(folder, files), /it holds "mine\.ts"/);
+    assert.ok(existsSync(own) && existsSync(join(folder, "docs/wal.md")));
+  }),
+);
 
 test("the version is the same everywhere", () => {
   assert.equal(VERSION, version);

@@ -186,8 +186,7 @@ test(
   inFolder(async (folder) => {
     const files = await npmFiles();
     const filled = join(folder, "npm");
-    mkdirSync(filled);
-    writeFileSync(join(filled, "of-before.js"), "");
+    fillFolder(filled, new Map([["litelatch.mjs", "of before"]]));
     fillFolder(filled, files);
     assert.deepEqual(differences(filled, files), []);
     mkdirSync(join(filled, "docs"));
