@@ -155,8 +155,8 @@ function* inMemory(
   connection: Connection,
   settings: Settings,
 ): Waiting<Database> {
-  const opened = { connection, files: null };
-  yield* configure(connection, settings, null);
+  const files = yield* configure(connection, settings, null);
+  const opened = { connection, files };
   return new Database(yield* furnish(opened, MEMORY, null, settings));
 }
 
@@ -318,11 +318,9 @@ function* furnish(
   const noCheckpoint = settings.readOnly
     ? "this handle was opened with readOnly"
     : bug;
-  if (watch !== null) {
-    session.attachments.push(watch);
-    if (noCheckpoint === null) {
-      session.attachments.push(walUpkeep(session, watch, settings));
-    }
+  if (watch !== null) session.attachments.push(watch);
+  if (watch !== null && noCheckpoint === null) {
+    session.attachments.push(walUpkeep(session, watch, settings));
   }
   const isOurs = files !== null && connection.owned;
   const reconnect = (path: string) => {

@@ -32,9 +32,9 @@ export function oneOf(...allowed: string[]): Check {
   return (value) => allowed.includes(value as string) ? null : words;
 }
 
-/** Any string. */
-export function aText(value: unknown): string | null {
-  return typeof value === "string" ? null : "a string";
+/** Any value of one type, which is called `name`. */
+export function typed(type: string, name: string): Check {
+  return (value) => String(typeof value) === type ? null : name;
 }
 
 /** Milliseconds, 0 or more. */
@@ -42,14 +42,6 @@ export function milliseconds(value: unknown): string | null {
   return typeof value === "number" && value >= 0
     ? null
     : "a number of milliseconds, 0 or more";
-}
-
-function flag(value: unknown): string | null {
-  return typeof value === "boolean" ? null : "true or false";
-}
-
-function aFunction(value: unknown): string | null {
-  return typeof value === "function" ? null : "a function";
 }
 
 function whole(unit: string, most = Infinity): Check {
@@ -68,8 +60,8 @@ type Checks = Record<string, Check>;
 
 function locking(): Checks {
   return {
-    app: aText,
-    purpose: aText,
+    app: typed("string", "a string"),
+    purpose: typed("string", "a string"),
     wait: milliseconds,
     legacy: (value) =>
       typeof (value as Partial<LegacyLike> | null)?.guard === "function"
@@ -79,6 +71,7 @@ function locking(): Checks {
 }
 
 function adopting(): Checks {
+  const aFunction = typed("function", "a function");
   return {
     ...locking(),
     lock: oneOf("shared", "exclusive", "none"),
@@ -88,7 +81,7 @@ function adopting(): Checks {
     synchronous: oneOf("normal", "full"),
     journalSizeLimit: whole("bytes"),
     walAutocheckpoint: whole("pages"),
-    foreignKeys: flag,
+    foreignKeys: typed("boolean", "true or false"),
     heartbeat: (value) =>
       value === false ||
         (typeof value === "number" && value >= 10 && value <= INT)
@@ -101,6 +94,7 @@ function adopting(): Checks {
 
 /** Checks the options of `open`, and fills in the defaults. */
 export function openSettings(options: OpenOptions | undefined): Settings {
+  const flag = typed("boolean", "true or false");
   return fill("open a database", options, {
     ...adopting(),
     readOnly: flag,

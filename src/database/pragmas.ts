@@ -41,12 +41,15 @@ export function* configure(
   let cause: unknown;
   set(connection, "busy_timeout", settings.busyTimeout);
   connection.exec("PRAGMA busy_timeout=0");
+  if (path === null) {
+    apply(connection, settings, false);
+    return null;
+  }
   for (;;) {
     try {
-      if (path === null || !isIndexInTheMaking(path)) {
-        if (path !== null) switchToWal(connection, settings, path);
-        apply(connection, settings, path !== null);
-        if (path === null) return null;
+      if (!isIndexInTheMaking(path)) {
+        switchToWal(connection, settings, path);
+        apply(connection, settings, true);
         // SQLite opens `-wal` and `-shm` at the first read: what was put in
         // their place after that is not what is open.
         connection.value("PRAGMA user_version");
@@ -57,7 +60,7 @@ export function* configure(
       cause = error;
     }
     if (watch.elapsed >= settings.busyTimeout) {
-      throw switchError(path ?? "", watch.elapsed, cause);
+      throw switchError(path, watch.elapsed, cause);
     }
     const pause = pauseAt(watch.elapsed);
     yield pause;

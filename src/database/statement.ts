@@ -87,6 +87,12 @@ export class Statement {
   *iterate(
     ...parameters: Value[] | [Record<string, Value>]
   ): IterableIterator<Row> {
+    // It has written all before its first row, and keeps the rows in memory; but
+    // in the midst of them no COMMIT is possible
+    // (https://sqlite.org/lang_returning.html, section 3).
+    if (!this.#onlyReads && /\breturning\b/i.test(this.#sql)) {
+      return yield* this.all(...parameters);
+    }
     const session = this.#session;
     session.require();
     // A statement of its own: this one is cached, and somebody may run it
@@ -97,14 +103,10 @@ export class Statement {
     session.iterating++;
     try {
       let step = this.#call(() => {
-        rows = prepared.iterate([...parameters] as typeof parameters);
+        rows = prepared.iterate(parameters);
         return next();
       });
-      while (!step.done) {
-        yield step.value;
-        // Each step of a RETURNING may be the one that commits.
-        step = this.#onlyReads ? next() : this.#call(next);
-      }
+      for (; !step.done; step = next()) yield step.value;
     } catch (error) {
       throw this.#explain(error);
     } finally {

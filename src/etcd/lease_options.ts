@@ -5,7 +5,7 @@
  */
 
 import type { LockMode } from "../options.ts";
-import { aText, check, milliseconds, oneOf } from "../settings.ts";
+import { check, milliseconds, oneOf, typed } from "../settings.ts";
 
 /** A user of etcd. */
 export interface LeaseAuth {
@@ -76,6 +76,8 @@ const DEFAULT_TTL = 15_000;
 
 // etcd's own limit, lease.MaxLeaseTTL, is 9 000 000 000 s; a timer's is 2^31 ms.
 const LONGEST_TTL = 86_400_000;
+
+const aText = typed("string", "a string");
 
 const CHECKS = {
   mode: oneOf("shared", "exclusive"),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Database, open, type Row, type Value } from "../../mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
-import { withDatabase } from "../fixtures/folder.ts";
+import { query, withDatabase } from "../fixtures/folder.ts";
 import { load, withoutPackages } from "../fixtures/packages.ts";
 
 /** Runs a body on a database in memory. */
@@ -304,6 +304,30 @@ test(
     assert.deepEqual(insert.all(2n ** 61n + 1n), [{ a: 2n ** 61n + 1n }]);
     assert.deepEqual([...insert.iterate(5)], [{ a: 5 }]);
     assert.deepEqual(db.prepare("SELECT count(*) AS n FROM t").get(), { n: 3 });
+  }),
+);
+
+test(
+  "a loop over the rows of RETURNING has written them, and may write",
+  withDatabase((path) => {
+    const db = open(path);
+    db.exec("CREATE TABLE t (a)");
+    const insert = "INSERT INTO t VALUES (1), (2) RETURNING a";
+    for (const { a } of db.prepare(insert).iterate()) {
+      db.write(() =>
+        db.prepare("INSERT INTO t VALUES (?)").run(Number(a) * 10)
+      );
+      assert.equal(query(path, "SELECT max(a) FROM t"), String(Number(a) * 10));
+    }
+    const rows = db.prepare(insert).iterate();
+    rows.next();
+    db.write(() => db.exec("INSERT INTO t VALUES (3)"));
+    const with_ =
+      "WITH w AS (SELECT 4) INSERT INTO t SELECT * FROM w RETURNING a";
+    for (const _ of db.prepare(with_).iterate()) db.read(() => 0);
+    db.close();
+    const all = "SELECT group_concat(a) FROM t";
+    assert.equal(query(path, all), "1,2,10,20,1,2,3,4");
   }),
 );
 
