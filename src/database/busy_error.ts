@@ -62,7 +62,7 @@ export function busyError(
     ? ""
     : ` of the attached "${locked?.path}"`;
   const who = locked === undefined
-    ? "another connection has locked it, and which one cannot be told."
+    ? "another connection has locked it; which one cannot be told."
     : `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`;
   // A body that awaits this very write looks like any other that takes long.
   const place = ownWriter(path);

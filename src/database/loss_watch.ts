@@ -18,6 +18,7 @@ import {
 import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
+import { withFile } from "../os/files.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import { asleepMs } from "../os/waiting.ts";
@@ -177,11 +178,17 @@ export class LossWatch implements Attachment {
       return this.requireLocks();
     }
     const { files } = this;
-    // Whoever closes it now may have missed our last commit.
+    // Whoever closes it now may have missed our last commits. As long as this
+    // one is open, no new `-wal` gets its number.
     const isShared = isOpenElsewhere(path);
-    this.look();
-    attempt(this.#reopen, null);
-    if (isShared && files !== this.files && files.look()) {
+    const reopen = () => {
+      this.look();
+      attempt(this.#reopen, null);
+      return files !== this.files && files.look() !== null;
+    };
+    const isNew = attempt(() => withFile(`${path}-wal`, "r", reopen), true);
+    this.#session.require();
+    if (isShared && isNew) {
       const text = lossText(path, "wal", false);
       handlesOn(path).forEach((one) => one.stop(text));
       this.#session.require();
@@ -193,8 +200,9 @@ export class LossWatch implements Attachment {
   requireLocks(): void {
     this.#hasLocks = this.#dropped() === null;
     if (this.#hasLocks) return;
-    // Nothing is lost yet, so that it may still be read.
-    throw new LockLostError(lossText(this.#session.path, "locks", true));
+    // A commit was lost after a look that had found all in place.
+    this.look();
+    throw new LockLostError(lossText(this.#session.path, "locks", false));
   }
 
   #dropped(): "database" | "shm" | null {
@@ -216,7 +224,7 @@ export class LossWatch implements Attachment {
     } catch (error) {
       return messageOf(error);
     }
-    return this.#hasLocks ? null : lossText(path, "locks", true);
+    return this.#hasLocks ? null : lossText(path, "locks", false);
   }
 
   /** What is lost at the end, and was not said to anybody yet. */

@@ -37,9 +37,9 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
         `others closed it. ${next}; copy a live database with backup().`;
     case "locks":
       return `Cannot write to "${path}": something in ${us} opened and ` +
-        "closed a file of it, which dropped the process's locks on it. To take " +
-        "them anew without losing what was set on the connection is not " +
-        "possible now: call reopen(), or start the process again.";
+        "closed a file of it, which dropped the process's locks on it, and " +
+        "they cannot be taken anew without losing what was set on the " +
+        `connection. ${next}.`;
   }
 }
 
@@ -53,8 +53,8 @@ export function reopenFailed(path: string, error: unknown): string {
 export function abandoned(path: string): LockLostError {
   return new LockLostError(
     `Cannot open "${path}" anew in this process, PID ${self().pid}: it lost ` +
-      "its locks on it, others have written there since, and closing the old " +
-      "connection could damage what they wrote. Start the process again.",
+      "its locks on it, others have written there since, and to close the old " +
+      "connection could damage it. Start the process again.",
   );
 }
 
@@ -65,11 +65,11 @@ export function pinnedText(
   names: string[] | null,
 ): string {
   const who = names === null
-    ? "a process that has it open is reading one old snapshot, and which one " +
+    ? "a process that has it open is reading one old snapshot; which one " +
       "cannot be told from here"
     : `${names.join(" and ")} has been reading one old snapshot`;
   return `The WAL of "${path}" is at ${(walBytes / 2 ** 20).toFixed(1)} MiB ` +
     `and cannot be cut back: ${who}. End that read transaction (a forgotten ` +
-    "iterate() or BEGIN), or that process; until then the file grows with " +
+    "iterate() or BEGIN), or that process; until then it grows with " +
     "every write.";
 }
