@@ -5,7 +5,6 @@
 
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
-import { leaseCheck } from "./database/lease_check.ts";
 import { type Apart, AsyncWrites } from "./database/async_writes.ts";
 import {
   Lifetime,
@@ -367,16 +366,15 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
 
 function* attachLease(session: Session): Waiting<void> {
   const { lease, readOnly } = session.settings;
-  if (lease === null) return;
-  session.attachments.push(leaseCheck(session, lease));
-  if (lease.attach === undefined || readOnly) return;
-  session.attachments.push(lease.attach({
+  if (lease === null || readOnly) return;
+  const attachment = lease.attach({
     path: session.path,
     exec: (sql) => session.connection.exec(sql),
     value: (sql) => session.connection.value(sql),
-  }));
+  });
+  session.attachments.push(attachment);
   // A new holder is known to the database before it reads anything.
-  yield* writing(session, null, () => {});
+  if (attachment.begun) yield* writing(session, null, () => {});
 }
 
 /** The place that a re-pointed link leads to. */

@@ -68,26 +68,13 @@ export interface LeasedDatabase {
   value(sql: string): Value;
 }
 
-/**
- * What {@linkcode open} needs to know of a lease, such as one of
- * `acquireLease` of `@litelatch/litelatch/etcd`.
- */
+/** A lease that `acquireLease` of `@litelatch/litelatch/etcd` gave. */
 export interface LeaseLike {
-  /** What it is called in messages. */
-  readonly path: string;
-  /** Who else may hold it. */
-  readonly mode: LockMode;
-  /** Whether it stands at this moment, asked before each write and COMMIT. */
-  readonly held: boolean;
-  /** A number that only grows from one exclusive holder to the next. */
-  readonly fence: number | bigint;
-  /** Aborted when it is lost, with an error as the reason that says why. */
-  readonly lost?: AbortSignal;
   /**
-   * Takes part in the writes of a handle beyond that; called when it opens, and
-   * followed by an empty write.
+   * Takes part in the writes of a handle. Called when it opens, and followed by
+   * an empty write if there is something to do in it.
    */
-  attach?(database: LeasedDatabase): Attachment;
+  attach(database: LeasedDatabase): Attachment;
 }
 
 /** A process of an older version that is in the way. */

@@ -100,7 +100,10 @@ export function openSettings(options: OpenOptions | undefined): Settings {
     readOnly: flag,
     create: flag,
     exitWithParent: flag,
-    lease: isLease,
+    lease: (value) =>
+      typeof (value as Partial<LeaseLike> | null)?.attach === "function"
+        ? null
+        : "a lease that acquireLease() gave",
   });
 }
 
@@ -180,16 +183,6 @@ export function check<T extends object>(
     given[name] = value;
   }
   return given as Partial<T>;
-}
-
-/** By its shape: what keeps a lease is no part of the core. */
-function isLease(value: unknown): string | null {
-  const { path, mode, held, fence } = Object(value) as Partial<LeaseLike>;
-  const isFence = typeof fence === "bigint" || Number.isSafeInteger(fence);
-  const kinds = [typeof path, typeof held, isFence, mode].join();
-  return /^string,boolean,true,(shared|exclusive)$/.test(kinds)
-    ? null
-    : "a lease that acquireLease() gave";
 }
 
 function show(value: unknown): string {

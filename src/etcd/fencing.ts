@@ -12,13 +12,9 @@
 
 import { messageOf } from "../driver/result_codes.ts";
 import { LockLostError, UnsupportedError } from "../errors.ts";
-import type {
-  Attachment,
-  LeasedDatabase,
-  LeaseLike,
-  LockMode,
-} from "../options.ts";
+import type { Attachment, LeasedDatabase, LeaseLike } from "../options.ts";
 import { printable } from "../printable.ts";
+import { type Standing, standing } from "./standing.ts";
 
 const MOST_OF_A_NAME = 200;
 
@@ -46,7 +42,7 @@ const MOST_OF_A_NAME = 200;
  * await lease.release();
  * ```
  */
-export function fenced(lease: LeaseLike): LeaseLike {
+export function fenced(lease: Standing): LeaseLike {
   if (lease.mode !== "exclusive") {
     throw new TypeError(
       `Cannot fence with the lease "${
@@ -54,39 +50,19 @@ export function fenced(lease: LeaseLike): LeaseLike {
       }": it must be exclusive, got a shared one`,
     );
   }
-  return new FencedLease(lease);
-}
-
-/** The lease itself, which brings its fence along to each database. */
-class FencedLease implements LeaseLike {
-  readonly path: string;
-  readonly mode: LockMode;
-  readonly fence: number | bigint;
-  readonly lost?: AbortSignal;
-  readonly #lease: LeaseLike;
-
-  constructor(lease: LeaseLike) {
-    this.path = lease.path;
-    this.mode = lease.mode;
-    this.fence = lease.fence;
-    if (lease.lost !== undefined) this.lost = lease.lost;
-    this.#lease = lease;
-  }
-
-  get held(): boolean {
-    return this.#lease.held;
-  }
-
-  attach(database: LeasedDatabase): Attachment {
-    return fenceOf(this, database);
-  }
+  return {
+    attach: (database) => ({
+      ...standing(lease, database),
+      ...fenceOf(lease, database),
+    }),
+  };
 }
 
 /**
  * The fence of one handle: its connection is shut but for the transactions of
  * `write()`. The hooks need no `this`, so they may be called on their own.
  */
-function fenceOf(lease: LeaseLike, database: LeasedDatabase): Attachment {
+function fenceOf(lease: Standing, database: LeasedDatabase): Attachment {
   let isOpen = false;
   let hasEnded = false;
   // Whether the table was there when a transaction began.
@@ -128,7 +104,7 @@ const TABLE = "CREATE TABLE IF NOT EXISTS litelatch_fence (" +
  *
  * @returns Whether it was ours before.
  */
-function raise(lease: LeaseLike, database: LeasedDatabase): boolean {
+function raise(lease: Standing, database: LeasedDatabase): boolean {
   const { fence, path: name } = lease;
   const { path } = database;
   // As text: a number of 64 bits is none of JavaScript's.

@@ -4,10 +4,17 @@
  * @module
  */
 
-import type { Holder, LeaseLike, LockMode } from "../options.ts";
+import type {
+  Attachment,
+  Holder,
+  LeasedDatabase,
+  LeaseLike,
+  LockMode,
+} from "../options.ts";
 import type { EtcdClient } from "./etcd_client.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Place } from "./lease_queue.ts";
+import { type Standing, standing } from "./standing.ts";
 
 /**
  * A lease that is held, until it is released or lost. Every call of
@@ -24,7 +31,7 @@ import type { Place } from "./lease_queue.ts";
  * await lease.release();
  * ```
  */
-export class Lease implements LeaseLike, Disposable, AsyncDisposable {
+export class Lease implements LeaseLike, Standing, Disposable, AsyncDisposable {
   /** The name that was given. */
   readonly path: string;
   /** Who else may hold it beside us. */
@@ -88,6 +95,11 @@ export class Lease implements LeaseLike, Disposable, AsyncDisposable {
     this.#released ??= this.#keeper.release()
       .finally(() => this.#client.close());
     return this.#released;
+  }
+
+  /** @ignore */
+  attach(database: LeasedDatabase): Attachment {
+    return standing(this, database);
   }
 
   /** Lets the lease go at the end of a `using` block, without waiting. */

@@ -26,6 +26,7 @@
 export { acquireLease } from "./acquire_lease.ts";
 export { fenced } from "./fencing.ts";
 export { Lease } from "./lease_handle.ts";
+export type { Standing } from "./standing.ts";
 export type { LeaseAuth, LeaseOptions, LeaseTls } from "./lease_options.ts";
 export {
   type ErrorCode,

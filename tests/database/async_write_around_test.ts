@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { rmSync, statSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-
-import { type Database, LockLostError, open } from "../../mod.ts";
+import {
+  type Database,
+  type LeasedDatabase,
+  LockLostError,
+  open,
+} from "../../mod.ts";
+import { type Standing, standing } from "../../src/etcd/standing.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
@@ -67,13 +72,14 @@ test(
 test(
   "a lease is asked before the body and before the COMMIT",
   withDatabase(async (path) => {
-    const lease = {
+    const lease: Standing & { held: boolean } = {
       path: "orders",
-      mode: "exclusive" as const,
+      mode: "exclusive",
       held: true,
       fence: 1,
     };
-    const db = opened(path, { lease });
+    const attach = (db: LeasedDatabase) => standing(lease, db);
+    const db = opened(path, { lease: { attach } });
     await db.writeAsync(adding(1));
     await assert.rejects(
       db.writeAsync(adding(2, () => lease.held = false)),
