@@ -261,7 +261,7 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     // Closed again it would have done the harm already.
     yield* refuseForeignIndex(path);
     connection = openConnection(path, { ...settings, immutable });
-    const identity = before.identity ?? identityOf(path);
+    const identity = before.open[""] ?? identityOf(path);
     if (!settings.readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
@@ -269,12 +269,12 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     if (!settings.readOnly) yield* refuseOtherNames(path);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
-    if (files?.identity !== identity || files?.look() !== null) {
+    if (files?.open[""] !== identity || files?.look() !== null) {
       throw cannotOpen(path, REPLACED);
     }
     // Whoever closes as the last one deletes both, and inodes come back.
     const isNew = (end: "-wal" | "-shm") =>
-      files.openIdentity(end) !== before.openIdentity(end);
+      files.open[end] !== before.open[end];
     if (isNew("-wal") && !isNew("-shm")) yield* refuseForeignIndex(path);
     const isMissed = (end: "-wal" | "-shm") =>
       isNew(end) && isOpenHere(path + end) === false;

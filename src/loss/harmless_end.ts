@@ -9,7 +9,7 @@ import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
-import { stat } from "../os/stat.ts";
+import { identityOf, stat } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
@@ -21,7 +21,10 @@ import type { Loss, WatchedFiles } from "./watched_files.ts";
  * @returns Whether all of it is there.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
-  return files.isOnlyWalMissing() &&
+  // Else somebody may have a new one by now.
+  const isOnlyWalMissing = !files.isAway() &&
+    identityOf(`${files.path}-wal`) === null && files.ownBeside().length === 1;
+  return isOnlyWalMissing &&
     attempt(() => truncate(connection, 100).done, false);
 }
 

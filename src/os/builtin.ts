@@ -11,7 +11,7 @@ export interface Realm {
   };
   Deno?: {
     permissions: { querySync(asked: Permission): { state: string } };
-    statSync(path: string): { ino: number; size: number };
+    statSync(path: string): { dev: number; ino: number; size: number };
   };
 }
 
