@@ -154,7 +154,7 @@ function holdsAnother(
 ): boolean | null {
   const other = parseIdentity(sidecar);
   if (other === null) return false;
-  if (other.dev === lockFile?.dev && other.ino === lockFile.ino) return false;
+  if (other.identity === lockFile?.identity) return false;
   return locksOn(other)?.some((lock) => lock.pid === pid) ?? null;
 }
 

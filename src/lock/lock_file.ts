@@ -122,12 +122,14 @@ function prepare(target: string, rights: Rights | null): string | null {
     // Its maker has yet to take the draft's name away, or was killed before.
     for (const draft of allPidfiles({ path: target, ...partsOf(target) })) {
       if (draft.record !== null) continue;
-      if (lstat(draft.path)?.ino === found.ino) remove(draft.path);
+      if (lstat(draft.path)?.identity === found.identity) {
+        remove(draft.path);
+      }
     }
     found = lstat(path);
   }
   if (found === null) return null;
-  const { kind, size, links, dev, ino } = found;
+  const { kind, size, links, identity } = found;
   const wrong = kind === "other"
     ? "a FIFO, a socket or a device"
     : kind !== "file"
@@ -137,7 +139,7 @@ function prepare(target: string, rights: Rights | null): string | null {
     : links > 1
     ? `one of ${links} names`
     : null;
-  if (wrong === null) return `${dev}:${ino}`;
+  if (wrong === null) return identity;
   throw unusable(
     path,
     `must be an empty file with one name, but it is ${wrong}; move it away`,
