@@ -38,11 +38,7 @@ import {
   UnsupportedError,
 } from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
-import {
-  refuseManyNames,
-  rightsFor,
-  warnOfNetwork,
-} from "./lock/acquire_lock.ts";
+import { refuseManyNames, warnOfNetwork } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
 import { refuseForeignIndex, refuseOtherNames } from "./loss/sqlite_locks.ts";
@@ -234,10 +230,9 @@ function* lockFor(
 ): Waiting<Lock | null> {
   const { lock: mode, onLocked, onWarning } = settings;
   if (mode === "none") return null;
-  const rights = rightsFor(target, stat(target.path));
   let lock: Lock | null = null;
   try {
-    const ask = { what: "Database", target, mode, blocking, rights };
+    const ask = { what: "Database", target, mode, blocking };
     lock = yield* acquire({ ...settings, ...ask });
     warnOfNetwork(target, onWarning);
     return lock;

@@ -39,7 +39,7 @@ export function findRecords(
 ): Records {
   const holders = new Map<string, RegisteredHolder>();
   const unreadable: string[] = [];
-  const found = allPidfiles(target);
+  const found = allPidfiles(target.path);
   const folder = target.path.length - target.name.length;
   const lockFile = lockFileOf(target.path);
   for (const { path, record } of found) {

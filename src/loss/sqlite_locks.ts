@@ -14,7 +14,6 @@ import {
   openPaths,
   pidsAt,
 } from "../os/procfs.ts";
-import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import { identityOf, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
@@ -133,7 +132,7 @@ function foreignIndex(path: string): { pid: number; why: string } | null {
   // Without their -shm nobody can be asked who has the -wal open, but those
   // that left a record.
   if (pids.every((pid) => pid === self().pid) && wal !== null && wal.size > 0) {
-    pids = allPidfiles({ path, ...partsOf(path) })
+    pids = allPidfiles(path)
       .flatMap(({ record }) => record?.pid ?? []);
   }
   for (const pid of pids) {
