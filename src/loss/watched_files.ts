@@ -82,20 +82,12 @@ export class WatchedFiles {
       .filter(([at]) => identityOf(at) === identity);
   }
 
-  /** Whether others have begun a `-wal` or `-shm` of their own at the path. */
-  isTakenOver(): boolean {
-    return this.#beside(false).length > 0;
-  }
-
-  /** Those of `-wal` and `-shm` at the path that are the open ones. */
-  ownBeside(): string[] {
-    return this.#beside(true);
-  }
-
-  #beside(isOwn: boolean): string[] {
+  /** The `-wal` and `-shm` at the path that are the open ones, or others. */
+  beside(whose: "ours" | "others"): string[] {
     return (["-wal", "-shm"] as const).filter((end) => {
       const there = identityOf(this.path + end);
-      return there !== null && (there === this.open[end]) === isOwn;
+      return there !== null &&
+        (there === this.open[end]) === (whose === "ours");
     }).map((end) => this.path + end);
   }
 }
