@@ -69,12 +69,9 @@ function named(names: string[]): (given: unknown) => Row {
   const isOdd = names.some((name) => name in Object.prototype);
   return (given) => {
     const values = given as Value[];
-    if (isOdd) {
-      return Object.fromEntries(
-        names.map((name, i) => [name, narrow(values[i] as Value)]),
-      );
-    }
-    const row: Row = {};
+    const row = isOdd
+      ? Object.fromEntries(names.map((name): [string, Value] => [name, null]))
+      : {} as Row;
     for (let i = 0; i < names.length; i++) {
       row[names[i] as string] = narrow(values[i] as Value);
     }

@@ -6,7 +6,6 @@ import type fs from "node:fs";
 export interface Realm {
   Bun?: {
     isMainThread?: boolean;
-    nanoseconds?(): number;
     sleepSync?(milliseconds: number): void;
   };
   Deno?: {
