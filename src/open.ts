@@ -37,14 +37,10 @@ import {
   UnsupportedError,
 } from "./errors.ts";
 import { acquire } from "./lock/acquire.ts";
-import {
-  refuseManyNames,
-  rightsFor,
-  warnOfNetwork,
-} from "./lock/acquire_lock.ts";
+import { refuseManyNames, warnOfNetwork } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
-import { refuseForeignIndex, refuseOtherNames } from "./loss/sqlite_locks.ts";
+import { refuseForeign } from "./loss/sqlite_locks.ts";
 import { WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
@@ -145,7 +141,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   return yield* openAt(toPath(file), settings, true, function* (path) {
     const files = yield* configure(connection, settings, path);
     proveWrite(connection);
-    yield* refuseOtherNames(path);
+    yield* refuseForeign(path, true);
     return { connection, files };
   });
 }
@@ -233,10 +229,9 @@ function* lockFor(
 ): Waiting<Lock | null> {
   const { lock: mode, onLocked, onWarning } = settings;
   if (mode === "none") return null;
-  const rights = rightsFor(target, stat(target.path));
   let lock: Lock | null = null;
   try {
-    const ask = { what: "Database", target, mode, blocking, rights };
+    const ask = { what: "Database", target, mode, blocking };
     lock = yield* acquire({ ...settings, ...ask });
     warnOfNetwork(target, onWarning);
     return lock;
@@ -258,23 +253,23 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
   let isDone = false;
   try {
     // Closed again it would have done the harm already.
-    yield* refuseForeignIndex(path);
+    yield* refuseForeign(path, false);
     connection = openConnection(path, { ...settings, immutable });
-    const identity = before.identity ?? identityOf(path);
+    const identity = before.open[""] ?? identityOf(path);
     if (!settings.readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
     const files = yield* configure(connection, settings, path);
-    if (!settings.readOnly) yield* refuseOtherNames(path);
+    if (!settings.readOnly) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
-    if (files?.identity !== identity || files?.look() !== null) {
+    if (files?.open[""] !== identity || files?.look() !== null) {
       throw cannotOpen(path, REPLACED);
     }
     // Whoever closes as the last one deletes both, and inodes come back.
     const isNew = (end: "-wal" | "-shm") =>
-      files.openIdentity(end) !== before.openIdentity(end);
-    if (isNew("-wal") && !isNew("-shm")) yield* refuseForeignIndex(path);
+      files.open[end] !== before.open[end];
+    if (isNew("-wal") && !isNew("-shm")) yield* refuseForeign(path, false);
     const isMissed = (end: "-wal" | "-shm") =>
       isNew(end) && isOpenHere(path + end) === false;
     if (isMissed("-wal") || isMissed("-shm")) throw cannotOpen(path, REPLACED);

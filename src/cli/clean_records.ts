@@ -5,7 +5,6 @@
  */
 
 import { provesAnother } from "../lock/litter.ts";
-import { rightsFor } from "../lock/acquire_lock.ts";
 import { LockFile } from "../lock/lock_file.ts";
 import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";
 import type { HolderRecord } from "../lock/pidfiles.ts";
@@ -40,14 +39,14 @@ const TRIES = 20;
  * @throws {LitelatchError} If something else lies at the lock file's path.
  */
 export function* cleanRecords(target: Location): Waiting<Cleaning> {
-  const before = allPidfiles(target);
+  const before = allPidfiles(target.path);
   // Without records there is nothing to clear, and no lock file to make.
   if (before.length === 0) return { removed: [], kept: [] };
-  const file = new LockFile(target.path, rightsFor(target, stat(target.path)));
+  const file = new LockFile(target);
   try {
     const isAlone = yield* getAlone(file);
     const isSafe = isAlone || file.tryLock("shared");
-    const found = allPidfiles(target);
+    const found = allPidfiles(target.path);
     const isElsewhere = ({ record }: Pidfile) =>
       record !== null && provesAnother(record, file);
     // Beside a holder of a lock file that was deleted there may be more.

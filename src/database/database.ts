@@ -318,7 +318,7 @@ function away({ watch, asked, session }: Parts): Away {
   return () => {
     if (watch === null) return null;
     const identity = identityOf(asked);
-    if (identity === watch.files.identity) return null;
+    if (identity === watch.files.open[""]) return null;
     session.isSaid = true;
     return identity === null ? "gone" : "replaced";
   };

@@ -206,8 +206,8 @@ export class LossWatch implements Attachment {
   }
 
   #dropped(): "database" | "shm" | null {
-    const database = this.#onDatabase.isHeld();
-    const shm = this.#onShm.isHeld();
+    const database = this.#onDatabase();
+    const shm = this.#onShm();
     // Where one of the two is listed, the other one must be.
     if (database === true || shm === true) this.#wereListed = true;
     if (!this.#wereListed) return null;

@@ -1,6 +1,6 @@
 /** What `bun:sqlite` does in a way of its own. */
 
-import type { Connection, ConnectionOptions } from "./contract.ts";
+import type { Connection } from "./contract.ts";
 import {
   connected,
   type NativeDatabase,
@@ -18,17 +18,6 @@ type BunDatabase = NativeDatabase<BunStatement>;
 /** The class of `bun:sqlite`. */
 export interface BunModule {
   Database: new (path: string, options: object | number) => BunDatabase;
-}
-
-/** Opens a file, or the URI of one that nobody can change. */
-export function openBun(
-  { Database }: BunModule,
-  place: string,
-  { readOnly, create, immutable }: ConnectionOptions,
-): Connection {
-  const how = readOnly ? { readonly: true } : { readwrite: true, create };
-  // READONLY and URI of https://sqlite.org/c3ref/c_open_autoproxy.html.
-  return connectBun(new Database(place, immutable ? 0x41 : how), true);
 }
 
 /** Wraps a live Database of `bun:sqlite`. */

@@ -64,17 +64,12 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
 
 /** Names the values of a row: a function for all rows of one query. */
 function named(names: string[]): (given: unknown) => Row {
-  // To assign `__proto__` sets the prototype; any other name of one is refused
-  // where that is frozen.
-  const isOdd = names.some((name) => name in Object.prototype);
+  // Copied: to assign `__proto__` where it is not there sets the prototype, and
+  // any other name of one is refused where that is frozen.
+  const blank: Row = Object.fromEntries(names.map((name) => [name, null]));
   return (given) => {
     const values = given as Value[];
-    if (isOdd) {
-      return Object.fromEntries(
-        names.map((name, i) => [name, narrow(values[i] as Value)]),
-      );
-    }
-    const row: Row = {};
+    const row = { ...blank };
     for (let i = 0; i < names.length; i++) {
       row[names[i] as string] = narrow(values[i] as Value);
     }

@@ -37,10 +37,8 @@ export function resultCode(error: unknown): number | null {
   if (code === "ERR_SQLITE_ERROR") {
     if (typeof errcode === "number") return errcode;
     const said = messageOf(error);
-    for (const words in MESSAGES) {
-      if (said.startsWith(words)) return MESSAGES[words] ?? null;
-    }
-    return null;
+    const words = Object.keys(MESSAGES).find((one) => said.startsWith(one));
+    return words === undefined ? null : MESSAGES[words] ?? null;
   }
   if (!code.startsWith("SQLITE_")) return null;
   if (typeof errno === "number") return errno;

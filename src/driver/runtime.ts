@@ -2,7 +2,7 @@
 
 import { UnsupportedError } from "../errors.ts";
 import { connectBetter } from "./better_sqlite3.ts";
-import { type BunModule, connectBun, openBun } from "./bun.ts";
+import { type BunModule, connectBun } from "./bun.ts";
 import type { Connection, ConnectionOptions } from "./contract.ts";
 import { connectNode, type NodeModule } from "./node.ts";
 import { messageOf } from "./result_codes.ts";
@@ -120,7 +120,13 @@ function pick(): Opener {
   // getBuiltinModule answers at run time, so that bundlers, JSR and the other
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;
-  if (bun) return (place, how) => openBun(bun, place, how);
+  if (bun) {
+    return (place, { readOnly, create, immutable }) => {
+      const how = readOnly ? { readonly: true } : { readwrite: true, create };
+      // READONLY and URI of https://sqlite.org/c3ref/c_open_autoproxy.html.
+      return connectBun(new bun.Database(place, immutable ? 0x41 : how), true);
+    };
+  }
   const node = builtin("node:sqlite") as NodeModule | undefined;
   if (node) {
     return (place, { readOnly }) =>

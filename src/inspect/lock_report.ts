@@ -39,7 +39,7 @@ export function findRecords(
 ): Records {
   const holders = new Map<string, RegisteredHolder>();
   const unreadable: string[] = [];
-  const found = allPidfiles(target);
+  const found = allPidfiles(target.path);
   const folder = target.path.length - target.name.length;
   const lockFile = lockFileOf(target.path);
   for (const { path, record } of found) {
@@ -154,7 +154,7 @@ function holdsAnother(
 ): boolean | null {
   const other = parseIdentity(sidecar);
   if (other === null) return false;
-  if (other.dev === lockFile?.dev && other.ino === lockFile.ino) return false;
+  if (other.identity === lockFile?.identity) return false;
   return locksOn(other)?.some((lock) => lock.pid === pid) ?? null;
 }
 

@@ -67,7 +67,6 @@ export function timesOpenHere(file: FileIdentity): number | null {
   if (descriptors === null) return null;
   return descriptors.filter((descriptor) => {
     if (!readProcLink(`self/fd/${descriptor}`)?.startsWith("/")) return false;
-    const found = openFile("self", descriptor);
-    return found?.dev === file.dev && found.ino === file.ino;
+    return openFile("self", descriptor)?.identity === file.identity;
   }).length;
 }

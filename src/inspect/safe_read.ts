@@ -100,7 +100,7 @@ function readForGood(
   offset: number,
   length: number,
 ): Excerpt {
-  const key = `${file.dev}:${file.ino}`;
+  const key = file.identity;
   const opened = kept.get(key) ?? openToRead(path);
   if (typeof opened === "string") return excerpt(opened);
   kept.set(key, opened);

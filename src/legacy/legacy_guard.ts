@@ -12,7 +12,6 @@ import { every } from "../os/clock.ts";
 import { publish } from "../os/files.ts";
 import { exchange, takeAway } from "../os/foreign_locks.ts";
 import { randomId } from "../os/ids.ts";
-import { type Location, partsOf } from "../os/paths.ts";
 import { isAlive, self } from "../os/process.ts";
 import { lstat } from "../os/stat.ts";
 import { type OldLock, readOldLock } from "./old_lock.ts";
@@ -36,7 +35,7 @@ const MOST_TRIES = 10;
 
 /** Guards one lock at several legacy paths. */
 export class LegacyGuards implements LegacyGuard {
-  readonly #target: Location;
+  readonly #target: string;
   readonly #paths: readonly string[];
   readonly #sightings = new Sightings();
   #stop: (() => void) | null = null;
@@ -45,7 +44,7 @@ export class LegacyGuards implements LegacyGuard {
 
   /** @throws {LitelatchError} If something else than a lock is at a path. */
   constructor(target: string, paths: readonly string[]) {
-    this.#target = { path: target, ...partsOf(target) };
+    this.#target = target;
     this.#paths = paths;
     for (const path of paths) this.#read(path);
   }
@@ -60,7 +59,7 @@ export class LegacyGuards implements LegacyGuard {
     } finally {
       if (!isIn) this.#handOnAll(1);
     }
-    if (old !== null) return this.#sightings.note(this.#target.path, old);
+    if (old !== null) return this.#sightings.note(this.#target, old);
     this.#stop = every(LOOK_EVERY_MS, () => this.#lookAfter());
     return null;
   }
@@ -85,7 +84,7 @@ export class LegacyGuards implements LegacyGuard {
         if (error instanceof LitelatchError) throw error;
         throw new LitelatchError(
           "LITELATCH_OPEN",
-          `Cannot lock "${this.#target.path}": the legacy path "${path}" must ` +
+          `Cannot lock "${this.#target}": the legacy path "${path}" must ` +
             `be writable, to keep older versions out; ${messageOf(error)}`,
           { cause: error },
         );
@@ -161,7 +160,7 @@ export class LegacyGuards implements LegacyGuard {
   #read(path: string): Exclude<OldLock, { kind: "foreign" }> | null {
     const found = readOldLock(path);
     if (found?.kind !== "foreign") return found;
-    throw foreignError(this.#target.path, path, found.what);
+    throw foreignError(this.#target, path, found.what);
   }
 
   #handOnAll(ownRecords: number): void {

@@ -119,8 +119,7 @@ function sizeFault(found: FileStat): string | null {
   const isClosed = handlesOn(path).length === 0 && descriptors !== null &&
     descriptors.every((name) => {
       const open = openFile("self", name);
-      return open === undefined ||
-        (open !== null && (open.ino !== found.ino || open.dev !== found.dev));
+      return open !== null && open?.identity !== found.identity;
     });
   return isClosed ? null : "a file that may be an open database, by its size";
 }

@@ -11,7 +11,7 @@ import { Stopwatch } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
 import type { Waiting } from "../os/waiting.ts";
-import { holdersNow, toHolder } from "./holders.ts";
+import { DOUBT_MS, holdersNow, toHolder } from "./holders.ts";
 import { clearLitter } from "./litter.ts";
 import { Lock } from "./lock.ts";
 import { LockFile } from "./lock_file.ts";
@@ -23,10 +23,6 @@ const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
 // A shared newcomer must not sleep through the gap between two slices.
 const AFTER_SLICE_MS = 4;
-// A contender that only asks shows as BUSY too, for as long as a slice. So BUSY
-// is doubted for longer, unless a record proves a living holder.
-const DOUBT_MS = 120;
-const MOST_DOUBT_MS = 1200;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
 const STANDBY = { pause: 88, every: 3000 };
@@ -55,7 +51,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const started = watch.elapsed;
       const slice = sliceAt(ask, started, started - lastSlice);
       if (slice > 0) lastSlice = started;
-      file ??= new LockFile(target.path, ask.rights, patience);
+      file ??= new LockFile(target, patience);
       const found = file.tryLock(mode, slice)
         ? enter(ask, file, guard)
         : "busy";
@@ -78,8 +74,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       } else if (isOver && (!hasAsked || waited >= DOUBT_MS)) {
         // Into the folder: one look at once, and one after the doubt.
         hasAsked = true;
-        const isLast = waited - wait >= MOST_DOUBT_MS;
-        const holders = yield* holdersNow(ask, waited >= DOUBT_MS, isLast);
+        const holders = yield* holdersNow(ask, waited);
         if (holders !== null) throw refused(ask, holders, watch.elapsed);
       }
       const pause = found === "busy"
@@ -116,12 +111,19 @@ function enter(
   file: LockFile,
   guard: LegacyGuard | null,
 ): Lock | "busy" | "moved" | OldVersion {
-  const { target, mode, app, purpose, rights } = ask;
+  const { target, mode, app, purpose } = ask;
   if (file.isReplaced()) return "moved";
   const obstacle = clearLitter(ask, file);
   if (obstacle !== null) return obstacle;
   const sidecar = file.identity;
-  const own = publishOwn(target, { mode, app, purpose, sidecar }, rights);
+  const own = publishOwn(target, { mode, app, purpose, sidecar });
+  const letGo = (): void => {
+    // While our record still says whose PID it is, and again when it is gone:
+    // until then another may have handed its place to us.
+    guard?.leave();
+    own.withdraw();
+    guard?.leave();
+  };
   let isIn = false;
   try {
     // Whoever makes a new lock file looks for records after that. So either it
@@ -131,17 +133,8 @@ function enter(
     if (old !== null) return old;
     isIn = true;
   } finally {
-    if (!isIn) {
-      own.withdraw();
-      // A place may have been handed to us while our record was there.
-      guard?.leave();
-    }
+    if (!isIn) letGo();
   }
-  const letGo = (): void => {
-    // While our record still says whose PID it is.
-    guard?.leave();
-    own.withdraw();
-  };
   const forget = atExit(letGo);
   const { locks } = sharedState();
   const held: HeldLock = {
@@ -151,8 +144,6 @@ function enter(
     lockFile: sidecar,
     drop() {
       letGo();
-      // Until our record is gone, another may have handed its place to us.
-      guard?.leave();
       forget();
       locks.delete(target.path);
       file.close();

@@ -3,7 +3,6 @@
 import { requireSqlite } from "../driver/runtime.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { LockOptions } from "../options.ts";
-import { isRoot, type Rights } from "../os/files.ts";
 import { crossesHosts, filesystemOf } from "../os/filesystem.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
 import { warn } from "../os/process.ts";
@@ -31,10 +30,7 @@ import type { Ask } from "./refusal.ts";
  * @throws {TypeError} If an option is misspelt or has a wrong value.
  */
 export function acquireLock(path: string | URL, options?: LockOptions): Lock {
-  const ask = lockAsk(path, options, true);
-  const lock = waitSync(acquire(ask));
-  warnOfNetwork(ask.target);
-  return lock;
+  return waitSync(acquire(lockAsk(path, options, true)));
 }
 
 /**
@@ -50,9 +46,7 @@ export async function acquireLockAsync(
   options?: LockOptions & { signal?: AbortSignal },
 ): Promise<Lock> {
   const ask = lockAsk(path, options, false);
-  const lock = await waitAsync(acquire(ask), options?.signal);
-  warnOfNetwork(ask.target);
-  return lock;
+  return await waitAsync(acquire(ask), options?.signal);
 }
 
 function lockAsk(
@@ -66,8 +60,8 @@ function lockAsk(
   const found = stat(target.path);
   const what = found?.kind === "folder" ? "Folder" : "File";
   if (settings.mode === "exclusive") refuseManyNames(what, target, found);
-  const rights = rightsFor(target, found);
-  return { ...settings, what, target, blocking, rights };
+  warnOfNetwork(target);
+  return { ...settings, what, target, blocking };
 }
 
 /** By two names of a database, half of 12,585 commits were lost. */
@@ -89,35 +83,14 @@ export function refuseManyNames(
   );
 }
 
-/**
- * What files beside a target get: its rights; before it exists, what the folder
- * gives to a group (setgid), and as root the owner of the folder.
- */
-export function rightsFor(
-  { folder }: Location,
-  found: FileStat | null,
-): Rights | null {
-  if (found !== null) return found;
-  const parent = stat(folder);
-  if (parent === null) return null;
-  const setgid = (parent.mode & 0o2000) !== 0;
-  if (!setgid && !isRoot()) return null;
-  return { ...parent, mode: setgid ? parent.mode : 0o644 };
-}
-
-// A program that locks over and over does it in one folder.
-let lastFolder = "";
-
 /** Warns about locks on network filesystems, once per folder. */
 export function warnOfNetwork(
   { path, folder }: Location,
   listener: ((message: string) => void) | null = null,
 ): void {
-  if (folder === lastFolder) return;
-  lastFolder = folder;
+  if (!isFirst(`network ${folder}`)) return;
   const type = filesystemOf(folder);
   if (type === null || !crossesHosts(type)) return;
-  if (!isFirst(`network ${folder}`)) return;
   warn(
     `"${path}" is on a network filesystem (${type}), where other hosts may ` +
       "get the lock too, and damage a database. Use a local disk; for " +

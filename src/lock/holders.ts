@@ -4,7 +4,6 @@ import { UnsupportedError } from "../errors.ts";
 import type { Holder, LockMode } from "../options.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
-import { type Location, partsOf } from "../os/paths.ts";
 import { isAlive, provesLives, self } from "../os/process.ts";
 import {
   commandOf,
@@ -15,12 +14,15 @@ import {
 } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
-import {
-  allPidfiles,
-  exclusivePidfile,
-  type HolderRecord,
-} from "./pidfiles.ts";
+import { allPidfiles, type HolderRecord, pidfileAt } from "./pidfiles.ts";
 import { type Ask, describe } from "./refusal.ts";
+
+/**
+ * A contender that only asks shows as BUSY too, for as long as a slice. So BUSY
+ * is doubted for longer, unless a record proves a living holder.
+ */
+export const DOUBT_MS = 120;
+const MOST_DOUBT_MS = 1200;
 
 // Who only asks is on the list while SQLite waits for it, on a busy machine for
 // longer: four looks in 6 ms named 239 of those in 8 s.
@@ -30,21 +32,20 @@ const BETWEEN_LOOKS_MS = [0, 2, 6, 18, 54, 162, 486];
  * Those that left a record, and strangers on the kernel's list. Where there are
  * none, a record of nobody on the list is of a dead one.
  *
- * @param isSure Whether BUSY has lasted for longer than a slice.
- * @param isLast Whether there must be an answer.
  * @returns `null` if it may be that nobody holds it, and others only ask.
  */
 export function* holdersNow(
-  { what, target, mode }: Ask,
-  isSure: boolean,
-  isLast: boolean,
+  { what, target, mode, wait }: Ask,
+  waited: number,
 ): Waiting<Holder[] | null> {
   const { path, folder, name } = target;
-  let recorded = recordedHolders(target, mode);
+  // There must be an answer.
+  const isLast = waited - wait >= MOST_DOUBT_MS;
+  let recorded = recordedHolders(path, mode);
   const proven = recorded.filter(({ alive }) => alive ?? !provesLives());
   // Whoever holds it exclusively is alone.
   if (proven.some((one) => one.mode === "exclusive")) return proven;
-  if (!isSure && proven.length === 0) return null;
+  if (waited < DOUBT_MS && proven.length === 0) return null;
   // In the kernel's list it has another number, and would be named twice.
   if (recorded.some((one) => one.pidNamespace === "other")) return recorded;
   const known = recorded.map(({ pid }) => pid);
@@ -58,7 +59,7 @@ export function* holdersNow(
     const locks = file && locksOn(file);
     if (locks === null) {
       // On a busy machine a winner may take long to publish its record.
-      if (isLast && pause > 0) recorded = recordedHolders(target, mode);
+      if (isLast && pause > 0) recorded = recordedHolders(path, mode);
       if (recorded.length) return recorded;
       if (isLast) continue;
       yield 50; // to look into the folder costs the winner time
@@ -101,12 +102,12 @@ export function* holdersNow(
     : recorded;
 }
 
-function recordedHolders(target: Location, mode: LockMode): Holder[] {
-  const { record } = exclusivePidfile(target) ?? {};
+function recordedHolders(path: string, mode: LockMode): Holder[] {
+  const { record } = pidfileAt(`${path}.pid`) ?? {};
   const first = record && toHolder(record);
   // Whoever holds it exclusively is alone, and spares a look into the folder.
   if (first?.alive && first.mode === "exclusive") return [first];
-  const found = allPidfiles(target)
+  const found = allPidfiles(path)
     .flatMap(({ record }) => record ? toHolder(record) : [])
     .filter(({ alive }) => alive !== false)
     .sort((a, b) => (a.acquiredAt ?? "") < (b.acquiredAt ?? "") ? 1 : -1);
@@ -136,11 +137,8 @@ export function toHolder(record: HolderRecord): Holder {
 
 /** A PID of our namespace, with what its pidfile says where it has one. */
 export function holderOf(path: string, pid: number): Holder {
-  for (const { record } of allPidfiles({ path, ...partsOf(path) })) {
-    if (record?.pid !== pid || isAlive(record) === false) continue;
-    return toHolder(record);
-  }
-  return stranger(pid, "shared");
+  return recordedHolders(path, "exclusive").find((one) => one.pid === pid) ??
+    stranger(pid, "shared");
 }
 
 export function nameOf(path: string, pid: number): string {

@@ -6,17 +6,14 @@
  */
 
 import type { OldVersion } from "../options.ts";
+import { attempt } from "../os/builtin.ts";
 import { remove, setModified } from "../os/files.ts";
 import { isAlive, provesLives, self } from "../os/process.ts";
 import { locksOn } from "../os/procfs.ts";
 import { isPosix, lstat, parseIdentity, quickStat } from "../os/stat.ts";
 import { toHolder } from "./holders.ts";
 import type { LockFile } from "./lock_file.ts";
-import {
-  allPidfiles,
-  exclusivePidfile,
-  type HolderRecord,
-} from "./pidfiles.ts";
+import { allPidfiles, type HolderRecord, pidfileAt } from "./pidfiles.ts";
 import { type Ask, refused } from "./refusal.ts";
 
 // Of more records than this that nobody can prove dead a shared holder tries to
@@ -38,13 +35,13 @@ export function clearLitter(
 ): OldVersion | "busy" | null {
   const { target, mode } = ask;
   const isBig = (quickStat(target.folder)?.size ?? 0) > BIG_BYTES;
-  if (isBig && isMarked(file)) {
+  if (isBig && lstat(file.path)?.modifiedMs === markOf(file) * 1000) {
     // As long as this is the lock file, nobody can hold another one.
-    const exclusive = exclusivePidfile(target);
+    const exclusive = pidfileAt(`${target.path}.pid`);
     if (exclusive) remove(exclusive.path);
     return null;
   }
-  const found = allPidfiles(target);
+  const found = allPidfiles(target.path);
   const elsewhere = found.flatMap(({ record }) =>
     record !== null && provesAnother(record, file) ? toHolder(record) : []
   );
@@ -64,7 +61,13 @@ export function clearLitter(
     else if (alive === null) pile.push(path);
   }
   if (isBig && elsewhere.length === 0) setModified(file.path, markOf(file));
-  return pile.length <= PILE || sweep(pile, file) ? null : "busy";
+  if (pile.length <= PILE) return null;
+  file.unlock();
+  // It may be read-only for us: enough to share, and to leave a pile.
+  const isAlone = attempt(() => file.tryLock("exclusive"), false);
+  if (isAlone && !file.isReplaced()) pile.forEach(remove);
+  file.unlock();
+  return file.tryLock("shared") ? null : "busy";
 }
 
 /** `bun --watch` becomes another program in the same process. */
@@ -73,18 +76,6 @@ function isFormer(path: string, record: HolderRecord): boolean {
   return record.thread === thread && record.startToken === startToken &&
     thread !== null &&
     (lstat(path)?.modifiedMs ?? Infinity) < performance.timeOrigin;
-}
-
-/** Clears a pile if we are alone. Whether we hold the lock again. */
-function sweep(pile: string[], file: LockFile): boolean {
-  file.unlock();
-  try {
-    if (file.tryLock("exclusive") && !file.isReplaced()) pile.forEach(remove);
-  } catch {
-    // The lock file is read-only for us: enough to share, and to leave a pile.
-  }
-  file.unlock();
-  return file.tryLock("shared");
 }
 
 /**
@@ -98,10 +89,6 @@ export function provesAnother(record: HolderRecord, file: LockFile): boolean {
   // On macOS nothing is proved, and it may have been deleted while held.
   return locksOn(other)?.some(({ pid }) => pid === record.pid) ??
     isAlive(record) ?? (isPosix() && !provesLives());
-}
-
-function isMarked(file: LockFile): boolean {
-  return lstat(file.path)?.modifiedMs === markOf(file) * 1000;
 }
 
 /** In seconds. It says which file it speaks of, as it is set by a path. */

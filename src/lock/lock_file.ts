@@ -13,9 +13,10 @@ import {
 import { openConnection } from "../driver/runtime.ts";
 import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { LockMode } from "../options.ts";
-import { publish, remove, type Rights, whyNoDescriptor } from "../os/files.ts";
+import { attempt } from "../os/builtin.ts";
+import { publish, remove, rightsFor, whyNoDescriptor } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
-import { partsOf } from "../os/paths.ts";
+import type { Location } from "../os/paths.ts";
 import { identityOf, isPosix, lstat } from "../os/stat.ts";
 import { allPidfiles } from "./pidfiles.ts";
 
@@ -35,12 +36,12 @@ export class LockFile {
   #sliceMs = -1;
   #isInMemory = false;
 
-  constructor(target: string, rights: Rights | null, busyTimeout?: number) {
-    const path = this.path = `${target}.lock`;
+  constructor(target: Location, busyTimeout?: number) {
+    const path = this.path = `${target.path}.lock`;
     // No runtime tells which file its SQLite has open, so the path is looked
     // at before and after.
     for (let tries = 0; tries < 10; tries++) {
-      const before = prepare(target, rights);
+      const before = prepare(target);
       let connection: Connection;
       try {
         const how = { readOnly: false, create: true, busyTimeout };
@@ -107,45 +108,37 @@ export class LockFile {
  * they like there: a FIFO hung open() for ever, and a link made root create a
  * file elsewhere.
  */
-function prepare(target: string, rights: Rights | null): string | null {
-  const path = `${target}.lock`;
+function prepare(target: Location): string | null {
+  const path = `${target.path}.lock`;
   let found = lstat(path);
   if (!found && isPosix()) {
-    try {
-      publish(path, `${target}.pid-${randomId()}.tmp`, "", rights);
-    } catch {
-      // SQLite's own try will say why.
-    }
+    const draft = `${target.path}.pid-${randomId()}.tmp`;
+    // If it fails, SQLite's own try will say why.
+    attempt(() => publish(path, draft, "", rightsFor(target)), false);
     found = lstat(path);
   }
   if (found && found.links > 1) {
     // Its maker has yet to take the draft's name away, or was killed before.
-    for (const draft of allPidfiles({ path: target, ...partsOf(target) })) {
-      if (draft.record !== null) continue;
-      if (lstat(draft.path)?.ino === found.ino) remove(draft.path);
+    for (const { path: draft, record } of allPidfiles(target.path)) {
+      if (record === null && lstat(draft)?.identity === found.identity) {
+        remove(draft);
+      }
     }
     found = lstat(path);
   }
   if (found === null) return null;
-  const { kind, size, links, dev, ino } = found;
-  const wrong = kind === "other"
+  const { kind, size, links, identity } = found;
+  if (kind === "file" && size === 0 && links === 1) return identity;
+  const what = kind === "file"
+    ? `a file of ${size} bytes with ${links} names`
+    : kind === "other"
     ? "a FIFO, a socket or a device"
-    : kind !== "file"
-    ? `a ${kind}`
-    : size !== 0
-    ? "a file of something else"
-    : links > 1
-    ? `one of ${links} names`
-    : null;
-  if (wrong === null) return `${dev}:${ino}`;
-  throw unusable(
-    path,
-    `must be an empty file with one name, but it is ${wrong}; move it away`,
-  );
+    : `a ${kind}`;
+  const why = "must be an empty file with one name, but it is";
+  throw unusable(path, `${why} ${what}; move it away`);
 }
 
 function explain(path: string, error: unknown): LitelatchError {
-  if (error instanceof UnsupportedError) return error;
   const code = primaryCode(error);
   const full = code === SQLITE.CANTOPEN && whyNoDescriptor();
   const why = full

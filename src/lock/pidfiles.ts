@@ -6,15 +6,9 @@
 
 import type { LockMode } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
-import {
-  namesIn,
-  publish,
-  readSmall,
-  remove,
-  type Rights,
-} from "../os/files.ts";
+import { namesIn, publish, readSmall, remove, rightsFor } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
-import type { Location } from "../os/paths.ts";
+import { type Location, partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import { printable } from "../printable.ts";
 
@@ -44,24 +38,22 @@ const FORM = '{"v":1,';
 // `app.pid-old` is the user's, and `app.pid-x.lock` may be a lock in use.
 const SHARED = /^-[0-9a-f]{16}(?:\.tmp)?$/;
 
-/** The pidfile of the exclusive holder; `null` if there is none of ours. */
-export function exclusivePidfile({ path }: Location): Pidfile | null {
-  return read(`${path}.pid`, "exclusive");
-}
-
 /** All of them, drafts of dead publishers too, for one look into the folder. */
-export function allPidfiles({ path, folder, name }: Location): Pidfile[] {
+export function allPidfiles(path: string): Pidfile[] {
+  const { folder, name } = partsOf(path);
   return namesIn(folder, `${name}.pid`)
     .map((found) => found.slice(name.length + ".pid".length))
     .filter((rest) => rest === "" || SHARED.test(rest))
-    .map((rest) => read(`${path}.pid${rest}`, rest ? "shared" : "exclusive"))
+    .map((rest) => pidfileAt(`${path}.pid${rest}`))
     .filter((pidfile) => pidfile !== null);
 }
 
-function read(path: string, mode: LockMode): Pidfile | null {
+/** One of ours, such as that of the exclusive holder at `<path>.pid`. */
+export function pidfileAt(path: string): Pidfile | null {
   const text = readSmall(path);
-  if (text === null || !isOurForm(text)) return null;
-  return { path, record: parseRecord(text, mode) };
+  return text !== null && isOurForm(text)
+    ? { path, record: recordIn(text) }
+    : null;
 }
 
 /**
@@ -70,18 +62,18 @@ function read(path: string, mode: LockMode): Pidfile | null {
  * recorded as shared ones are.
  */
 export function publishOwn(
-  { path }: Location,
+  target: Location,
   facts: Pick<HolderRecord, "mode" | "app" | "purpose" | "sidecar">,
-  rights: Rights | null,
 ): { record: HolderRecord; withdraw(): void } {
+  const { path } = target;
+  const rights = rightsFor(target);
   const id = randomId();
   const acquiredAt = new Date().toISOString();
-  const record = { ...self(), ...facts, acquiredAt, id };
   // A record of more than 64 KiB would never be read again.
   const app = facts.app && printable(facts.app);
   const purpose = facts.purpose && printable(facts.purpose);
-  const json = JSON.stringify({ v: 1, ...record, app, purpose });
-  const text = `${record.pid}\n${json}\n`;
+  const record = { ...self(), ...facts, app, purpose, acquiredAt, id };
+  const text = `${record.pid}\n${JSON.stringify({ v: 1, ...record })}\n`;
   const unique = `${path}.pid-${id}`;
   const places = facts.mode === "shared" ? [unique] : [`${path}.pid`, unique];
   // If it fails, nothing half-written is left; the lock itself stands.
@@ -103,20 +95,14 @@ export function isOurForm(text: string): boolean {
     (json !== undefined && FORM.startsWith(json.slice(0, FORM.length)));
 }
 
-/** Reads a record; `null` for anything that is none of ours. */
-export function parseRecord(text: string, mode: LockMode): HolderRecord | null {
-  const [, digits, json = ""] = /^(\d{1,10})\n(.*)/s.exec(text) ?? [];
+/** The record in a text of our form; `null` if it is torn. */
+function recordIn(text: string): HolderRecord | null {
+  const [digits, json = ""] = text.split("\n");
   const pid = Number(digits);
+  const fields = attempt(() => JSON.parse(json), null);
   // A larger one is no PID: kill(2) takes an int.
-  if (!(pid > 0 && pid <= 0x7fffffff)) return null;
-  let fields: { [key: string]: unknown } | null;
-  try {
-    fields = JSON.parse(json);
-  } catch {
-    return null;
-  }
-  if (fields?.["v"] === undefined) return null;
-  const { ppid, mode: said } = fields;
+  if (fields === null || !(pid > 0 && pid <= 0x7fffffff)) return null;
+  const { ppid, mode } = fields;
   const words = WORDS.map((key) => {
     const word = fields[key];
     return [key, typeof word === "string" ? printable(word) : null];
@@ -125,6 +111,6 @@ export function parseRecord(text: string, mode: LockMode): HolderRecord | null {
     ...Object.fromEntries(words) as Words,
     pid,
     ppid: typeof ppid === "number" ? ppid : null,
-    mode: said === "shared" || said === "exclusive" ? said : mode,
+    mode: mode === "exclusive" ? mode : "shared",
   };
 }

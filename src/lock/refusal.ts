@@ -2,7 +2,6 @@
 
 import { LockedError } from "../errors.ts";
 import type { Holder } from "../options.ts";
-import type { Rights } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
 import { inWorker, self } from "../os/process.ts";
 import { processStat } from "../os/procfs.ts";
@@ -16,8 +15,6 @@ export interface Ask extends LockSettings {
   target: Location;
   /** Whether the thread may stand still while SQLite waits. */
   blocking: boolean;
-  /** What our files get: the rights of the database. */
-  rights: Rights | null;
 }
 
 const MOST_LINES = 10;

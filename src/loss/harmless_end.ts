@@ -9,7 +9,7 @@ import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
-import { stat } from "../os/stat.ts";
+import { identityOf } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
@@ -21,7 +21,9 @@ import type { Loss, WatchedFiles } from "./watched_files.ts";
  * @returns Whether all of it is there.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
-  return files.isOnlyWalMissing() &&
+  // Where more is missing, somebody may have a new one by now.
+  return !files.isAway() && identityOf(`${files.path}-wal`) === null &&
+    files.beside("ours").length === 1 &&
     attempt(() => truncate(connection, 100).done, false);
 }
 
@@ -34,60 +36,42 @@ export function isHarmless(
   // With another database at the path SQLite leaves everything alone
   // (pager.c, databaseIsUnmoved).
   if ((loss !== "wal" && loss !== "shm") || files.isAway()) return true;
-  const pends = (): boolean =>
+  const mayMove = loss === "wal" &&
     attempt(() => hasPendingFrames(connection), true);
-  const mayMove = loss === "wal" && pends();
-  if (!files.isTakenOver()) {
-    // Others may still read the WAL that was lost: emptied, it takes their
-    // frames too.
-    if (!mayMove || isOpenElsewhere(files.path)) return true;
-  }
-  const lost = openAt(files, loss);
+  // They have begun a `-wal` or `-shm` of their own there.
+  const isTakenOver = files.beside("others").length > 0;
+  // Others may still read the WAL that was lost: emptied, it takes their
+  // frames too.
+  if (!isTakenOver && (!mayMove || isOpenElsewhere(files.path))) return true;
+  // A WAL that was moved may be somebody's copy, while it is the only one.
+  const isAny = loss === "shm" || isTakenOver;
+  const lost = files.opened(`-${loss}`)
+    .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`);
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
   if (!mayMove && loss === "wal") {
-    if (lost.length === 0 || files.ownBeside().length > 0) {
+    if (lost.length === 0 || files.beside("ours").length > 0) {
       return isOpenElsewhere(files.path);
     }
-    attempt(() => addFrame(connection), null);
+    attempt(() => {
+      connection.value("PRAGMA wal_autocheckpoint=0");
+      const version = connection.value("PRAGMA user_version");
+      connection.exec(`PRAGMA user_version=${version}`);
+    }, null);
   }
-  return disarm(lost, loss) || isOpenElsewhere(files.path);
-}
-
-function addFrame(connection: Connection): void {
-  connection.value("PRAGMA wal_autocheckpoint=0");
-  const version = connection.value("PRAGMA user_version");
-  connection.exec(`PRAGMA user_version=${version}`);
-}
-
-/** The descriptors of a file that was lost. */
-function openAt(files: WatchedFiles, loss: "wal" | "shm"): string[] {
-  // A WAL that was moved may be somebody's copy, while it is the only one.
-  const isAny = loss === "shm" || files.isTakenOver();
-  return files.opened(`-${loss}`)
-    .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`)
-    .map(([at]) => at);
-}
-
-/**
- * From an emptied WAL SQLite can read no frame, and gives up both. Without its
- * header an index is made anew from the WAL at the path, with what others wrote
- * there (https://sqlite.org/walformat.html#the_wal_index_file_format).
- */
-function disarm(lost: string[], loss: "wal" | "shm"): boolean {
+  // From an emptied WAL SQLite can read no frame, and gives up both. Without its
+  // header an index is made anew from the WAL at the path, with what others
+  // wrote there (https://sqlite.org/walformat.html#the_wal_index_file_format).
   // The locks that go with them are on a file that nobody can open any more.
-  return lost.length > 0 &&
-    lost.every((path) =>
-      attempt(
-        () =>
-          withFile(path, "r+", (file, fs) => {
-            if (loss === "wal") fs.ftruncateSync(file, 0);
-            else fs.writeSync(file, new Uint8Array(136), 0, 136, 0);
-            return true;
-          }),
-        false,
-      )
-    );
+  const disarm = (at: string): boolean =>
+    withFile(at, "r+", (file, by) => {
+      if (loss === "wal") by.ftruncateSync(file, 0);
+      else by.writeSync(file, new Uint8Array(136), 0, 136, 0);
+      return true;
+    });
+  const isDisarmed = lost.length > 0 &&
+    lost.every(([at]) => attempt(() => disarm(at), false));
+  return isDisarmed || isOpenElsewhere(files.path);
 }
 
 /**
@@ -97,16 +81,12 @@ function disarm(lost: string[], loss: "wal" | "shm"): boolean {
  * takes them; between the close and the clearing one did.
  */
 export function clearBeside(connection: Connection, files: WatchedFiles): void {
-  if (!files.isAway() || files.ownBeside().length === 0) return;
+  if (!files.isAway() || files.beside("ours").length === 0) return;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100), null);
   // It may be back at its path, or may come back, with others on it.
-  if (!files.isAway()) return;
-  if (
-    stat(files.path) === null && isOpenElsewhere(`${files.path}-shm`, WAL_DMS)
-  ) {
-    return;
-  }
-  files.ownBeside().forEach(remove);
+  const isUsed = identityOf(files.path) === null &&
+    isOpenElsewhere(`${files.path}-shm`, WAL_DMS);
+  if (files.isAway() && !isUsed) files.beside("ours").forEach(remove);
 }

@@ -2,11 +2,11 @@
 
 import type { Connection } from "../driver/contract.ts";
 import { UnsupportedError } from "../errors.ts";
+import { nameOf } from "../lock/holders.ts";
 import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import {
-  commandOf,
   descriptorsOf,
   locksAt,
   locksOn,
@@ -14,48 +14,37 @@ import {
   openPaths,
   pidsAt,
 } from "../os/procfs.ts";
-import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import { identityOf, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
+
+/** Whether this process has a lock; `null` where the kernel does not tell. */
+export type OwnLock = () => boolean | null;
 
 /**
  * A lock that SQLite keeps as long as this process has a file open. To ask the
  * descriptor at which it is listed is quicker than to read `/proc/locks`.
  */
-export class OwnLock {
-  readonly #path: string;
-  readonly #byte: number;
-  #descriptor = "";
-
-  constructor(path: string, byte: number) {
-    this.#path = path;
-    this.#byte = byte;
-  }
-
-  /** Whether it is listed; `null` where the kernel does not tell. */
-  isHeld(): boolean | null {
-    if (this.#isListedAt(this.#descriptor)) return true;
-    const file = identityOf(this.#path);
+function ownLock(path: string, byte: number): OwnLock {
+  let listedAt: string | undefined;
+  const isListedAt = (descriptor: string): boolean =>
+    pidsAt(locksAt("self", descriptor) ?? [], byte).length > 0;
+  return () => {
+    if (listedAt !== undefined && isListedAt(listedAt)) return true;
+    const file = identityOf(path);
     const found = file === null ? null : descriptorsOf("self");
     if (found === null) return null;
-    this.#descriptor =
-      found.find((name) =>
-        attempt(() => identityOf(`/proc/self/fd/${name}`), null) === file &&
-        this.#isListedAt(name)
-      ) ?? "";
-    return this.#descriptor !== "";
-  }
-
-  #isListedAt(descriptor: string): boolean {
-    const locks = descriptor === "" ? null : locksAt("self", descriptor);
-    return locks !== null && pidsAt(locks, this.#byte).length > 0;
-  }
+    listedAt = found.find((name) =>
+      attempt(() => identityOf(`/proc/self/fd/${name}`), null) === file &&
+      isListedAt(name)
+    );
+    return listedAt !== undefined;
+  };
 }
 
 /** On the database, and on the `-shm`. */
 export function ownLocks(path: string): [OwnLock, OwnLock] {
-  return [new OwnLock(path, SHARED), new OwnLock(`${path}-shm`, WAL_DMS)];
+  return [ownLock(path, SHARED), ownLock(`${path}-shm`, WAL_DMS)];
 }
 
 /**
@@ -73,106 +62,84 @@ export function isOpenElsewhere(path: string, byte = SHARED): boolean {
  * process is there; the kernel will tell what came of it.
  */
 export function retakeDatabaseLock(connection: Connection): void {
-  const steps = [
-    "journal_mode=DELETE",
-    "journal_mode=WAL",
-    // The lock is taken at the first read.
-    "user_version",
-  ];
-  for (const one of steps) {
+  // The lock is taken at the first read.
+  for (
+    const one of ["journal_mode=DELETE", "journal_mode=WAL", "user_version"]
+  ) {
     attempt(() => connection.value(`PRAGMA main.${one}`), null);
   }
 }
 
-// Who opens or closes has one of the two locks for a moment.
+// Who opens or closes has only some of its files and locks for a moment.
 const LOOKS = 4;
 const BETWEEN_LOOKS_MS = 3;
 
 /**
- * Refuses a file that a living process has open by another name. It has another
- * `-wal` there: what one of them commits the other never sees.
+ * Refuses what a living process does with other files than those at the path.
+ *
+ * One that has the file open by another name has another `-wal` there: what one
+ * of them commits the other never sees. And by a `-shm` or `-wal` of another
+ * database, which was there before, or the one without the other, SQLite would
+ * read old pages, and write them over the file as it closes.
+ *
+ * @param isOpen Whether we have it open: then those that use the `-shm` at the
+ * path were looked at.
  */
-export function* refuseOtherNames(path: string): Waiting<void> {
-  let found = pidsElsewhere(path);
+export function* refuseForeign(path: string, isOpen: boolean): Waiting<void> {
+  let found = foreigners(path, isOpen);
   for (let looks = 1; looks < LOOKS && found.length > 0; looks++) {
     yield BETWEEN_LOOKS_MS;
-    const again = pidsElsewhere(path);
-    found = found.filter((pid) => again.includes(pid));
+    const again = foreigners(path, isOpen).map(({ pid }) => pid);
+    found = found.filter(({ pid }) => again.includes(pid));
   }
-  const pid = found.find((pid) => usesAnotherIndex(pid, path));
-  if (pid === undefined) return;
-  throw inTheWay(
-    path,
-    pid,
-    "has the same file open by another name, because it was renamed, linked " +
-      "or mounted elsewhere meanwhile, and each name has a WAL of its own",
-  );
-}
-
-/**
- * Refuses a `-shm` or `-wal` in use that does not belong to the file at the
- * path: of another database, which was there before, or the one without the
- * other. SQLite would read the old pages by it, and write them over the file as
- * it closes.
- */
-export function* refuseForeignIndex(path: string): Waiting<void> {
-  if (foreignIndex(path) === null) return;
-  // It may have closed them between two of our looks.
-  yield BETWEEN_LOOKS_MS;
-  const found = foreignIndex(path);
-  if (found !== null) {
-    throw inTheWay(path, found.pid, `works with the ${found.why}`);
+  for (const { pid, why } of found) {
+    throw new UnsupportedError(
+      `Cannot open the database "${path}": ${nameOf(path, pid)} ${why}. Stop ` +
+        "that process first.",
+    );
   }
 }
 
-function foreignIndex(path: string): { pid: number; why: string } | null {
-  const shm = stat(`${path}-shm`);
+/** Processes with other files than those at the path, and what each does. */
+function foreigners(
+  path: string,
+  isOpen: boolean,
+): { pid: number; why: string }[] {
   const wal = stat(`${path}-wal`);
-  if (shm === null && wal === null) return null;
-  let pids = pidsAt(locksOn(shm) ?? [], WAL_DMS);
-  // Without their -shm nobody can be asked who has the -wal open, but those
-  // that left a record.
-  if (pids.every((pid) => pid === self().pid) && wal !== null && wal.size > 0) {
-    pids = allPidfiles({ path, ...partsOf(path) })
-      .flatMap(({ record }) => record?.pid ?? []);
+  const shm = stat(`${path}-shm`);
+  if (wal === null && shm === null) return [];
+  const [onFile = [], onShm = []] = locksOnEach([stat(path), shm]) ?? [];
+  const own = self().pid;
+  const users = pidsAt(onShm, WAL_DMS);
+  let asked = users;
+  if (isOpen) {
+    // In WAL mode every connection keeps a lock on both; these have only one.
+    asked = pidsAt(onFile, SHARED).filter((pid) => !users.includes(pid));
+  } else if (
+    users.every((pid) => pid === own) && wal !== null && wal.size > 0
+  ) {
+    // Without their -shm nobody can be asked who has the -wal open, but those
+    // that left a record.
+    asked = allPidfiles(path).flatMap(({ record }) => record?.pid ?? []);
   }
-  for (const pid of pids) {
-    if (pid === self().pid) continue;
+  return asked.flatMap((pid) => {
+    if (pid === own) return [];
+    const names = openPaths(pid)?.map(([, name]) => name) ?? [];
     // SQLite opens the database, the -wal and the -shm in this order, and
     // closes them in the other.
-    const names = openPaths(pid)?.map(([, name]) => name) ?? [];
-    const has = (end: string) => names.includes(path + end);
-    const why = (has("-shm") || has("-wal")) && !has("")
-      ? "-wal beside it, but has another file open, which was at this path before"
-      : has("-shm") && !has("-wal")
-      ? "-shm beside it, but the -wal was deleted"
+    const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
+      .map((end) => names.includes(path + end));
+    // A -shm that was deleted at this very name is another matter: a loss.
+    const isLost = hasShm || names.includes(`${path}-shm (deleted)`);
+    const hasOther = isOpen && !isLost &&
+      names.some((name) => /-shm(?: \(deleted\))?$/.test(name));
+    const why = (hasShm || hasWal) && !hasFile
+      ? "works with the -wal beside it, but has another file open, which was at this path before"
+      : hasShm && !hasWal
+      ? "works with the -shm beside it, but the -wal was deleted"
+      : hasOther
+      ? "has the same file open by another name, because it was renamed, linked or mounted elsewhere meanwhile, and each name has a WAL of its own"
       : null;
-    if (why !== null) return { pid, why };
-  }
-  return null;
-}
-
-function inTheWay(path: string, pid: number, why: string): UnsupportedError {
-  const command = commandOf(pid);
-  const who = `PID ${pid}${command === null ? "" : ` (${command})`}`;
-  return new UnsupportedError(
-    `Cannot open the database "${path}": ${who} ${why}. Stop that process ` +
-      "first.",
-  );
-}
-
-/** In WAL mode every connection keeps a lock on both; these have only one. */
-function pidsElsewhere(path: string): number[] {
-  const files = [stat(path), stat(`${path}-shm`)];
-  const [database = [], shm = []] = locksOnEach(files) ?? [];
-  const here = [self().pid, ...pidsAt(shm, WAL_DMS)];
-  return pidsAt(database, SHARED).filter((pid) => !here.includes(pid));
-}
-
-/** A `-shm` that was deleted at this very name is another matter: a loss. */
-function usesAnotherIndex(pid: number, path: string): boolean {
-  const indexes = (openPaths(pid) ?? [])
-    .map(([, open]) => open.replace(/ \(deleted\)$/, ""))
-    .filter((open) => open.endsWith("-shm"));
-  return indexes.length > 0 && !indexes.includes(`${path}-shm`);
+    return why === null ? [] : { pid, why };
+  });
 }

@@ -20,13 +20,11 @@ type End = "" | "-wal" | "-shm";
 /** The three files of one database, as they were when they were opened. */
 export class WatchedFiles {
   readonly path: string;
-  /** `dev:ino` of the open database. */
-  readonly identity: string | null;
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
   readonly mayMake: boolean;
-  /** The inodes of what is open. */
-  readonly #open: Record<End, bigint | null>;
+  /** `dev:ino` of what is open; `null` if there was no such file. */
+  readonly open: Record<End, string | null>;
 
   /**
    * @param mayMake Whether a WAL that appears is one that we write too. Not for
@@ -36,24 +34,23 @@ export class WatchedFiles {
   constructor(path: string, mayMake: boolean) {
     this.path = path;
     this.mayMake = mayMake;
-    this.#open = { "": this.#there(""), "-wal": null, "-shm": null };
-    this.identity = identityOf(path);
+    this.open = { "": identityOf(path), "-wal": null, "-shm": null };
     this.renew();
   }
 
   /** Takes the `-wal` and `-shm` that are there now for those that are open. */
   renew(): void {
-    this.#open["-wal"] = this.#there("-wal");
-    this.#open["-shm"] = this.#there("-shm");
+    this.open["-wal"] = identityOf(`${this.path}-wal`);
+    this.open["-shm"] = identityOf(`${this.path}-shm`);
   }
 
   /** Compares all three with the paths; costs a few microseconds each. */
   look(): Loss | null {
-    const open = this.#open;
+    const { open, path } = this;
     if (this.isAway()) return "database";
-    const found = quickStat(`${this.path}-wal`);
+    const found = quickStat(`${path}-wal`);
     this.walBytes = found?.size ?? 0;
-    const wal = found?.ino ?? null;
+    const wal = found?.identity ?? null;
     // SQLite makes both when they are first needed.
     if (open["-wal"] === null && !this.mayMake) return null;
     if (open["-wal"] === null && wal !== null) {
@@ -61,14 +58,14 @@ export class WatchedFiles {
       open["-shm"] = null;
     }
     if (open["-wal"] !== wal) return "wal";
-    const shm = this.#there("-shm");
+    const shm = identityOf(`${path}-shm`);
     open["-shm"] ??= shm;
     return open["-shm"] === shm ? null : "shm";
   }
 
   /** Whether the path leads to another database than the open one. */
   isAway(): boolean {
-    return this.#there("") !== this.#open[""];
+    return identityOf(this.path) !== this.open[""];
   }
 
   /** Whether the open database has no name any more. */
@@ -78,41 +75,19 @@ export class WatchedFiles {
 
   /** The descriptors of an open file, each with the name that it has now. */
   opened(end: End): (readonly [at: string, name: string])[] {
-    const identity = this.openIdentity(end);
+    const identity = this.open[end];
+    if (identity === null) return [];
     return (openPaths("self") ?? [])
       .map(([number, name]) => [`/proc/self/fd/${number}`, name] as const)
       .filter(([at]) => identityOf(at) === identity);
   }
 
-  /** Whether only the `-wal` was deleted, and nobody can have a new one. */
-  isOnlyWalMissing(): boolean {
-    return !this.isAway() && this.#there("-wal") === null &&
-      this.ownBeside().length === 1;
-  }
-
-  /** Whether others have begun a `-wal` or `-shm` of their own at the path. */
-  isTakenOver(): boolean {
-    return this.#beside(false).length > 0;
-  }
-
-  /** Those of `-wal` and `-shm` at the path that are the open ones. */
-  ownBeside(): string[] {
-    return this.#beside(true);
-  }
-
-  /** `dev:ino` of an open file; the three are always on one device. */
-  openIdentity(end: End): string {
-    return `${this.identity?.split(":")[0]}:${this.#open[end]}`;
-  }
-
-  #beside(isOwn: boolean): string[] {
+  /** The `-wal` and `-shm` at the path that are the open ones, or others. */
+  beside(whose: "ours" | "others"): string[] {
     return (["-wal", "-shm"] as const).filter((end) => {
-      const ino = this.#there(end);
-      return ino !== null && (ino === this.#open[end]) === isOwn;
+      const there = identityOf(this.path + end);
+      return there !== null &&
+        (there === this.open[end]) === (whose === "ours");
     }).map((end) => this.path + end);
-  }
-
-  #there(end: End): bigint | null {
-    return quickStat(this.path + end)?.ino ?? null;
   }
 }

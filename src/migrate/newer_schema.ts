@@ -6,7 +6,6 @@ import { allPidfiles } from "../lock/pidfiles.ts";
 import { describe } from "../lock/refusal.ts";
 import type { Holder } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
-import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 
 const MOST_LINES = 10;
@@ -77,7 +76,7 @@ export function newerSchema(
 /** Each process once, and those not that are known to be dead. */
 function othersOn(path: string): Holder[] {
   if (path === ":memory:") return [];
-  const files = attempt(() => allPidfiles({ path, ...partsOf(path) }), []);
+  const files = attempt(() => allPidfiles(path), []);
   const known = new Map<string, Holder>();
   for (const { record } of files) {
     if (record === null) continue;

@@ -6,12 +6,11 @@ import type fs from "node:fs";
 export interface Realm {
   Bun?: {
     isMainThread?: boolean;
-    nanoseconds?(): number;
     sleepSync?(milliseconds: number): void;
   };
   Deno?: {
     permissions: { querySync(asked: Permission): { state: string } };
-    statSync(path: string): { ino: number; size: number };
+    statSync(path: string): { dev: number; ino: number; size: number };
   };
 }
 

@@ -7,7 +7,8 @@
 import type fs from "node:fs";
 import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
-import { type FileStat, isPosix, lstat } from "./stat.ts";
+import type { Location } from "./paths.ts";
+import { type FileStat, isPosix, lstat, stat } from "./stat.ts";
 
 /** Rights that a new file gets. */
 export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
@@ -46,7 +47,15 @@ export function create(
   try {
     withFile(path, "wx", (file, by) => {
       isOurs = true;
-      if (rights !== null) give(file, rights);
+      if (rights !== null) {
+        // As SQLite does it for `-wal` and `-shm` (os_unix.c, findCreateFileMode):
+        // under umask 077, or after one run with sudo, everybody else was locked
+        // out. By the descriptor, as a path could have become a link meanwhile;
+        // and some filesystems have no owners or modes.
+        const { mode, uid, gid } = rights;
+        if (isRoot()) attempt(() => by.fchownSync(file, uid, gid), null);
+        attempt(() => by.fchmodSync(file, mode & 0o666), null);
+      }
       if (content !== "") by.writeSync(file, content);
       // Node may forbid fchmod(), and then it stays at what the umask left.
     }, (rights?.mode ?? 0o666) & 0o666);
@@ -59,20 +68,21 @@ export function create(
 }
 
 /**
- * As SQLite does it for `-wal` and `-shm` (os_unix.c, findCreateFileMode): the
- * mode of the database, and as root its owner. Under umask 077, or after one
- * run with sudo, everybody else was locked out. By the descriptor, as a path
- * could have become a link meanwhile.
+ * What files beside a target get: its rights; before it exists, what the folder
+ * gives to a group (setgid), and as root the owner of the folder.
  */
-function give(file: number, { mode, uid, gid }: Rights): void {
-  const fs = fileSystem();
-  // Some filesystems have no owners or modes.
-  if (isRoot()) attempt(() => fs.fchownSync(file, uid, gid), null);
-  attempt(() => fs.fchmodSync(file, mode & 0o666), null);
+export function rightsFor({ path, folder }: Location): Rights | null {
+  const found = stat(path);
+  if (found !== null) return found;
+  const parent = stat(folder);
+  if (parent === null) return null;
+  const setgid = (parent.mode & 0o2000) !== 0;
+  if (!setgid && !isRoot()) return null;
+  return { ...parent, mode: setgid ? parent.mode : 0o644 };
 }
 
 /** Whether this user may give files away. */
-export function isRoot(): boolean {
+function isRoot(): boolean {
   return isGranted({ name: "sys" }) && process.getuid?.() === 0;
 }
 

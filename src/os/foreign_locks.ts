@@ -52,7 +52,7 @@ export function takeAway(
   const fs = fileSystem();
   const isSeen = (place: string): boolean => {
     const found = lstat(place);
-    return found !== null && found.dev === seen.dev && found.ino === seen.ino &&
+    return found !== null && found.identity === seen.identity &&
       found.kind === seen.kind && found.modifiedMs === seen.modifiedMs &&
       (text === null || (readSmall(place) ?? "") === text);
   };

@@ -2,6 +2,7 @@
 
 import { LitelatchError } from "../errors.ts";
 import { attempt, fileSystem } from "./builtin.ts";
+import { isPosix } from "./stat.ts";
 
 /** A path in its parts, every symbolic link followed. */
 export interface Location {
@@ -18,24 +19,22 @@ export interface Location {
 export function toPath(path: string | URL): string {
   const text = typeof path === "string" ? path : String(path?.href ?? "");
   const isUrl = typeof path !== "string" || text.startsWith("file:");
-  const wrong = text === "" || text.includes("\0")
-    ? "it must name a file"
-    : isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)
-    ? "it must be a file: URL without a query"
-    : null;
-  if (wrong === null) {
-    const whole = !isUrl
-      ? absolute(text)
-      : text.startsWith("file:/")
-      ? process.getBuiltinModule("node:url").fileURLToPath(text)
-      : absolute(decodeURIComponent(text.slice("file:".length)));
-    const isNamed = !NO_NAME.test(partsOf(whole).name);
-    if (isNamed || process.platform !== "win32") return whole;
+  const refuse = (why: string): never => {
+    const what = `Cannot use ${JSON.stringify(path)} as a path: ${why}`;
+    throw new TypeError(what);
+  };
+  if (text === "" || text.includes("\0")) refuse("it must name a file");
+  if (isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)) {
+    refuse("it must be a file: URL without a query");
   }
-  throw new TypeError(
-    `Cannot use ${JSON.stringify(path)} as a path: ` +
-      (wrong ?? "it is another on Windows"),
-  );
+  const whole = !isUrl
+    ? absolute(text)
+    : text.startsWith("file:/")
+    ? process.getBuiltinModule("node:url").fileURLToPath(text)
+    : absolute(decodeURIComponent(text.slice("file:".length)));
+  const isNoName = NO_NAME.test(partsOf(whole).name);
+  if (isNoName && !isPosix()) refuse("it is another on Windows");
+  return whole;
 }
 
 // Win32 drops dots and spaces at the end, and behind a colon is a stream of the

@@ -28,7 +28,9 @@ let me: Self | undefined;
 
 /** The running process. */
 export function self(): Self {
-  return me ??= {
+  if (me !== undefined) return me;
+  const { bun, deno, node } = process.versions as Record<string, string>;
+  return me = {
     pid: process.pid,
     ppid: process.ppid,
     startToken: processStat("self")?.startToken ?? null,
@@ -36,7 +38,7 @@ export function self(): Self {
     pidNamespace: readProcLink("self/ns/pid"),
     thread: readProcLink("thread-self")?.split("/")[2] ?? null,
     command: ownCommand(),
-    runtime: runtime(),
+    runtime: bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`,
   };
 }
 
@@ -125,9 +127,4 @@ function ownCommand(): string {
   return attempt(() => stat(script)?.kind, null) === "file"
     ? `${program} ${printable(partsOf(script).name, 60)}`
     : programOf([program]);
-}
-
-function runtime(): string {
-  const { bun, deno, node } = process.versions as Record<string, string>;
-  return bun ? `bun ${bun}` : deno ? `deno ${deno}` : `node ${node}`;
 }

@@ -39,7 +39,7 @@ export function locksOfProcess(
   for (const descriptor of descriptors) {
     const open = openFile(pid, descriptor);
     if (open === null) return null;
-    if (open?.ino !== file.ino || open.dev !== file.dev) continue;
+    if (open?.identity !== file.identity) continue;
     // With every descriptor taken it cannot be opened, and a lock that is held
     // was said to be lost.
     const locks = locksAt(pid, descriptor);

@@ -7,6 +7,7 @@
 
 import { programOf } from "../printable.ts";
 import { attempt, fileSystem, mayReadProc } from "./builtin.ts";
+import { withFile } from "./files.ts";
 import type { FileIdentity } from "./stat.ts";
 
 function ask<T>(path: string, read: (path: string) => T): T | null {
@@ -124,20 +125,16 @@ const HALF_PAGE = 2048;
  * nobody on this machine takes or frees a lock.
  */
 function overlappingPages(path: string): string[] {
-  const fs = fileSystem();
-  const file = fs.openSync(path, "r");
-  try {
+  return withFile(path, "r", (file, by) => {
     const pages: string[] = [];
     const page = new Uint8Array(8192);
     for (;;) {
       const at = pages.length * HALF_PAGE;
-      const length = fs.readSync(file, page, 0, page.length, at);
+      const length = by.readSync(file, page, 0, page.length, at);
       if (length === 0) return pages;
       pages.push(new TextDecoder().decode(page.subarray(0, length)));
     }
-  } finally {
-    fs.closeSync(file);
-  }
+  });
 }
 
 /** All of two reads. What a lock of the later one excludes is no more. */
@@ -171,11 +168,12 @@ function parse(text: string): (KernelLock & { where: string })[] {
 }
 
 function locksIn(table: string, file: FileIdentity): KernelLock[] {
-  const ino = `:${file.ino}`;
+  const [dev = "", inode] = file.identity.split(":");
+  const ino = `:${inode}`;
   const found = parse(table).filter(({ where }) => where.endsWith(ino));
   const on = (device: string) =>
     found.filter(({ where }) => where === device + ino);
-  const own = on(deviceOf(file.dev));
+  const own = on(deviceOf(BigInt(dev)));
   if (own.length > 0 || found.length === 0) return own;
   // btrfs tells stat(2) another device than it lists here. But two disks have
   // files of the same number too, so the mount must vouch for it.

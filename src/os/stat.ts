@@ -1,13 +1,12 @@
 /** What lies at a path; nothing is opened, so no lock is dropped. @module */
 
-import type { BigIntStats } from "node:fs";
 import { LitelatchError } from "../errors.ts";
 import { fileSystem, type Realm } from "./builtin.ts";
 
-/** Device and inode of a file: what a kernel lock hangs on. */
+/** One file: what a kernel lock hangs on. */
 export interface FileIdentity {
-  dev: bigint;
-  ino: bigint;
+  /** Device and inode, `"dev:ino"`. */
+  identity: string;
   /** Where it was found; missing where only the numbers are known. */
   path?: string;
 }
@@ -36,14 +35,13 @@ export function lstat(path: string): FileStat | null {
 
 /** `"dev:ino"` of what `path` leads to; `null` if there is nothing. */
 export function identityOf(path: string): string | null {
-  const found = stat(path);
-  return found && `${found.dev}:${found.ino}`;
+  return quickStat(path)?.identity ?? null;
 }
 
 /** The file behind a `"dev:ino"`; `null` if the text is none. */
 export function parseIdentity(text: string | null): FileIdentity | null {
-  const [, dev, ino] = /^(\d{1,20}):(\d{1,20})$/.exec(text ?? "") ?? [];
-  return dev && ino ? { dev: BigInt(dev), ino: BigInt(ino) } : null;
+  const [identity] = /^\d{1,20}:\d{1,20}$/.exec(text ?? "") ?? [];
+  return identity === undefined ? null : { identity };
 }
 
 /**
@@ -54,20 +52,23 @@ export function isPosix(): boolean {
   return process.platform !== "win32";
 }
 
-/** Inode and size, the quick way: each write asks. `null` if there is none. */
-export function quickStat(path: string): { ino: bigint; size: number } | null {
+/** The same and the size, the quick way: each write asks. */
+export function quickStat(
+  path: string,
+): { identity: string; size: number } | null {
   const { Deno } = globalThis as Realm;
   // A third of the time of Deno's `node:fs`, which rounds as much.
   const found = ask(
     path,
     () => Deno?.statSync(path) ?? fileSystem().statSync(path, HOW),
   );
-  return found && { ino: whole(found.ino), size: Number(found.size) };
+  return found && { identity: named(found), size: Number(found.size) };
 }
 
 /** Node and Bun give the upper half of all numbers as negative ones. */
-function whole(number: bigint | number): bigint {
-  return BigInt.asUintN(64, BigInt(number));
+function named({ dev, ino }: Record<"dev" | "ino", bigint | number>): string {
+  const [device, inode] = [dev, ino].map((n) => BigInt.asUintN(64, BigInt(n)));
+  return `${device}:${inode}`;
 }
 
 const HOW = { bigint: true, throwIfNoEntry: false } as const;
@@ -80,9 +81,14 @@ function describe(
   if (found === null) return null;
   return {
     path,
-    kind: kindOf(found),
-    dev: whole(found.dev),
-    ino: whole(found.ino),
+    kind: found.isFile()
+      ? "file"
+      : found.isDirectory()
+      ? "folder"
+      : found.isSymbolicLink()
+      ? "link"
+      : "other",
+    identity: named(found),
     links: Number(found.nlink),
     size: Number(found.size),
     mode: Number(found.mode),
@@ -90,12 +96,6 @@ function describe(
     gid: Number(found.gid),
     modifiedMs: Number(found.mtimeMs),
   };
-}
-
-function kindOf(found: BigIntStats): FileStat["kind"] {
-  if (found.isFile()) return "file";
-  if (found.isDirectory()) return "folder";
-  return found.isSymbolicLink() ? "link" : "other";
 }
 
 /** A bare "EIO: i/o error, stat" came out of open() and write(). */

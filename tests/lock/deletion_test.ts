@@ -44,7 +44,7 @@ const SHARED_END = 0x40000000 + 511;
 
 /** Whether it has more than the lock that everybody has for a moment. */
 function hasLock({ pid }: LockProcess, path: string, mode: string): boolean {
-  const ino = stat(path)?.ino;
+  const ino = stat(path)?.identity.split(":")[1];
   const access = mode === "exclusive" ? "WRITE" : "READ";
   const line = new RegExp(
     ` ${access} +${pid} \\S+:${ino} \\d+ ${SHARED_END}\\n`,
