@@ -52,7 +52,7 @@ import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
 import { identityOf, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
-import { whyNoCheckpoints } from "./wal/checkpoint.ts";
+import { versionOf, whyNoCheckpoints } from "./wal/checkpoint.ts";
 
 const MEMORY = ":memory:";
 
@@ -298,8 +298,8 @@ function* furnish(
   settings: Settings,
   asked = path,
 ): Waiting<Parts> {
-  const bug = whyNoCheckpoints(connection);
-  if (bug !== null && isFirst("wal-reset")) {
+  const bug = whyNoCheckpoints(versionOf(connection));
+  if (bug !== null && files !== null && isFirst("wal-reset")) {
     const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
       "Database.setCustomSQLite): it can corrupt the database";
     warn(text, "LITELATCH_WAL_RESET", settings.onWarning);

@@ -17,7 +17,7 @@ import { isOpenHere, locksOn, pidsAt, processStat } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
-import { whyNoCheckpoints } from "../wal/checkpoint.ts";
+import { versionOf, whyNoCheckpoints } from "../wal/checkpoint.ts";
 
 // https://sqlite.org/pragma.html#pragma_synchronous
 const SYNCHRONOUS = { normal: 1, full: 2 };
@@ -86,7 +86,8 @@ function apply(
   if (!isFile) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);
   // Where checkpoints are ours, none comes inside of a COMMIT; see walUpkeep.
-  const isOurs = connection.owned && whyNoCheckpoints(connection) === null;
+  const isOurs = connection.owned &&
+    whyNoCheckpoints(versionOf(connection)) === null;
   const pages = isOurs ? 0 : settings.walAutocheckpoint;
   set(connection, "wal_autocheckpoint", pages);
 }

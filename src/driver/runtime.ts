@@ -138,7 +138,7 @@ function pick(): Opener {
 }
 
 /** Keeps the remark of Node 22 that SQLite is experimental off stderr. */
-function builtin(name: string): unknown {
+export function builtin(name: string): unknown {
   const { emitWarning } = process;
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (String(warning).startsWith("SQLite is an experimental feature")) return;

@@ -66,27 +66,25 @@ export function truncate(connection: Connection, patienceMs: number): Progress {
  * (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
  */
 export function hasPendingFrames(connection: Connection): boolean {
-  const [, minor = 0] = versionOf(connection);
-  return minor < 51 || !checkpoint(connection, "NOOP").done;
+  return Number(versionOf(connection).split(".")[1]) < 51 ||
+    !checkpoint(connection, "NOOP").done;
 }
 
 // The minor versions with a mend, and the patch that brought it.
 const MENDED: Record<number, number> = { 44: 6, 50: 7, 51: 3 };
 
 /**
- * Why checkpoints of ours could corrupt the database; `null` if they cannot
- * (https://sqlite.org/wal.html#walresetbug).
+ * Why checkpoints of ours could corrupt the database with this version of
+ * SQLite; `null` if they cannot (https://sqlite.org/wal.html#walresetbug).
  */
-export function whyNoCheckpoints(connection: Connection): string | null {
-  const version = versionOf(connection);
-  const [, minor = 0, patch = 0] = version;
+export function whyNoCheckpoints(version: string): string | null {
+  const [, minor = 0, patch = 0] = version.split(".").map(Number);
   if (minor > 51 || patch >= (MENDED[minor] ?? Infinity)) return null;
-  return `SQLite ${version.join(".")} has the WAL-reset bug, which ` +
+  return `SQLite ${version} has the WAL-reset bug, which ` +
     "checkpoints beside writers trigger; update the runtime";
 }
 
 /** Of the library itself: process.versions names another on some builds. */
-export function versionOf(connection: Connection): number[] {
-  const version = connection.value("SELECT sqlite_version()");
-  return String(version).split(".").map(Number);
+export function versionOf(connection: Connection): string {
+  return String(connection.value("SELECT sqlite_version()"));
 }
