@@ -7,7 +7,6 @@
 import { toHolder } from "../lock/holders.ts";
 import { describe } from "../lock/refusal.ts";
 import { locate, toPath } from "../os/paths.ts";
-import { waitSync } from "../os/waiting.ts";
 import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
 import { lookOrExcuse } from "./cannot_look.ts";
@@ -27,7 +26,7 @@ interface Left {
 /** Clears what can be cleared, and says what lies there besides. */
 export function clean({ path, json }: Wishes, screen: Screen): number {
   const { foreign } = lookOrExcuse(path);
-  const cleaning = waitSync(cleanRecords(locate(toPath(path))));
+  const cleaning = cleanRecords(locate(toPath(path)).path);
   const removed = cleaning.removed.map(nameOfFile);
   const kept = cleaning.kept.map((one): Left => ({
     record: nameOfFile(one.path),

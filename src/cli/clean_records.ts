@@ -4,16 +4,17 @@
  * @module
  */
 
+import { acquireLock } from "../../mod.ts";
+import { LockedError } from "../errors.ts";
 import { provesAnother } from "../lock/litter.ts";
-import { LockFile } from "../lock/lock_file.ts";
 import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";
 import type { HolderRecord } from "../lock/pidfiles.ts";
+import type { Lock } from "../lock/lock.ts";
+import type { LockMode } from "../options.ts";
 import { remove } from "../os/files.ts";
-import type { Location } from "../os/paths.ts";
 import { isAlive } from "../os/process.ts";
 import { locksOfProcess } from "../os/process_locks.ts";
-import { lstat, stat } from "../os/stat.ts";
-import type { Waiting } from "../os/waiting.ts";
+import { identityOf, lstat, stat } from "../os/stat.ts";
 
 /** What was cleared and what was left. */
 export interface Cleaning {
@@ -27,56 +28,65 @@ export interface Kept extends Pidfile {
   why: "held" | "elsewhere" | "not allowed";
 }
 
-// A contender that only asks shows as a holder for moments.
-const TRIES = 20;
-
 /**
- * Whoever has the lock EXCLUSIVE for a moment knows that every record is
- * litter, unless it proves a holder of another lock file. Where somebody holds
- * it, only what is proved to be nobody's goes, and the exclusive record only
- * while the SHARED lock keeps its place from being taken.
+ * Whoever has the lock exclusively knows that every record is litter, unless it
+ * proves a holder of another lock file. Where somebody holds it, only what is
+ * proved to be nobody's goes, and the exclusive record only while a shared lock
+ * keeps its place from being taken.
  *
  * @throws {LitelatchError} If something else lies at the lock file's path.
  */
-export function* cleanRecords(target: Location): Waiting<Cleaning> {
-  const before = allPidfiles(target.path);
+export function cleanRecords(path: string): Cleaning {
+  const before = allPidfiles(path);
   // Without records there is nothing to clear, and no lock file to make.
   if (before.length === 0) return { removed: [], kept: [] };
-  const file = new LockFile(target);
+  const lock = lockOf(path, "exclusive") ?? lockOf(path, "shared");
+  let kept: Kept[];
   try {
-    const isAlone = yield* getAlone(file);
-    const isSafe = isAlone || file.tryLock("shared");
-    const found = allPidfiles(target.path);
-    const isElsewhere = ({ record }: Pidfile) =>
-      record !== null && provesAnother(record, file);
-    // Beside a holder of a lock file that was deleted there may be more.
-    const isLitter = isAlone && !found.some(isElsewhere);
-    const kept = found.flatMap((pidfile): Kept[] => {
-      if (isElsewhere(pidfile)) return [{ ...pidfile, why: "elsewhere" }];
-      if (!isLitter && !(isSafe && isNobodys(pidfile.record, file))) {
-        return [{ ...pidfile, why: "held" }];
-      }
-      return remove(pidfile.path) ? [] : [{ ...pidfile, why: "not allowed" }];
-    });
-    file.unlock();
-    const left = kept.map(({ path }) => path);
-    const removed = before.map(({ path }) => path)
-      .filter((path) => !left.includes(path) && lstat(path) === null);
-    return { removed, kept };
+    kept = keptOf(path, lock, before);
   } finally {
-    file.close();
+    lock?.release();
+  }
+  const left = kept.map((one) => one.path);
+  const removed = before.map((one) => one.path)
+    .filter((path) => !left.includes(path) && lstat(path) === null);
+  return { removed, kept };
+}
+
+function lockOf(path: string, mode: LockMode): Lock | null {
+  try {
+    return acquireLock(path, { mode, app: "litelatch clean" });
+  } catch (error) {
+    if (error instanceof LockedError) return null;
+    throw error;
   }
 }
 
-function* getAlone(file: LockFile): Waiting<boolean> {
-  for (let tries = 0; tries < TRIES; tries++) {
-    if (file.tryLock("exclusive")) {
-      if (!file.isReplaced()) return true;
-      file.unlock();
+/** Clears what can be cleared of those that were there before our own. */
+function keptOf(
+  path: string,
+  lock: Lock | null,
+  before: readonly Pidfile[],
+): Kept[] {
+  const lockFile = `${path}.lock`;
+  const identity = identityOf(lockFile) ?? "";
+  const isAlone = lock?.mode === "exclusive";
+  const exclusive = `${path}.pid`;
+  const found = allPidfiles(path).filter((one) =>
+    before.some((other) => other.path === one.path) &&
+    !(isAlone && one.path === exclusive)
+  );
+  return found.flatMap((pidfile): Kept[] => {
+    const { path, record } = pidfile;
+    if (record !== null && provesAnother(record, { identity })) {
+      return [{ ...pidfile, why: "elsewhere" }];
     }
-    yield 0.5 + Math.random();
-  }
-  return false;
+    const isSafe = lock !== null || path !== exclusive;
+    if (!isAlone && !(isSafe && isNobodys(record, lockFile, identity))) {
+      return [{ ...pidfile, why: "held" }];
+    }
+    return remove(path) ? [] : [{ ...pidfile, why: "not allowed" }];
+  });
 }
 
 /**
@@ -84,10 +94,14 @@ function* getAlone(file: LockFile): Waiting<boolean> {
  * ended leaves its record. A holder takes the lock before it publishes, and
  * withdraws before it lets go.
  */
-function isNobodys(record: HolderRecord | null, file: LockFile): boolean {
+function isNobodys(
+  record: HolderRecord | null,
+  path: string,
+  identity: string,
+): boolean {
   const alive = record === null ? null : isAlive(record);
   if (record === null || alive !== true) return alive === false;
-  const lockFile = stat(file.path);
-  return lockFile !== null && record.sidecar === file.identity &&
+  const lockFile = stat(path);
+  return lockFile !== null && record.sidecar === identity &&
     locksOfProcess(record.pid, lockFile)?.length === 0;
 }

@@ -82,7 +82,10 @@ function isFormer(path: string, record: HolderRecord): boolean {
  * Whether a record proves a living holder of another lock file than this one.
  * Anybody can plant a record, so the kernel has to list its lock.
  */
-export function provesAnother(record: HolderRecord, file: LockFile): boolean {
+export function provesAnother(
+  record: HolderRecord,
+  file: Pick<LockFile, "identity">,
+): boolean {
   const other = parseIdentity(record.sidecar);
   if (other === null || record.sidecar === file.identity) return false;
   if (isAlive(record) === false) return false;
