@@ -21,8 +21,8 @@ interface Known {
 }
 
 const DESCRIPTORS =
-  "by Wine: its server keeps a descriptor for each close of a file that has " +
-  "locks, and after some thousand writes nobody can open a file any more";
+  "by Wine: its server keeps a descriptor for each look at a file until the " +
+  "locks on it go, and after some thousand writes nobody can open a file";
 
 const LINKED = [
   ...["adopting", "bun_plugin", "http_server", "mcp_server", "migrators"],
@@ -59,12 +59,6 @@ const KNOWN: readonly Known[] = [
     file: "",
     said: /Deno has panicked[^]*named_pipe\.rs/,
     why: "by Wine: Deno panics over its pipe to a child",
-  },
-  {
-    on: "windows",
-    file: "legacy/",
-    test: /hands on what it was handed|while a stale lock is cleared stays/,
-    why: "by Wine: a process that was not started by Wine has no parent",
   },
 ];
 

@@ -238,7 +238,7 @@ class Place {
     };
   }
 
-  /** It keeps a descriptor for each close of a file that has locks. */
+  /** It keeps a descriptor for each close of a file, until its locks go. */
   startServer(): void {
     this.end();
     const start = `ulimit -n 500000; /${WINESERVER} -p >/dev/null 2>&1`;

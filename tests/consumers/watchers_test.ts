@@ -66,9 +66,7 @@ async function reloaded(
 ): Promise<Ended> {
   const file = join(folder, "server.mjs");
   writeFileSync(file, server(head, 0));
-  const child = new Child([
-    ...["env", "-C", folder, ...own.command, flag, file],
-  ]);
+  const child = new Child([...own.command, flag, file], {}, folder);
   for (let version = 0; version <= RELOADS; version++) {
     const save = () => writeFileSync(file, server(head, version));
     if (version > 0) save();
