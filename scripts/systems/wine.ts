@@ -84,7 +84,7 @@ export function wine(project: string): System {
   const pathOf = (id: string) =>
     runtimes.find((runtime) => runtime.id === id)?.path ?? "";
   const npm = place.fetchNpm(pathOf("node"));
-  const folders = ["deno", "node"]
+  const folders = ["deno", "bun", "node"]
     .map((id) => pathOf(id).replace(/\\[^\\]*$/, ""));
   place.startServer();
   // Reports are written where both sides see them.

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { vendor } from "../../scripts/release/vendor.ts";
 import { Child, type Ended } from "../fixtures/children.ts";
@@ -58,6 +60,13 @@ globalThis.looking = setInterval(look, 20);
 `;
 }
 
+/** Ends a watcher with its program, which Windows would let live. */
+function end(child: Child): void {
+  if (process.platform === "win32") {
+    spawnSync("taskkill", ["/T", "/F", "/PID", String(child.pid)]);
+  } else child.kill("SIGTERM");
+}
+
 /** Edits it ten times, and ends the watcher; what was seen. */
 async function reloaded(
   folder: string,
@@ -88,7 +97,7 @@ async function reloaded(
   const places = needs("/proc") ? [...new Set(all)] : all;
   const isOurs = head === WITH;
   assert.deepEqual(places, isOurs ? ["app.db.pid", "job.pid-id"] : []);
-  child.kill("SIGTERM");
+  end(child);
   return await child.ended;
 }
 
