@@ -24,6 +24,9 @@ const DESCRIPTORS =
   "by Wine: its server keeps a descriptor for each look at a file until the " +
   "locks on it go, and after some thousand writes nobody can open a file";
 
+const OUT_OF_DESCRIPTORS =
+  /EMFILE: too many open files|Too many open files \(os error 4\)|unable to create worker threads/;
+
 const LINKED = [
   ...["adopting", "bun_plugin", "http_server", "mcp_server", "migrators"],
   ...["neighbours", "one_of_many", "orms", "runners"],
@@ -45,7 +48,7 @@ const KNOWN: readonly Known[] = [
   {
     on: "windows",
     file: "",
-    said: /EMFILE: too many open files|Too many open files \(os error 4\)/,
+    said: OUT_OF_DESCRIPTORS,
     why: DESCRIPTORS,
   },
   {
