@@ -25,7 +25,7 @@ const DESCRIPTORS =
   "locks on it go, and after some thousand writes nobody can open a file";
 
 const OUT_OF_DESCRIPTORS =
-  /EMFILE: too many open files|Too many open files \(os error 4\)|unable to create worker threads/;
+  /EMFILE: too many open files|Too many open files\.? \(os error 4\)|unable to create worker threads/;
 
 const LINKED = [
   ...["adopting", "bun_plugin", "http_server", "mcp_server", "migrators"],
