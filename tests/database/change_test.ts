@@ -76,7 +76,8 @@ test(
       const found = Number(count.get()?.["n"]);
       if (change === "unchanged") {
         // A commit between poll() and count is the next poll's.
-        if (found !== known) assert.equal(db.poll(), "changed");
+        const what = `${found} rows after ${known}`;
+        if (found !== known) assert.equal(db.poll(), "changed", what);
       } else changes++;
       known = found;
       return known === 480;
