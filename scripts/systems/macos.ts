@@ -1,6 +1,6 @@
 /** Linux runtimes that say they are macOS. @module */
 
-import { existsSync, globSync, symlinkSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, symlinkSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { bundler } from "../release/bundle.ts";
@@ -12,6 +12,7 @@ import { handDown, type System } from "./system.ts";
 const SAYS = new URL("../../tests/fixtures/saying/darwin.ts", import.meta.url);
 
 const FETCHED = new URL("../../.runtimes/", import.meta.url);
+const WHERE = { cwd: fileURLToPath(FETCHED) };
 
 /** Sets it up: there is nothing to fetch that the tests would not. */
 export function saidMacos(): System {
@@ -29,14 +30,19 @@ export function saidMacos(): System {
 
 /** What asks for a binary for macOS gets the one for this system. */
 function nameBinaries(): void {
-  const places = globSync("*/node_modules/@*/*linux-x64*", {
-    cwd: fileURLToPath(FETCHED),
-  });
-  for (const place of places) {
+  for (const place of globSync("*/node_modules/@*/*linux-x64*", WHERE)) {
     const name = place.replace(/linux-x64(?:-gnu)?$/, "darwin-x64");
     const link = new URL(name, FETCHED);
     if (name === place || existsSync(link)) continue;
     symlinkSync(basename(place), link);
+  }
+  // better-sqlite3 has all of them, and asks for one made on purpose first.
+  for (const place of globSync("*/node_modules/better-sqlite3", WHERE)) {
+    const folder = new URL(`${place}/build/Release/`, FETCHED);
+    const link = new URL("better_sqlite3.node", folder);
+    mkdirSync(folder, { recursive: true });
+    if (existsSync(link)) continue;
+    symlinkSync("../../prebuilds/linux-x64.node", link);
   }
 }
 

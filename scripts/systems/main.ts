@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runSuite } from "../test/suite.ts";
 import { testFiles } from "../test/files.ts";
-import { whyLeftOut } from "./known.ts";
+import { runsAlone, whyLeftOut } from "./known.ts";
 import { Results } from "./results.ts";
 import { saidMacos } from "./macos.ts";
 import { type System, SYSTEMS } from "./system.ts";
@@ -69,7 +69,11 @@ async function main(): Promise<void> {
         const why = whyLeftOut(system.name, file);
         if (why !== null) tally.note(`${file} is left out, ${why}`);
       }
-      await runSuite(runtime, tried, system.env, tally);
+      const apart = tried.filter((file) => runsAlone(system.name, file));
+      const others = tried.filter((file) => !apart.includes(file));
+      for (const some of [...apart.map((file) => [file]), others]) {
+        await runSuite(runtime, some, system.env, tally);
+      }
     }
     system.end();
   }

@@ -68,7 +68,7 @@ export class Results {
             why === null ? "FAILED" : "known "
           }  ${sentence}`,
         );
-        if (why === null && output !== "") this.#out.write(`${output}\n`);
+        if (output !== "") this.#out.write(`${output}\n`);
       },
     };
   }

@@ -84,7 +84,7 @@ export function wine(project: string): System {
   const pathOf = (id: string) =>
     runtimes.find((runtime) => runtime.id === id)?.path ?? "";
   const npm = place.fetchNpm(pathOf("node"));
-  const folders = ["deno", "node"]
+  const folders = ["deno", "bun", "node"]
     .map((id) => pathOf(id).replace(/\\[^\\]*$/, ""));
   place.startServer();
   // Reports are written where both sides see them.
@@ -238,7 +238,7 @@ class Place {
     };
   }
 
-  /** It keeps a descriptor for each close of a file that has locks. */
+  /** It keeps a descriptor for each close of a file, until its locks go. */
   startServer(): void {
     this.end();
     const start = `ulimit -n 500000; /${WINESERVER} -p >/dev/null 2>&1`;

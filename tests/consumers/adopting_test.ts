@@ -40,7 +40,9 @@ for (const snippet of SNIPPETS) {
       mkdirSync(join(folder, "data"));
       copyFileSync(join(FOLDER, snippet), join(folder, snippet));
       const child = new Child(
-        ["env", "-C", folder, ...own.command, join(folder, snippet)],
+        [...own.command, join(folder, snippet)],
+        {},
+        folder,
       );
       const { code, stdout, stderr } = await child.ended;
       assert.equal(code, 0, stderr);

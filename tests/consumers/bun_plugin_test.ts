@@ -37,7 +37,7 @@ async function prepare(folder: string): Promise<void> {
 
 async function all(folder: string, commands: string[][]): Promise<Ended[]> {
   const children = commands.map((command) =>
-    new Child(["env", "-C", folder, bun ?? "", ...command])
+    new Child([bun ?? "", ...command], {}, folder)
   );
   const ended = await Promise.all(children.map(({ ended }) => ended));
   for (const { code, stderr } of ended) assert.equal(code, 0, stderr);

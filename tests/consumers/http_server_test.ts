@@ -30,7 +30,7 @@ async function cluster(
   kills: number,
 ): Promise<Said[]> {
   const run = (command: readonly string[], ...args: string[]) =>
-    new Child(["env", "-C", folder, ...command, ...args]);
+    new Child([...command, ...args], {}, folder);
   const begin = (port = "0") => run(own.command, join(folder, program), port);
   const servers = Array.from({ length: 4 }, () => begin());
   const ports: string[] = [];

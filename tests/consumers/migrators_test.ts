@@ -21,7 +21,7 @@ async function migrator(
   way: string,
 ): Promise<Child> {
   const file = join(folder, `${program}.js`);
-  const child = new Child(["env", "-C", folder, ...own.command, file, way]);
+  const child = new Child([...own.command, file, way], {}, folder);
   assert.equal(await child.line(), "ready");
   return child;
 }

@@ -149,7 +149,7 @@ test(
       writeFileSync(file, HEAD + make + VITE);
       const command = [...own.command, file];
       const env = { NODE_NO_WARNINGS: "1" };
-      return await new Child(["env", "-C", folder, ...command], env).ended;
+      return await new Child(command, env, folder).ended;
     };
     const without = await run(WITHOUT);
     assert.equal(without.stdout, "0,1,2,3,4,5,6,7,8,9,10\n", without.stderr);

@@ -18,7 +18,9 @@ test(
     const [own, next] = thisAndNext();
     const begin = (runtime: TestRuntime) =>
       new Child(
-        ["env", "-C", folder, ...runtime.command, join(folder, "server.js")],
+        [...runtime.command, join(folder, "server.js")],
+        {},
+        folder,
       );
     const servers = [own, next, own, next, own].map(begin);
     const works = () =>

@@ -39,15 +39,16 @@ async function load(
       "DELETE FROM counter; INSERT INTO counter VALUES (1, 0)",
   );
   const children = Array.from({ length: PROCESSES }, () =>
-    new Child([
-      "env",
-      "-C",
+    new Child(
+      [
+        ...own.command,
+        join(folder, `${program}.js`),
+        way,
+        String(MS),
+      ],
+      {},
       folder,
-      ...own.command,
-      join(folder, `${program}.js`),
-      way,
-      String(MS),
-    ]));
+    ));
   for (const child of children) assert.equal(await child.line(), "ready");
   for (const child of children) child.say("go");
   const total: Said = { done: 0, failed: 0, errors: {} };
@@ -118,7 +119,7 @@ for (const program of ["drizzle_kinds", "prisma_kinds"]) {
       ]);
       if (program === "prisma_kinds") generate(folder);
       const file = join(folder, `${program}.js`);
-      const child = new Child(["env", "-C", folder, ...own.command, file]);
+      const child = new Child([...own.command, file], {}, folder);
       const { code, stderr } = await child.ended;
       assert.equal(code, 0, stderr);
     }),

@@ -139,14 +139,14 @@ for (const [round, runner] of RUNNERS.entries()) {
           : first;
         const runtime = own.command[0] as string;
         const command = [runtime, ...runner.flags ?? [], program, ...rest];
-        const child = new Child(["env", "-C", folder, ...command], {
+        const child = new Child(command, {
           APP_DB: path,
           HELD: held,
           MARK: mark,
           ROUND: String(round),
           CI: "true",
           NODE_NO_WARNINGS: "",
-        });
+        }, folder);
         await until("it is about to write", () => existsSync(mark), 20);
         await new Promise((resolve) => setTimeout(resolve, 100));
         await writer!.ask({ do: "exec", sql: "COMMIT" });

@@ -15,29 +15,33 @@ function recordOf(pid: number): string {
   return `${pid}\n{"v":1,"pid":${pid},"mode":"shared"}\n`;
 }
 
-/** A scene with a process that lives, and may have a record or none. */
+/** A scene with two that live: `pid` may have a record, `stranger` has none. */
 function withAnother(
   play: (scene: {
     target: string;
     old: string;
     pid: number;
+    stranger: number;
     enter(): void;
     leave(): void;
   }) => void,
 ): () => Promise<void> {
   return inFolder(async (folder) => {
     const another = await LockProcess.start(thisRuntime());
+    const stranger = await LockProcess.start(thisRuntime());
     const record = join(folder, "content.pid-0123456789abcdef");
     try {
       play({
         target: join(folder, "content"),
         old: join(folder, "old.pid"),
         pid: another.pid,
+        stranger: stranger.pid,
         enter: () => fs.writeFileSync(record, recordOf(another.pid)),
         leave: () => fs.rmSync(record, { force: true }),
       });
     } finally {
       await another.kill();
+      await stranger.kill();
     }
   });
 }
@@ -63,11 +67,11 @@ test(
 
 test(
   "whoever is refused hands on what it was handed meanwhile",
-  withAnother(({ target, old, pid, enter }) => {
+  withAnother(({ target, old, pid, stranger, enter }) => {
     enter();
     fs.writeFileSync(old, `${pid}\n`);
     const second = `${old}-2`;
-    fs.writeFileSync(second, `${process.ppid}\n`);
+    fs.writeFileSync(second, `${stranger}\n`);
     let handed = 0;
     const take = () =>
       acquireLock(target, { mode: "shared", legacy: legacyLocks(old, second) });

@@ -8,6 +8,8 @@ import { legacyLocks } from "../../src/legacy/mod.ts";
 import { takeAway } from "../../src/os/foreign_locks.ts";
 import { lstat } from "../../src/os/stat.ts";
 import { inFolder } from "../fixtures/folder.ts";
+import { LockProcess } from "../fixtures/lock_processes.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
 import { interposed } from "./fixtures/interposed.ts";
 
@@ -16,9 +18,10 @@ const OLD = 1_600_000_000;
 
 test(
   "what an old version puts there while a stale lock is cleared stays",
-  inFolder((folder) => {
+  inFolder(async (folder) => {
     const path = join(folder, "old.pid");
-    const mine = `${process.ppid}\n`;
+    const another = await LockProcess.start(thisRuntime());
+    const mine = `${another.pid}\n`;
     const changes: [string, () => void][] = [
       ["written over", () => fs.writeFileSync(path, mine)],
       ["replaced", () => {
@@ -39,6 +42,7 @@ test(
       assert.equal(fs.readFileSync(path, "utf8"), mine, label);
       assert.deepEqual(fs.readdirSync(folder).sort(), ["job.lock", "old.pid"]);
     }
+    await another.kill();
   }),
 );
 
