@@ -222,7 +222,7 @@ export const ROWS: readonly Row[] = [
     name: `workerd${flag}, refused`,
     commands: [`node workerd.mjs${flag}`],
     says: "UnsupportedError Cannot use litelatch on Cloudflare-Workers: it " +
-      "needs files and SQLite, so Bun, Deno or Node\n",
+      "needs files and SQLite: Bun, Deno or Node\n",
   })),
   {
     name: "publint",
