@@ -7,14 +7,17 @@
 import { acquireLock } from "../../mod.ts";
 import { LockedError } from "../errors.ts";
 import { provesAnother } from "../lock/litter.ts";
-import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";
-import type { HolderRecord } from "../lock/pidfiles.ts";
+import {
+  allPidfiles,
+  type HolderRecord,
+  type Pidfile,
+} from "../lock/pidfiles.ts";
 import type { Lock } from "../lock/lock.ts";
 import type { LockMode } from "../options.ts";
 import { remove } from "../os/files.ts";
 import { isAlive } from "../os/process.ts";
 import { locksOfProcess } from "../os/process_locks.ts";
-import { identityOf, lstat, stat } from "../os/stat.ts";
+import { type FileStat, lstat, stat } from "../os/stat.ts";
 
 /** What was cleared and what was left. */
 export interface Cleaning {
@@ -68,8 +71,8 @@ function keptOf(
   lock: Lock | null,
   before: readonly Pidfile[],
 ): Kept[] {
-  const lockFile = `${path}.lock`;
-  const identity = identityOf(lockFile) ?? "";
+  const lockFile = stat(`${path}.lock`);
+  const identity = lockFile?.identity ?? "";
   const isAlone = lock?.mode === "exclusive";
   const exclusive = `${path}.pid`;
   const found = allPidfiles(path).filter((one) =>
@@ -77,15 +80,15 @@ function keptOf(
     !(isAlone && one.path === exclusive)
   );
   return found.flatMap((pidfile): Kept[] => {
-    const { path, record } = pidfile;
+    const { record } = pidfile;
     if (record !== null && provesAnother(record, { identity })) {
       return [{ ...pidfile, why: "elsewhere" }];
     }
-    const isSafe = lock !== null || path !== exclusive;
-    if (!isAlone && !(isSafe && isNobodys(record, lockFile, identity))) {
+    const isSafe = lock !== null || pidfile.path !== exclusive;
+    if (!isAlone && !(isSafe && isNobodys(record, lockFile))) {
       return [{ ...pidfile, why: "held" }];
     }
-    return remove(path) ? [] : [{ ...pidfile, why: "not allowed" }];
+    return remove(pidfile.path) ? [] : [{ ...pidfile, why: "not allowed" }];
   });
 }
 
@@ -96,12 +99,10 @@ function keptOf(
  */
 function isNobodys(
   record: HolderRecord | null,
-  path: string,
-  identity: string,
+  lockFile: FileStat | null,
 ): boolean {
   const alive = record === null ? null : isAlive(record);
   if (record === null || alive !== true) return alive === false;
-  const lockFile = stat(path);
-  return lockFile !== null && record.sidecar === identity &&
+  return lockFile !== null && record.sidecar === lockFile.identity &&
     locksOfProcess(record.pid, lockFile)?.length === 0;
 }
