@@ -68,7 +68,7 @@ export interface LeasedDatabase {
   value(sql: string): Value;
 }
 
-/** A lease that `acquireLease` of `@litelatch/litelatch/etcd` gave. */
+/** What `acquireLease` or `fenced` of `@litelatch/litelatch/etcd` gave. */
 export interface LeaseLike {
   /**
    * Takes part in the writes of a handle. Called when it opens, and followed by
