@@ -16,9 +16,6 @@ export interface WatchOptions {
 /** Whether the path leads to another file than the open one, or to none. */
 export type Away = () => "replaced" | "gone" | null;
 
-/** Tells what changed since the last look. */
-export type Look = () => Change;
-
 /**
  * Begins a series of looks. `data_version` moves for every commit of another
  * connection, never for our own
@@ -26,7 +23,7 @@ export type Look = () => Change;
  * often, for a foreign checkpoint that resets the WAL. A file that was replaced
  * or deleted lives on for SQLite, so that is seen by its identity.
  */
-export function changesOf(session: Session, away: Away): Look {
+export function changesOf(session: Session, away: Away): () => Change {
   let known: Connection | undefined;
   let seen = 0;
   const hasMoved = () => {

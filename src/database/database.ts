@@ -10,7 +10,6 @@ import {
   type Away,
   type Change,
   changesOf,
-  type Look,
   tellChanges,
   type Teller,
   type WatchOptions,
@@ -36,7 +35,7 @@ export class Database implements Disposable {
   readonly #lifetime: Pick<Lifetime, "reopen" | "close" | "outlive">;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
-  readonly #look: Look;
+  readonly #look: () => Change;
 
   /** @ignore */
   constructor(parts: Parts, isLent = false) {

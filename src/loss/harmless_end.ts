@@ -14,16 +14,20 @@ import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
 
+/** Nobody has written since: no other WAL, or an empty one, and our `-shm`. */
+function isOnlyOne(files: WatchedFiles): boolean {
+  return files.beside("others").length === 0 &&
+    files.beside("ours").join() === `${files.path}-shm`;
+}
+
 /**
  * Moves what is in a WAL that was deleted by hand into the database; also with
- * the WAL-reset bug, since what would be lost otherwise weighs more.
+ * the WAL-reset bug: after half a checkpoint the database alone is malformed.
  *
  * @returns Whether all of it is there.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
-  // Where more is missing, somebody may have a new one by now.
-  return !files.isAway() && identityOf(`${files.path}-wal`) === null &&
-    files.beside("ours").length === 1 &&
+  return isOnlyOne(files) &&
     attempt(() => truncate(connection, 100).done, false);
 }
 
@@ -35,9 +39,10 @@ export function isHarmless(
 ): boolean {
   // With another database at the path SQLite leaves everything alone
   // (pager.c, databaseIsUnmoved).
-  if ((loss !== "wal" && loss !== "shm") || files.isAway()) return true;
-  const mayMove = loss === "wal" &&
-    attempt(() => hasPendingFrames(connection), true);
+  const isWal = loss === "wal";
+  if ((!isWal && loss !== "shm") || files.isAway()) return true;
+  if (isWal && isOnlyOne(files)) return true;
+  const mayMove = isWal && attempt(() => hasPendingFrames(connection), true);
   // They have begun a `-wal` or `-shm` of their own there.
   const isTakenOver = files.beside("others").length > 0;
   // Others may still read the WAL that was lost: emptied, it takes their
@@ -49,7 +54,7 @@ export function isHarmless(
     .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`);
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
-  if (!mayMove && loss === "wal") {
+  if (!mayMove && isWal) {
     if (lost.length === 0 || files.beside("ours").length > 0) {
       return isOpenElsewhere(files.path);
     }
@@ -65,7 +70,7 @@ export function isHarmless(
   // The locks that go with them are on a file that nobody can open any more.
   const disarm = (at: string): boolean =>
     withFile(at, "r+", (file, by) => {
-      if (loss === "wal") by.ftruncateSync(file, 0);
+      if (isWal) by.ftruncateSync(file, 0);
       else by.writeSync(file, new Uint8Array(136), 0, 136, 0);
       return true;
     });

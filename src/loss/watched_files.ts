@@ -82,12 +82,12 @@ export class WatchedFiles {
       .filter(([at]) => identityOf(at) === identity);
   }
 
-  /** The `-wal` and `-shm` at the path that are the open ones, or others. */
+  /** The `-wal` and `-shm` at the path that are the open ones, or used others. */
   beside(whose: "ours" | "others"): string[] {
     return (["-wal", "-shm"] as const).filter((end) => {
-      const there = identityOf(this.path + end);
-      return there !== null &&
-        (there === this.open[end]) === (whose === "ours");
+      const there = quickStat(this.path + end);
+      if (there?.identity === this.open[end]) return whose === "ours";
+      return there !== null && there.size > 0 && whose === "others";
     }).map((end) => this.path + end);
   }
 }

@@ -9,18 +9,18 @@ import {
 } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 
-/** Looks, and tells the PIDs that held one read mark in every look so far. */
-export type Lookout = () => number[] | null;
-
 /**
- * Begins a series of looks. They tell `null` where the kernel does not. Whom it
- * does not list may still be there: "nobody" was said of a reader outside of
- * our container.
+ * Begins a series of looks, each for the PIDs that held one read mark in every
+ * one so far. They tell `null` where the kernel does not. Whom it does not list
+ * may still be there: "nobody" was said of a reader outside of our container.
  *
  * @param writersToo A writer in a transaction holds a mark as well, and keeps
  * nothing back: it was named as a reader.
  */
-export function lookout(path: string, writersToo: boolean): Lookout {
+export function lookout(
+  path: string,
+  writersToo: boolean,
+): () => number[] | null {
   let held: string[] | undefined;
   return () => {
     const shared = stat(`${path}-shm`);
