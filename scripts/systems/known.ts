@@ -57,6 +57,14 @@ const KNOWN: readonly Known[] = [
     said: /Deno has panicked[^]*named_pipe\.rs/,
     why: "by Wine: Deno panics over its pipe to a child",
   },
+  {
+    on: "windows",
+    file: "",
+    said: /Assertion failed: process_title/,
+    why:
+      "by Node 22: it ends where its console has an empty title, as children " +
+      "of Deno have under Wine (https://github.com/nodejs/node/issues/58695)",
+  },
 ];
 
 // They write so often that Wine has no descriptors left.
