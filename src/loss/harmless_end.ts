@@ -48,30 +48,30 @@ export function isHarmless(
   // Others may still read the WAL that was lost: emptied, it takes their
   // frames too.
   if (!isTakenOver && (!mayMove || isOpenElsewhere(files.path))) return true;
-  // A WAL that was moved may be somebody's copy, while it is the only one.
-  const isAny = loss === "shm" || isTakenOver;
-  const lost = files.opened(`-${loss}`)
-    .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`);
+  // While it is the only one it may be somebody's copy, who moved it.
+  const isCopy = isWal && !isTakenOver;
+  const lost = files.opened(isCopy ? "-shm" : `-${loss}`);
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
-  if (!mayMove && isWal) {
-    if (lost.length === 0 || files.beside("ours").length > 0) {
-      return isOpenElsewhere(files.path);
-    }
+  const isOurs = files.beside("ours").length > 0;
+  if (isWal && !isCopy && !isOurs && lost.length > 0) {
     attempt(() => {
       connection.value("PRAGMA wal_autocheckpoint=0");
       const version = connection.value("PRAGMA user_version");
       connection.exec(`PRAGMA user_version=${version}`);
     }, null);
-  }
-  // From an emptied WAL SQLite can read no frame, and gives up both. Without its
-  // header an index is made anew from the WAL at the path, with what others
+  } else if (isWal && !mayMove) return isOpenElsewhere(files.path);
+  // From an emptied WAL SQLite can read no frame, and gives up both. That of a
+  // copy stays, and its index says that all is in the database (nBackfill). An
+  // index without a header is made anew from the WAL at the path, with what others
   // wrote there (https://sqlite.org/walformat.html#the_wal_index_file_format).
-  // The locks that go with them are on a file that nobody can open any more.
   const disarm = (at: string): boolean =>
     withFile(at, "r+", (file, by) => {
-      if (isWal) by.ftruncateSync(file, 0);
-      else by.writeSync(file, new Uint8Array(136), 0, 136, 0);
+      const bytes = new Uint8Array(136);
+      if (isCopy) by.readSync(file, bytes, 0, 4, 16);
+      if (isCopy) by.writeSync(file, bytes, 0, 4, 96);
+      else if (isWal) by.ftruncateSync(file, 0);
+      else by.writeSync(file, bytes, 0, 136, 0);
       return true;
     });
   const isDisarmed = lost.length > 0 &&

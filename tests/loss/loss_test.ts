@@ -446,6 +446,28 @@ test(
 );
 
 test(
+  "nor does one whose -wal and -shm were moved, which stay as they are",
+  { skip: needs("/proc") },
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    insert(db, 2);
+    for (const end of ["-shm", "-wal"]) {
+      renameSync(path + end, `${path}.moved${end}`);
+    }
+    const { size } = statSync(`${path}.moved-wal`);
+    await waitOutFreshness();
+    assert.throws(() => insert(db, 3), /may be lost/);
+    assert.equal(statSync(`${path}.moved-wal`).size, size);
+    query(path, "CREATE TABLE later (x)");
+    db.close();
+    open(path, QUIET).close();
+    checkIntegrity(path);
+    assert.equal(query(path, "SELECT count(*) FROM later"), "0");
+  }),
+);
+
+test(
   "nor does it when the process exits",
   { skip: needs("/proc") },
   withDatabase(async (path) => {
