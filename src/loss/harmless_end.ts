@@ -11,13 +11,13 @@ import { remove, withFile } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
 import { identityOf } from "../os/stat.ts";
 import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
-import { isOpenElsewhere } from "./sqlite_locks.ts";
+import { isOpenElsewhere, ownLocks } from "./sqlite_locks.ts";
 import type { Loss, WatchedFiles } from "./watched_files.ts";
 
-/** Nobody has written since: no other WAL, or an empty one, and our `-shm`. */
-function isOnlyOne(files: WatchedFiles): boolean {
+/** Whether who comes takes our `-shm`, and nobody has another WAL by now. */
+function isIndexOurs(files: WatchedFiles): boolean {
   return files.beside("others").length === 0 &&
-    files.beside("ours").join() === `${files.path}-shm`;
+    files.beside("ours").at(-1) === `${files.path}-shm`;
 }
 
 /**
@@ -27,7 +27,7 @@ function isOnlyOne(files: WatchedFiles): boolean {
  * @returns Whether all of it is there.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
-  return isOnlyOne(files) &&
+  return isIndexOurs(files) &&
     attempt(() => truncate(connection, 100).done, false);
 }
 
@@ -41,37 +41,36 @@ export function isHarmless(
   // (pager.c, databaseIsUnmoved).
   const isWal = loss === "wal";
   if ((!isWal && loss !== "shm") || files.isAway()) return true;
-  if (isWal && isOnlyOne(files)) return true;
+  if (isWal && isIndexOurs(files)) return true;
   const mayMove = isWal && attempt(() => hasPendingFrames(connection), true);
   // They have begun a `-wal` or `-shm` of their own there.
   const isTakenOver = files.beside("others").length > 0;
-  // Others may still read the WAL that was lost: emptied, it takes their
-  // frames too.
-  if (!isTakenOver && (!mayMove || isOpenElsewhere(files.path))) return true;
-  // While it is the only one it may be somebody's copy, who moved it.
-  const isCopy = isWal && !isTakenOver;
-  const lost = files.opened(isCopy ? "-shm" : `-${loss}`);
+  // Others may still read the WAL that was lost: emptied, it takes their frames
+  // too. And while we have our lock, nobody who came was the last to close, and
+  // took his files away: so nobody came, and SQLite may move all of it.
+  const isUsed = () => isOpenElsewhere(files.path) || ownLocks(files.path)[0]();
+  if (!isTakenOver && (!mayMove || isUsed())) return true;
+  // A WAL that was moved may be somebody's copy, while it is the only one.
+  const isAny = loss === "shm" || isTakenOver;
+  const lost = files.opened(`-${loss}`)
+    .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`);
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
-  const isOurs = files.beside("ours").length > 0;
-  if (isWal && !isCopy && !isOurs && lost.length > 0) {
+  if (isWal && files.beside("ours").length === 0 && lost.length > 0) {
     attempt(() => {
       connection.value("PRAGMA wal_autocheckpoint=0");
       const version = connection.value("PRAGMA user_version");
       connection.exec(`PRAGMA user_version=${version}`);
     }, null);
   } else if (isWal && !mayMove) return isOpenElsewhere(files.path);
-  // From an emptied WAL SQLite can read no frame, and gives up both. That of a
-  // copy stays, and its index says that all is in the database (nBackfill). An
-  // index without a header is made anew from the WAL at the path, with what others
+  // From an emptied WAL SQLite can read no frame, and gives up both. Without its
+  // header an index is made anew from the WAL at the path, with what others
   // wrote there (https://sqlite.org/walformat.html#the_wal_index_file_format).
+  // The locks that go with them are on a file that nobody can open any more.
   const disarm = (at: string): boolean =>
     withFile(at, "r+", (file, by) => {
-      const bytes = new Uint8Array(136);
-      if (isCopy) by.readSync(file, bytes, 0, 4, 16);
-      if (isCopy) by.writeSync(file, bytes, 0, 4, 96);
-      else if (isWal) by.ftruncateSync(file, 0);
-      else by.writeSync(file, bytes, 0, 136, 0);
+      if (isWal) by.ftruncateSync(file, 0);
+      else by.writeSync(file, new Uint8Array(136), 0, 136, 0);
       return true;
     });
   const isDisarmed = lost.length > 0 &&
