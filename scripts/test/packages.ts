@@ -109,3 +109,18 @@ const PRISMA = {
 export function prismaPackages(): string {
   return fetchPackages("prisma", PRISMA);
 }
+
+// The last whose CLI has the schema engine in it; 7 fetches a binary.
+const PRISMA_CLI = {
+  "prisma": "6.19.0",
+  "@prisma/adapter-libsql": "6.19.0",
+};
+
+/**
+ * Fetches what is missing, into a folder of its own.
+ *
+ * @throws {Error} When npm cannot bring it.
+ */
+export function prismaCliPackages(): string {
+  return fetchPackages("prisma_cli", PRISMA_CLI);
+}

@@ -14,6 +14,7 @@ const PAGES = {
     "orms/drizzle_on.js",
     "orms/prisma_adapter.js",
     "migrators/once.js",
+    "migrators/prisma_deploy.js",
   ],
   "docs/background.md": ["one_of_many/server.js"],
 };
@@ -29,3 +30,12 @@ for (const [page, programs] of Object.entries(PAGES)) {
     assert.deepEqual(blocks, run);
   });
 }
+
+test("the part of a program that docs/orms.md shows is there as it is run", () => {
+  const text = readFileSync(new URL("docs/orms.md", ROOT), "utf8");
+  const [, part = ""] =
+    /^```ts ignore\n(class Adapter [^]*?)^```$/m.exec(text) ?? [];
+  assert.notEqual(part, "");
+  const program = new URL("tests/consumers/migrators/kysely.js", ROOT);
+  assert.ok(readFileSync(program, "utf8").includes(part), part);
+});
