@@ -93,6 +93,7 @@ export const saturated: Section = {
 const KINDS: Record<Writer, Kind> = {
   litelatch: "litelatch",
   writeAsync: "litelatch",
+  "async body": "litelatch",
   statement: "litelatch",
   raw: "raw",
   "better-sqlite3": "other",
@@ -112,6 +113,7 @@ async function measure(
   const seen: Record<Writer, Seen> = {
     litelatch: nothing(),
     writeAsync: nothing(),
+    "async body": nothing(),
     statement: nothing(),
     raw: nothing(),
     "better-sqlite3": nothing(),

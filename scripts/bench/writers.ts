@@ -15,12 +15,14 @@ import { runCrew } from "./crew.ts";
 const PROGRAM = fileURLToPath(new URL("programs/waiter.ts", import.meta.url));
 
 /**
- * How a process waits for its turn. The first three are litelatch: `write()`,
- * `writeAsync()`, and a `BEGIN IMMEDIATE` as a statement of its handle.
+ * How a process waits for its turn. The first four are litelatch: `write()`,
+ * `writeAsync()`, the same with a body that awaits, and a `BEGIN IMMEDIATE` as a
+ * statement of its handle.
  */
 export type Writer =
   | "litelatch"
   | "writeAsync"
+  | "async body"
   | "statement"
   | "raw"
   | "better-sqlite3"

@@ -45,6 +45,18 @@ const WAYS: Record<Writer, () => Write> = {
       });
   },
 
+  "async body"() {
+    const db = open(path, { app: "bench", onWarning: () => {} });
+    return (at) =>
+      db.writeAsync(async (transaction) => {
+        const got = clock();
+        transaction.prepare(INSERT).run(process.pid, at);
+        await null;
+        sleep(holdMs);
+        return got;
+      });
+  },
+
   statement: () =>
     byHand(
       open(path, { app: "bench", onWarning: () => {} }),
