@@ -346,13 +346,15 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
         "the locks of better-sqlite3; use a body that is not async, or open() it",
     );
   }
-  refuseLost(path);
-  const opened = yield* connect(path, settings);
+  const connection = openConnection(path, settings);
   let parts: Parts | undefined;
   try {
-    parts = yield* furnish(opened, path, lock, settings, asked);
+    const files = yield* configure(connection, settings, path);
+    // The handle's own files were looked at, and it opened the same ones.
+    refuseLost(path);
+    parts = yield* furnish({ connection, files }, path, lock, settings, asked);
   } finally {
-    if (parts === undefined) opened.connection.close();
+    if (parts === undefined) connection.close();
   }
   const lifetime = new Lifetime(parts);
   // The lock is that of the handle.

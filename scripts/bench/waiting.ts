@@ -51,7 +51,7 @@ export const waiting: Section = {
     `from the intended start to the commit; ${SEEDS} seeds of ${SECONDS} s, ` +
     "the kinds in turn, all writes pooled; in brackets the range over the " +
     "seeds. litelatch is `write()`, beside `writeAsync()`, with a body " +
-    "that awaits too, and a BEGIN IMMEDIATE run as a plain statement of its " +
+    "that awaits too, once their connection is open, and a BEGIN IMMEDIATE run as a plain statement of its " +
     "handle. Raw is a prepared BEGIN IMMEDIATE with busy_timeout 5000; " +
     "better-sqlite3 the same with its timeout 5000, all on Node; backoff asks " +
     "again after a random part of 1, 2, 4 … 100 ms. The ideal is one queue, " +
