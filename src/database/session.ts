@@ -55,8 +55,8 @@ export class Session {
   turns: Turns;
   /** Files of attached databases. */
   attached: string[] = [];
-  /** Moves when the caller may have changed the journal mode. */
-  journalModes = 0;
+  /** Whether the caller may have changed the journal mode just now. */
+  journals = false;
   /** Moves whenever a statement has to look whether it may still run. */
   epoch = 0;
   /** Open transactions and savepoints of ours. */
@@ -184,7 +184,7 @@ export class Session {
       }
       return this.turns.again(run, heeded.waits);
     } finally {
-      if (heeded.journals) this.journalModes++;
+      this.journals ||= heeded.journals;
       if (heeded.attaches) this.listAttached();
       if (!this.reading) this.afterWrite();
     }

@@ -491,3 +491,35 @@ test(
     bare.close();
   }),
 );
+
+for (const sql of ["PRAGMA journal_mode", "PRAGMA journal_mode=WAL"]) {
+  test(
+    `a -wal that is deleted after ${sql} is noticed all the same`,
+    { skip: needs("unlinking") },
+    withDatabase(async (path) => {
+      const db = make(path);
+      db.prepare(sql).get();
+      rmSync(`${path}-wal`);
+      await pause(5);
+      assert.throws(() => insert(db, 1), isLost);
+      db.close();
+      assert.equal(query(path, "SELECT count(*) FROM t"), "0");
+    }),
+  );
+}
+
+test(
+  "a journal mode that is changed there and back is no loss",
+  withDatabase((path) => {
+    const db = make(path);
+    for (const mode of ["delete", "wal"]) {
+      db.exec(`PRAGMA journal_mode=${mode}`);
+      insert(db, 1);
+    }
+    db.exec("PRAGMA journal_mode=delete");
+    db.exec("PRAGMA journal_mode=wal");
+    insert(db, 1);
+    db.close();
+    assert.equal(query(path, "SELECT count(*) FROM t"), "3");
+  }),
+);
