@@ -82,8 +82,9 @@ export class LossWatch implements Attachment {
     this.beforeWrite();
   }
 
-  /** At once: what is lost later is no new mode. */
+  /** At once: what is lost later is neither a new mode nor newly attached. */
   afterWrite(): void {
+    this.#watchAttached(this.#session.attached);
     if (this.#session.journals) this.files.renew();
     this.#session.journals = false;
   }

@@ -33,8 +33,7 @@ export interface Heeded {
 
 // But the version is in the file.
 const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
-// What an attached database will wait for is not known here, and the timeout is
-// the caller's to read.
+// What is attached may have to wait, and the timeout is the caller's to read.
 const WAITS = /\b(?:attach|busy_timeout)\b/i;
 const ENDS =
   /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;

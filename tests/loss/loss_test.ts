@@ -7,6 +7,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import {
@@ -523,3 +524,25 @@ test(
     assert.equal(query(path, "SELECT count(*) FROM t"), "3");
   }),
 );
+
+for (const end of ["", "-wal"]) {
+  test(
+    `an attached database whose ${
+      end || "file"
+    } is lost before the first write is noticed`,
+    { skip: needs("unlinking") },
+    withDatabase(async (path, folder) => {
+      const second = join(folder, "second.db");
+      make(second).close();
+      const db = make(path);
+      db.exec(`ATTACH '${second}' AS b`);
+      await pause(5);
+      rmSync(second + end);
+      await pause(5);
+      const insertThere = () => db.exec("INSERT INTO b.t (n) VALUES (1)");
+      assert.throws(() => db.write(insertThere), isLost);
+      db.close();
+      assert.equal(existsSync(second), end !== "");
+    }),
+  );
+}
