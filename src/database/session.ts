@@ -174,18 +174,15 @@ export class Session {
 
   /** Runs SQL that may write, or end the transaction that it is in. */
   guarded<T>(run: () => T, heeded: Heeded): T {
-    if (this.depth > 0 && !this.reading) return inside(this, run, heeded.ends);
-    this.all("beforeWrite");
+    if (this.depth === 0 || this.reading) this.all("beforeWrite");
+    if (this.reading) this.wrote = true;
     try {
-      if (this.reading) {
-        this.wrote = true;
-        return inside(this, run, heeded.ends);
-      }
+      if (this.depth > 0) return inside(this, run, heeded.ends);
       return this.turns.again(run, heeded.waits);
     } finally {
       this.journals ||= heeded.journals;
       if (heeded.attaches) this.listAttached();
-      if (!this.reading) this.afterWrite();
+      if (this.depth === 0) this.afterWrite();
     }
   }
 

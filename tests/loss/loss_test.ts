@@ -525,17 +525,23 @@ test(
   }),
 );
 
-for (const end of ["", "-wal"]) {
+for (
+  const [end, where] of ["", "-wal"].flatMap((
+    e,
+  ) => [[e, "outside of"], [e, "in"]])
+) {
   test(
     `an attached database whose ${
       end || "file"
-    } is lost before the first write is noticed`,
+    } is lost is noticed, attached ${where} a write`,
     { skip: needs("unlinking") },
     withDatabase(async (path, folder) => {
       const second = join(folder, "second.db");
       make(second).close();
       const db = make(path);
-      db.exec(`ATTACH '${second}' AS b`);
+      const attach = () => db.exec(`ATTACH '${second}' AS b`);
+      if (where === "in") db.write(attach);
+      else attach();
       await pause(5);
       rmSync(second + end);
       await pause(5);
