@@ -139,6 +139,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   }
   if (file === undefined) return yield* inMemory(connection, settings);
   return yield* openAt(toPath(file), settings, true, function* (path) {
+    if (isOpenHere(path) === false) throw cannotOpen(path, REPLACED);
     const files = yield* configure(connection, settings, path);
     proveWrite(connection);
     yield* refuseForeign(path, true);

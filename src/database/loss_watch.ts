@@ -39,7 +39,6 @@ export class LossWatch implements Attachment {
   readonly #lock: () => Lock | null;
   readonly #reopen: () => void;
   #attached: WatchedFiles[] = [];
-  #journalModes = 0;
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
@@ -83,18 +82,20 @@ export class LossWatch implements Attachment {
     this.beforeWrite();
   }
 
+  /** At once: what is lost later is neither a new mode nor newly attached. */
+  afterWrite(): void {
+    this.#watchAttached(this.#session.attached);
+    if (this.#session.journals) this.files.renew();
+    this.#session.journals = false;
+  }
+
   /**
    * Looks now, however fresh the last look is.
    *
    * @throws {LockLostError} If something was lost.
    */
   look(): void {
-    const { journalModes, attached } = this.#session;
-    if (journalModes !== this.#journalModes) {
-      this.#journalModes = journalModes;
-      this.files.renew();
-    }
-    this.#watchAttached(attached);
+    this.#watchAttached(this.#session.attached);
     this.#lastLook = now();
     for (const files of [this.files, ...this.#attached]) {
       const loss = files.look();

@@ -33,8 +33,7 @@ export interface Heeded {
 
 // But the version is in the file.
 const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
-// What an attached database will wait for is not known here, and the timeout is
-// the caller's to read.
+// What is attached may have to wait, and the timeout is the caller's to read.
 const WAITS = /\b(?:attach|busy_timeout)\b/i;
 const ENDS =
   /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
@@ -55,8 +54,8 @@ export class Session {
   turns: Turns;
   /** Files of attached databases. */
   attached: string[] = [];
-  /** Moves when the caller may have changed the journal mode. */
-  journalModes = 0;
+  /** Whether the caller may have changed the journal mode just now. */
+  journals = false;
   /** Moves whenever a statement has to look whether it may still run. */
   epoch = 0;
   /** Open transactions and savepoints of ours. */
@@ -175,18 +174,15 @@ export class Session {
 
   /** Runs SQL that may write, or end the transaction that it is in. */
   guarded<T>(run: () => T, heeded: Heeded): T {
-    if (this.depth > 0 && !this.reading) return inside(this, run, heeded.ends);
-    this.all("beforeWrite");
+    if (this.depth === 0 || this.reading) this.all("beforeWrite");
+    if (this.reading) this.wrote = true;
     try {
-      if (this.reading) {
-        this.wrote = true;
-        return inside(this, run, heeded.ends);
-      }
+      if (this.depth > 0) return inside(this, run, heeded.ends);
       return this.turns.again(run, heeded.waits);
     } finally {
-      if (heeded.journals) this.journalModes++;
+      this.journals ||= heeded.journals;
       if (heeded.attaches) this.listAttached();
-      if (!this.reading) this.afterWrite();
+      if (this.depth === 0) this.afterWrite();
     }
   }
 

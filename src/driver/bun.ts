@@ -17,7 +17,7 @@ type BunDatabase = NativeDatabase<BunStatement>;
 
 /** The class of `bun:sqlite`. */
 export interface BunModule {
-  Database: new (path: string, options: object | number) => BunDatabase;
+  Database: new (path: string, flags: number) => BunDatabase;
 }
 
 /** Wraps a live Database of `bun:sqlite`. */

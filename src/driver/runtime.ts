@@ -22,10 +22,11 @@ export function openConnection(
   how: ConnectionOptions,
 ): Connection {
   const open = opener ??= pick();
-  if (how.immutable) {
-    // Nobody can change it: https://sqlite.org/uri.html#uriimmutable.
+  // Bun cuts white space off the end of a name, and has another file open then.
+  if (how.immutable || process.versions["bun"] && /\s$/.test(path)) {
     const uri = encodeURI(path).replace(/[?#]/g, encodeURIComponent);
-    return open(`file:${uri}?immutable=1`, how);
+    // Nobody can change it: https://sqlite.org/uri.html#uriimmutable.
+    return open(`file:${uri}${how.immutable ? "?immutable=1" : ""}`, how);
   }
   let left = process.platform === "win32" && how.busyTimeout;
   if (how.readOnly || typeof left !== "number") return open(path, how);
@@ -121,10 +122,10 @@ function pick(): Opener {
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;
   if (bun) {
-    return (place, { readOnly, create, immutable }) => {
-      const how = readOnly ? { readonly: true } : { readwrite: true, create };
-      // READONLY and URI of https://sqlite.org/c3ref/c_open_autoproxy.html.
-      return connectBun(new bun.Database(place, immutable ? 0x41 : how), true);
+    return (place, { readOnly, create }) => {
+      // With URI: https://sqlite.org/c3ref/c_open_autoproxy.html.
+      const flags = 0x40 | (readOnly ? 1 : create ? 6 : 2);
+      return connectBun(new bun.Database(place, flags), true);
     };
   }
   const node = builtin("node:sqlite") as NodeModule | undefined;

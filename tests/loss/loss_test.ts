@@ -7,6 +7,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import {
@@ -519,3 +520,63 @@ test(
     bare.close();
   }),
 );
+
+for (const sql of ["PRAGMA journal_mode", "PRAGMA journal_mode=WAL"]) {
+  test(
+    `a -wal that is deleted after ${sql} is noticed all the same`,
+    { skip: needs("unlinking") },
+    withDatabase(async (path) => {
+      const db = make(path);
+      db.prepare(sql).get();
+      rmSync(`${path}-wal`);
+      await pause(5);
+      assert.throws(() => insert(db, 1), isLost);
+      db.close();
+      assert.equal(query(path, "SELECT count(*) FROM t"), "0");
+    }),
+  );
+}
+
+test(
+  "a journal mode that is changed there and back is no loss",
+  withDatabase((path) => {
+    const db = make(path);
+    for (const mode of ["delete", "wal"]) {
+      db.exec(`PRAGMA journal_mode=${mode}`);
+      insert(db, 1);
+    }
+    db.exec("PRAGMA journal_mode=delete");
+    db.exec("PRAGMA journal_mode=wal");
+    insert(db, 1);
+    db.close();
+    assert.equal(query(path, "SELECT count(*) FROM t"), "3");
+  }),
+);
+
+for (
+  const [end, where] of ["", "-wal"].flatMap((
+    e,
+  ) => [[e, "outside of"], [e, "in"]])
+) {
+  test(
+    `an attached database whose ${
+      end || "file"
+    } is lost is noticed, attached ${where} a write`,
+    { skip: needs("unlinking") },
+    withDatabase(async (path, folder) => {
+      const second = join(folder, "second.db");
+      make(second).close();
+      const db = make(path);
+      const attach = () => db.exec(`ATTACH '${second}' AS b`);
+      if (where === "in") db.write(attach);
+      else attach();
+      await pause(5);
+      rmSync(second + end);
+      await pause(5);
+      const insertThere = () => db.exec("INSERT INTO b.t (n) VALUES (1)");
+      assert.throws(() => db.write(insertThere), isLost);
+      db.close();
+      assert.equal(existsSync(second), end !== "");
+    }),
+  );
+}

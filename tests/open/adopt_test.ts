@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
@@ -278,3 +278,28 @@ test(
     assert.ok(!existsSync(`${path}.pid`));
   }),
 );
+
+for (
+  const [how, lose] of Object.entries({ deleted: rmSync, renamed: rename })
+) {
+  test(
+    `a connection in WAL mode whose file was ${how} before is not adopted`,
+    { skip: needs("/proc") },
+    withDatabase((path) => {
+      const native = new (builtin())(path);
+      native.exec("PRAGMA journal_mode=WAL");
+      native.exec("CREATE TABLE t (x)");
+      lose(path);
+      assert.throws(() => adopt(native, QUIET), {
+        code: "LITELATCH_OPEN",
+        message: /deleted or replaced/,
+      });
+      native.close();
+      rmSync(`${path}.old`, { force: true });
+    }),
+  );
+}
+
+function rename(path: string): void {
+  renameSync(path, `${path}.old`);
+}

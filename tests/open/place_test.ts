@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  statSync,
+} from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
+import { open } from "../../mod.ts";
 import { Child, elsewhere, fixture } from "../fixtures/children.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
 import { missing, needs, notRoot } from "../fixtures/machine.ts";
@@ -46,5 +54,26 @@ test(
       .map((name) => (statSync(join(folder, name)).mode & 0o777).toString(8));
     // The database, its WAL, the index of that, the lock and the record.
     assert.deepEqual(modes, ["664", "664", "664", "664", "664"]);
+  }),
+);
+
+test(
+  "a name that ends in white space is a file of its own",
+  { skip: process.platform === "win32" && "Windows has no such names" },
+  inFolder((folder) => {
+    const path = join(folder, "app.db");
+    for (const end of [" ", "\n", "\t?%20 "]) {
+      const db = open(path + end, { lock: "exclusive" });
+      db.exec("CREATE TABLE t (x)");
+      assert.ok(existsSync(path + end), JSON.stringify(end));
+      assert.throws(() => open(`${path}-no${end}`, { create: false }), {
+        code: "LITELATCH_OPEN",
+      });
+      db.close();
+      const reader = open(path + end, { readOnly: true });
+      assert.throws(() => reader.exec("INSERT INTO t VALUES (1)"));
+      reader.close();
+    }
+    assert.ok(!existsSync(path), "no other file was made");
   }),
 );
