@@ -171,14 +171,12 @@ export class LossWatch implements Attachment {
     if (handlesOn(path).some((one) => one.obstacle() === "busy")) {
       return this.requireLocks();
     }
-    // What was lost meanwhile would be taken for what is open.
-    this.look();
-    if (this.#dropped() === "database") retakeDatabaseLock(connection);
-    if (this.#dropped() === null) {
-      this.files.renew();
-      return this.requireLocks();
-    }
     const { files } = this;
+    const isDatabase = this.#dropped() === "database";
+    // Right before it: others may take all away, and write, in a millisecond.
+    this.look();
+    if (isDatabase && retakeDatabaseLock(connection)) files.renew();
+    if (this.#dropped() === null) return this.requireLocks();
     // Whoever closes it now may have missed our last commits. As long as this
     // one is open, no new `-wal` gets its number.
     const isShared = isOpenElsewhere(path);
@@ -244,10 +242,11 @@ export class LossWatch implements Attachment {
     return isHarmless(this.#session.connection, this.files, loss);
   }
 
-  /** At the end of the process. */
+  /** At the end of the process: Bun empties every WAL then, beside whomever. */
   disarm(): void {
     this.reason();
-    this.mayClose();
+    const { stopped, connection } = this.#session;
+    if (this.mayClose() && stopped === "lost") connection.close();
   }
 
   connected(): void {

@@ -59,15 +59,18 @@ export function isOpenElsewhere(path: string, byte = SHARED): boolean {
 /**
  * Takes the lock on the database anew, and loses nothing that was set on the
  * connection. SQLite can leave WAL mode, and come back, only where no other
- * process is there; the kernel will tell what came of it.
+ * process is there. It moves the WAL for that: look for it right before.
+ *
+ * @returns Whether there is another WAL now.
  */
-export function retakeDatabaseLock(connection: Connection): void {
-  // The lock is taken at the first read.
-  for (
-    const one of ["journal_mode=DELETE", "journal_mode=WAL", "user_version"]
-  ) {
+export function retakeDatabaseLock(connection: Connection): boolean {
+  const set = (one: string) =>
     attempt(() => connection.value(`PRAGMA main.${one}`), null);
-  }
+  const hasLeft = set("journal_mode=DELETE") === "delete";
+  set("journal_mode=WAL");
+  // The lock is taken at the first read.
+  set("user_version");
+  return hasLeft;
 }
 
 // Who opens or closes has only some of its files and locks for a moment.

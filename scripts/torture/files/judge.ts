@@ -298,13 +298,17 @@ export class FileJudge {
     const told = handle.refusals.filter(({ at, code }) =>
       code === LOST && at > last
     );
-    if (touching.length === 0) {
-      this.#exceptions.push(
-        `innocent: ${which} are nowhere, ${
-          told.length > 0 ? "told, " : ""
-        }${about}`,
+    if (touching.length === 0 && told.length > 0) {
+      // It came while others still cleared away what the incident had left.
+      this.#count(
+        "commits lost and told, of those that came after it",
+        missing.length,
       );
-      return told.length > 0 ? 0 : missing.length;
+      return 0;
+    }
+    if (touching.length === 0) {
+      this.#exceptions.push(`innocent: ${which} are nowhere, ${about}`);
+      return missing.length;
     }
     if (told.length === 0 && this.#died.has(handle.process)) {
       this.#count("commits lost, their process died", missing.length);
