@@ -139,9 +139,11 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   }
   if (file === undefined) return yield* inMemory(connection, settings);
   return yield* openAt(toPath(file), settings, true, function* (path) {
-    if (isOpenHere(path) === false) throw cannotOpen(path, REPLACED);
+    refuseGone(path, [""]);
     const files = yield* configure(connection, settings, path);
     proveWrite(connection);
+    const hasShm = connection.value("PRAGMA locking_mode") === "normal";
+    refuseGone(path, hasShm ? ["-wal", "-shm"] : ["-wal"]);
     yield* refuseForeign(path, true);
     return { connection, files };
   });
@@ -271,9 +273,7 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     const isNew = (end: "-wal" | "-shm") =>
       files.open[end] !== before.open[end];
     if (isNew("-wal") && !isNew("-shm")) yield* refuseForeign(path, false);
-    const isMissed = (end: "-wal" | "-shm") =>
-      isNew(end) && isOpenHere(path + end) === false;
-    if (isMissed("-wal") || isMissed("-shm")) throw cannotOpen(path, REPLACED);
+    refuseGone(path, (["-wal", "-shm"] as const).filter(isNew));
     isDone = true;
     return { connection, files };
   } catch (error) {
@@ -347,15 +347,12 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
         "the locks of better-sqlite3; use a body that is not async, or open() it",
     );
   }
-  const connection = openConnection(path, settings);
+  const opened = yield* connect(path, settings);
   let parts: Parts | undefined;
   try {
-    const files = yield* configure(connection, settings, path);
-    // The handle's own files were looked at, and it opened the same ones.
-    refuseLost(path);
-    parts = yield* furnish({ connection, files }, path, lock, settings, asked);
+    parts = yield* furnish(opened, path, lock, settings, asked);
   } finally {
-    if (parts === undefined) connection.close();
+    if (parts === undefined) opened.connection.close();
   }
   const lifetime = new Lifetime(parts);
   // The lock is that of the handle.
@@ -404,8 +401,14 @@ function explain(
   return cannotOpen(path, reasonOf(path, code, messageOf(error)), error);
 }
 
+/** What this process has open by another name, or without one. */
+function refuseGone(path: string, ends: string[]): void {
+  const isGone = ends.some((end) => isOpenHere(path + end) === false);
+  if (isGone) throw cannotOpen(path, REPLACED);
+}
+
 const REPLACED =
-  "it was deleted or replaced while it was opened; open it again";
+  "it was deleted or replaced since it was opened; open it again";
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +

@@ -86,7 +86,7 @@ function adopting(): Checks {
       value === false ||
         (typeof value === "number" && value >= 10 && value <= INT)
         ? null
-        : "a number of milliseconds, 10 or more, or false",
+        : `a number of milliseconds from 10 to ${INT}, or false`,
     onWarning: aFunction,
     onWait: aFunction,
   };

@@ -216,8 +216,7 @@ export class LossWatch implements Attachment {
   /** Why a further connection to the file would be lost too; looks anew. */
   reason(): string | null {
     const { stopped, reason, path } = this.#session;
-    if (stopped === "lost") return reason;
-    if (stopped !== null) return null;
+    if (stopped !== null) return stopped === "lost" ? reason : null;
     try {
       this.look();
     } catch (error) {

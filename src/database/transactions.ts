@@ -63,12 +63,13 @@ export function* beginning(
 }
 
 function tryToBegin(session: Session): void {
+  // A BEGIN IMMEDIATE inside of one fails, and keeps the write lock that it took.
+  refuseOwnTransaction(session, "write");
   session.all("beforeBegin");
   try {
     session.turns.begin();
   } catch (error) {
     session.afterWrite();
-    refuseOwnTransaction(session, "write");
     throw error;
   }
 }

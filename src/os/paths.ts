@@ -47,9 +47,9 @@ function absolute(path: string, folder?: string): string {
   if (process.platform === "win32") {
     return process.getBuiltinModule("node:path").resolve(folder ?? "", path);
   }
-  const whole = path.startsWith("/")
-    ? path
-    : `${folder ?? process.cwd()}/${path}`;
+  // Where that was deleted, its folder is missing.
+  const place = () => folder ?? attempt(process.cwd, "/proc/self/cwd");
+  const whole = path.startsWith("/") ? path : `${place()}/${path}`;
   const parts: string[] = [];
   for (const part of whole.split("/")) {
     if (part === "..") parts.pop();

@@ -132,7 +132,7 @@ for (const end of ["-wal", "-shm"]) {
       atStat(isOpen, replace, () => {
         assert.throws(() => open(path, STILL), {
           code: "LITELATCH_OPEN",
-          message: /replaced while it was opened/,
+          message: /replaced since it was opened/,
         });
       });
       open(path, STILL).close();

@@ -177,6 +177,15 @@ for (const [name, skip, driver] of DRIVERS) {
       const [one, other] = [adopt(native, QUIET), adopt(native, QUIET)];
       const refused = { code: "LITELATCH_BUSY", message: /did not begin/ };
       one.write(() => assert.throws(() => other.write(() => {}), refused));
+      // And what it was refused for has no write lock by that.
+      const reader = new (driver())(path);
+      reader.exec("PRAGMA busy_timeout=0");
+      native.exec("BEGIN");
+      assert.throws(() => other.write(() => {}), refused);
+      reader.exec("BEGIN IMMEDIATE");
+      reader.exec("ROLLBACK");
+      native.exec("ROLLBACK");
+      reader.close();
       one.read(() => assert.throws(() => other.read(() => {}), refused));
       one.close();
       assert.equal(other.lock?.held, true);
@@ -279,11 +288,15 @@ test(
   }),
 );
 
-for (
-  const [how, lose] of Object.entries({ deleted: rmSync, renamed: rename })
-) {
+const LOSSES: Record<string, (path: string) => void> = {
+  "file was deleted": rmSync,
+  "file was renamed": rename,
+  "-wal was deleted": (path) => rmSync(`${path}-wal`),
+  "-shm was renamed": (path) => rename(`${path}-shm`),
+};
+for (const [what, lose] of Object.entries(LOSSES)) {
   test(
-    `a connection in WAL mode whose file was ${how} before is not adopted`,
+    `a connection in WAL mode whose ${what} before is not adopted`,
     { skip: needs("/proc") },
     withDatabase((path) => {
       const native = new (builtin())(path);
@@ -295,7 +308,6 @@ for (
         message: /deleted or replaced/,
       });
       native.close();
-      rmSync(`${path}.old`, { force: true });
     }),
   );
 }

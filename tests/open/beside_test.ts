@@ -39,7 +39,7 @@ test(
       assert.equal(error.code, "LITELATCH_OPEN");
       assert.match(
         error.message,
-        /replaced while it was opened; open it again/,
+        /replaced since it was opened; open it again/,
       );
       return true;
     });

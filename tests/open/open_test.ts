@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -178,6 +179,24 @@ test(
       db.write(() => db.exec("CREATE TABLE t (a)"));
       db.close();
       assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      process.chdir(before);
+    }
+  }),
+);
+
+test(
+  "where the working directory was deleted, a relative path is refused",
+  { skip: needs("unlinking") },
+  inFolder((folder) => {
+    const before = process.cwd();
+    const gone = join(folder, "gone");
+    mkdirSync(gone);
+    process.chdir(gone);
+    rmSync(gone, { recursive: true });
+    try {
+      const refused = { name: "LitelatchError", code: "LITELATCH_OPEN" };
+      assert.throws(() => open("app.db", QUIET), refused);
     } finally {
       process.chdir(before);
     }
