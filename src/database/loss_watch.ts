@@ -245,7 +245,7 @@ export class LossWatch implements Attachment {
   disarm(): void {
     this.reason();
     const { stopped, connection } = this.#session;
-    if (this.mayClose() && stopped === "lost") connection.close();
+    if (this.mayClose() && stopped === "lost") connection.close(true);
   }
 
   connected(): void {

@@ -44,8 +44,9 @@ export interface Connection {
   inTransaction(): boolean;
   /** Throws, or says no, once its owner has closed it: also if it was reopened. */
   isOpen(): boolean;
-  /** Closes for good: no lock stays behind. Closing twice is fine. */
-  close(): void;
+  /** Closes for good: no lock stays behind. Closing twice is fine. One that is
+   * adopted stays open for its owner, unless it is closed in his place. */
+  close(forOwner?: boolean): void;
 }
 
 /** How to open a file. */

@@ -75,9 +75,9 @@ export function connected(
       }
     },
     isOpen,
-    close() {
+    close(forOwner = false) {
       if (!closed) beforeClose?.();
-      if (!closed && owned) native.close(true);
+      if (!closed && (owned || forOwner)) native.close(true);
       closed = true;
     },
   };

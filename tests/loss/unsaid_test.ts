@@ -183,29 +183,31 @@ for (
   );
 }
 
-test(
-  "who lost the -shm and ends takes nothing from those that have another",
-  { skip: linux },
-  withDatabase(async (path) => {
-    make(path).close();
-    const child = start(thisRuntime(), "database_child.ts");
-    await child.ask({ do: "open", path, options: STILL });
-    await child.ask({ do: "write", sql: "INSERT INTO t VALUES (2)" });
-    rmSync(`${path}-shm`);
-    const newcomer = raw(path);
-    const fill = "INSERT INTO u SELECT zeroblob(2000)";
-    newcomer.exec(`CREATE TABLE u (b);${`${fill};`.repeat(20)}`);
-    const write = { do: "write", sql: "INSERT INTO t VALUES (3)" } as const;
-    assert.equal((await child.ask(write)).code, "LITELATCH_LOCK_LOST");
-    child.end();
-    await child.ended;
-    // Bun makes a checkpoint of what is open at its end, beside whomever.
-    newcomer.exec(fill);
-    newcomer.close();
-    checkIntegrity(path);
-    assert.equal(query(path, "SELECT count(*) FROM u"), "21");
-  }),
-);
+for (const how of ["open", "adopt"] as const) {
+  test(
+    `who lost the -shm of what it could ${how}, and ends, takes nothing from others`,
+    { skip: linux },
+    withDatabase(async (path) => {
+      make(path).close();
+      const child = start(thisRuntime(), "database_child.ts");
+      await child.ask({ do: how, path, options: STILL });
+      await child.ask({ do: "write", sql: "INSERT INTO t VALUES (2)" });
+      rmSync(`${path}-shm`);
+      const newcomer = raw(path);
+      const fill = "INSERT INTO u SELECT zeroblob(2000)";
+      newcomer.exec(`CREATE TABLE u (b);${`${fill};`.repeat(20)}`);
+      const write = { do: "write", sql: "INSERT INTO t VALUES (3)" } as const;
+      assert.equal((await child.ask(write)).code, "LITELATCH_LOCK_LOST");
+      child.end();
+      await child.ended;
+      // Bun makes a checkpoint of what is open at its end, beside whomever.
+      newcomer.exec(fill);
+      newcomer.close();
+      checkIntegrity(path);
+      assert.equal(query(path, "SELECT count(*) FROM u"), "21");
+    }),
+  );
+}
 
 test(
   "a WAL that was moved is not moved over a newer one as the process ends",
