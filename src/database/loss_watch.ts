@@ -7,7 +7,7 @@ import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
-import { isHarmless, rescue } from "../loss/harmless_end.ts";
+import { clearBeside, isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
@@ -245,7 +245,9 @@ export class LossWatch implements Attachment {
   disarm(): void {
     this.reason();
     const { stopped, connection } = this.#session;
-    if (this.mayClose() && stopped === "lost") connection.close(true);
+    if (!this.mayClose() || stopped !== "lost") return;
+    clearBeside(connection, this.files);
+    connection.close(true);
   }
 
   connected(): void {

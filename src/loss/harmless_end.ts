@@ -50,10 +50,13 @@ export function isHarmless(
   // took his files away: so nobody came, and SQLite may move all of it.
   const isUsed = () => isOpenElsewhere(files.path) || ownLocks(files.path)[0]();
   if (!isTakenOver && (!mayMove || isUsed())) return true;
-  // A WAL that was moved may be somebody's copy, while it is the only one.
+  // A WAL that was moved may be somebody's copy, while it is the only one. And
+  // what is at the path may have the inode of one that was closed.
   const isAny = loss === "shm" || isTakenOver;
-  const lost = files.opened(`-${loss}`)
-    .filter(([, name]) => isAny || name === `${files.path}-wal (deleted)`);
+  const there = ["-wal", "-shm"].map((end) => files.path + end);
+  const lost = files.opened(`-${loss}`).filter(([, name]) =>
+    isAny ? !there.includes(name) : name === `${there[0]} (deleted)`
+  );
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
   if (isWal && files.beside("ours").length === 0 && lost.length > 0) {

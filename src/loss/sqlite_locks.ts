@@ -67,10 +67,10 @@ export function retakeDatabaseLock(connection: Connection): boolean {
   const set = (one: string) =>
     attempt(() => connection.value(`PRAGMA main.${one}`), null);
   const hasLeft = set("journal_mode=DELETE") === "delete";
-  set("journal_mode=WAL");
+  const isBack = set("journal_mode=WAL") === "wal";
   // The lock is taken at the first read.
   set("user_version");
-  return hasLeft;
+  return hasLeft && isBack;
 }
 
 // Who opens or closes has only some of its files and locks for a moment.
@@ -132,14 +132,19 @@ function foreigners(
     // closes them in the other.
     const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
       .map((end) => names.includes(path + end));
-    // A -shm that was deleted at this very name is another matter: a loss.
-    const isLost = hasShm || names.includes(`${path}-shm (deleted)`);
-    const hasOther = isOpen && !isLost &&
+    // A -shm that was deleted at this very name is another matter: a loss, which
+    // those notice that left a record.
+    const isLost = names.includes(`${path}-shm (deleted)`);
+    const isNoticed = () =>
+      allPidfiles(path).some(({ record }) => record?.pid === pid);
+    const hasOther = isOpen && !hasShm && !isLost &&
       names.some((name) => /-shm(?: \(deleted\))?$/.test(name));
     const why = (hasShm || hasWal) && !hasFile
       ? "works with the -wal beside it, but has another file open, which was at this path before"
       : hasShm && !hasWal
       ? "works with the -shm beside it, but the -wal was deleted"
+      : isOpen && isLost && !isNoticed()
+      ? "works with a -shm that was deleted, so that both would write over each other in the -wal"
       : hasOther
       ? "has the same file open by another name, because it was renamed, linked or mounted elsewhere meanwhile, and each name has a WAL of its own"
       : null;
