@@ -15,6 +15,7 @@ const SAID = [
   "statement: BusyError",
   "openAsync: LockedError",
   "acquireLockAsync: LockedError",
+  "behind a body: BusyError",
   "complaints: ",
 ];
 
