@@ -133,12 +133,12 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     parts: P,
   ): Promise<unknown> {
     const { session } = parts;
-    const lent = lend(session);
+    const lent = this.#lent = lend(session);
     if (session === this.#main) lent.stopped = null;
-    this.#lent = lent;
-    const stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
-    const disown = disowning(this.#main, session);
+    let stop = (): void => {};
     try {
+      stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
+      const disown = disowning(this.#main, session);
       session.all("begun");
       const result = await run(parts, lent);
       lent.noticeEnd();
