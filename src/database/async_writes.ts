@@ -47,7 +47,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   #apart: Apart<P> | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
-  #looking: Promise<void> | null = null;
+  #loop: Promise<void> | null = null;
 
   constructor(main: Session, open: () => Waiting<Apart<P>>) {
     this.#main = main;
@@ -85,7 +85,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
         });
       this.#queue.push({ start, since, signal, reject });
       if (this.#current === null) void this.#work();
-      else this.#looking ??= this.#lookOn();
+      else this.#loop ??= this.#keep();
     }) as Promise<Awaited<T>>;
   }
 
@@ -95,9 +95,9 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     }
   }
 
-  async #lookOn(): Promise<void> {
+  async #keep(): Promise<void> {
     for (; this.#queue.length; this.#look()) await sleepAsync(LOOK_EVERY_MS);
-    this.#looking = null;
+    this.#loop = null;
   }
 
   /** Ends the wait of those whose time is up. */
