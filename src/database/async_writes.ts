@@ -6,7 +6,7 @@
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
-import { Stopwatch, unkept } from "../os/clock.ts";
+import { sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
@@ -14,8 +14,7 @@ import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 import { beginning, undo } from "./transactions.ts";
 
-// A listener of its signal for each call would make Node warn of a leak at the
-// eleventh, so those in the queue are asked.
+// Those in the queue are asked as in `waitAsync`, by sleeps that no test stops.
 const LOOK_EVERY_MS = 20;
 const LONG_MS = 1000;
 const MOST_KEPT = 100;
@@ -48,7 +47,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   #apart: Apart<P> | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #loop: Promise<void> | null = null;
 
   constructor(main: Session, open: () => Waiting<Apart<P>>) {
     this.#main = main;
@@ -86,7 +85,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
         });
       this.#queue.push({ start, since, signal, reject });
       if (this.#current === null) void this.#work();
-      else this.#timer ??= setInterval(() => this.#look(), LOOK_EVERY_MS);
+      else this.#loop ??= this.#keep();
     }) as Promise<Awaited<T>>;
   }
 
@@ -94,6 +93,11 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     while ((this.#current = this.#queue.shift() ?? null) !== null) {
       await this.#current.start();
     }
+  }
+
+  async #keep(): Promise<void> {
+    for (; this.#queue.length; this.#look()) await sleepAsync(LOOK_EVERY_MS);
+    this.#loop = null;
   }
 
   /** Ends the wait of those whose time is up. */
@@ -109,9 +113,6 @@ export class AsyncWrites<P extends { readonly session: Session }> {
         call.reject(late);
       }
     }
-    if (this.#queue.length > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
   }
 
   *#begin(made: Error, since: Stopwatch): Waiting<P> {
@@ -132,12 +133,12 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     parts: P,
   ): Promise<unknown> {
     const { session } = parts;
-    const lent = lend(session);
+    const lent = this.#lent = lend(session);
     if (session === this.#main) lent.stopped = null;
-    this.#lent = lent;
-    const stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
-    const disown = disowning(this.#main, session);
+    let stop = (): void => {};
     try {
+      stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
+      const disown = disowning(this.#main, session);
       session.all("begun");
       const result = await run(parts, lent);
       lent.noticeEnd();

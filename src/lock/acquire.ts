@@ -7,7 +7,7 @@
  */
 
 import type { Holder, LegacyGuard, OldVersion } from "../options.ts";
-import { Stopwatch } from "../os/clock.ts";
+import { now, Stopwatch } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
 import type { Waiting } from "../os/waiting.ts";
@@ -18,7 +18,8 @@ import { LockFile } from "./lock_file.ts";
 import { publishOwn } from "./pidfiles.ts";
 import { type Ask, refused } from "./refusal.ts";
 
-// In a slice SQLite waits, and the event loop stands still.
+// In a slice SQLite waits, and the event loop stands still; so all that wait in
+// one thread share them.
 const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
 // A shared newcomer must not sleep through the gap between two slices.
@@ -26,10 +27,10 @@ const AFTER_SLICE_MS = 4;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
 const STANDBY = { pause: 88, every: 3000 };
-// The path may lead to another lock file by now.
-const LOOK_EVERY_MS = 100;
-// An old version is waited for with the lock in our hands each time.
-const INSIDE_PAUSE_MS = 20;
+const LOOK_EVERY_MS = 100; // The path may lead to another lock file by now.
+const INSIDE_PAUSE_MS = 20; // An old version is waited for with the lock ours.
+
+let lastSlice = 0;
 
 /** Takes the lock, or counts on it where this thread has it. */
 export function* acquire(ask: Ask): Waiting<Lock> {
@@ -40,7 +41,6 @@ export function* acquire(ask: Ask): Waiting<Lock> {
   const watch = new Stopwatch();
   let file: LockFile | null = null;
   let lastLook = 0;
-  let lastSlice = 0;
   let hasAsked = false;
   try {
     for (;;) {
@@ -49,8 +49,8 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       if (own?.mode === mode) return new Lock(target.path, own);
       if (own) throw refused(ask, [own.holder as Holder], 0, "ours");
       const started = watch.elapsed;
-      const slice = sliceAt(ask, started, started - lastSlice);
-      if (slice > 0) lastSlice = started;
+      const slice = sliceAt(ask, started, Math.min(started, now() - lastSlice));
+      if (slice > 0) lastSlice = now();
       file ??= new LockFile(target, patience);
       const found = file.tryLock(mode, slice)
         ? enter(ask, file, guard)

@@ -212,9 +212,15 @@ function requireSteps(steps: readonly Step[]): void {
     throw new TypeError(`Cannot migrate: ${why}`);
   };
   if (!Array.isArray(steps)) refuse("the steps must be an array");
-  steps.forEach((step, i) => {
+  // A loop sees holes, too; forEach() passes over them.
+  for (const [i, step] of steps.entries()) {
     if (typeof step !== "string" && typeof step !== "function") {
       refuse(`step ${i + 1} must be SQL or a function, got ${typeof step}`);
+    }
+    // Before it starts: what it did after its first await would be written by
+    // itself, and of a generator nothing would run.
+    if (/^Async|Generator/.test(step.constructor?.name)) {
+      refuse(`step ${i + 1} must not be async or a generator; await before it`);
     }
     if (typeof step === "string" && FOREIGN_KEYS.test(step)) {
       refuse(
@@ -223,5 +229,5 @@ function requireSteps(steps: readonly Step[]): void {
           "open a handle for the migration with { foreignKeys: false } instead",
       );
     }
-  });
+  }
 }

@@ -84,7 +84,7 @@ export function every(ms: number, run: () => unknown): () => void {
 
 /** Keeps no process alive for a timer. Returns what stops it. */
 export function unkept(timer: unknown): () => void {
-  const { unref, close } = timer as Record<string, (() => void) | undefined>;
+  const { unref, close } = Object(timer) as Record<string, () => void>;
   unref?.call(timer);
   // The `clearTimeout` of a test complains of timers that are not its own.
   return () => close ? close.call(timer) : clearTimeout(timer as number);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { open } from "../../mod.ts";
 import { neighbours } from "../../scripts/test/packages.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
-import { withDatabase } from "../fixtures/folder.ts";
+import { query, withDatabase } from "../fixtures/folder.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
@@ -15,6 +16,7 @@ const SAID = [
   "statement: BusyError",
   "openAsync: LockedError",
   "acquireLockAsync: LockedError",
+  "behind a body: BusyError",
   "complaints: ",
 ];
 
@@ -44,6 +46,41 @@ for (const [name, skip, folder] of CLOCKS) {
       const child = start(thisRuntime(), CHILD, path, held, folder());
       for (const line of SAID) assert.equal(await child.line(), line);
       assert.equal((await child.ended).code, 0);
+    }),
+  );
+}
+
+const STUBS: [name: string, stub: () => unknown][] = [
+  ["give nothing back", () => {}],
+  ["cannot be let go", () => ({
+    unref(): void {
+      throw new Error("no such timer");
+    },
+  })],
+];
+
+for (const [name, stub] of STUBS) {
+  test(
+    `an async write leaves nothing open where timers ${name}`,
+    withDatabase(async (path) => {
+      const db = open(path, { onWarning: () => {} });
+      db.exec("CREATE TABLE t (a)");
+      const add = () =>
+        db.writeAsync(async (tx) => {
+          tx.exec("INSERT INTO t VALUES (1)");
+          await null;
+        });
+      await add();
+      const { setTimeout } = globalThis;
+      Object.assign(globalThis, { setTimeout: stub });
+      const outcome = await add().catch(String);
+      Object.assign(globalThis, { setTimeout });
+      // Asked of another connection, which would find the lock taken.
+      query(path, "INSERT INTO t VALUES (1)");
+      await add();
+      const rows = outcome === undefined ? "4" : "3";
+      assert.equal(query(path, "SELECT count(*) FROM t"), rows);
+      db.close();
     }),
   );
 }

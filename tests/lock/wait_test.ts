@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { acquireLockAsync } from "../../mod.ts";
 import { assertRefused, assertWon } from "../fixtures/lock_processes.ts";
 import { needs } from "../fixtures/machine.ts";
+import { pause } from "../fixtures/until.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
@@ -24,6 +26,33 @@ test("an abort ends the wait with its reason, and leaves nothing open", {
     const later = (await waiter.ask({ do: "open files" })).files;
     assert.deepEqual(later?.filter((name) => name.startsWith(path)), []);
     assertRefused(await waiter.acquire(path), [holder.pid]);
+  }
+});
+
+/** How often a timer is called while so many wait in this thread. */
+async function turnsBeside(waiters: number, path: string): Promise<number> {
+  const enough = new AbortController();
+  const options = { wait: 600_000, signal: enough.signal };
+  const waiting = Array.from(
+    { length: waiters },
+    () => acquireLockAsync(path, options),
+  );
+  let turns = 0;
+  const timer = setInterval(() => turns++, 5);
+  await pause(1500);
+  clearInterval(timer);
+  enough.abort();
+  await Promise.allSettled(waiting);
+  return turns;
+}
+
+test("twenty that wait leave the event loop what one leaves it", async () => {
+  for (const { other: holder } of company.pairs()) {
+    const path = company.newPath();
+    assertWon(await holder.acquire(path));
+    const alone = await turnsBeside(1, path);
+    const together = await turnsBeside(20, path);
+    assert.ok(together * 4 > alone, `${together} turns, and ${alone} for one`);
   }
 });
 

@@ -11,7 +11,7 @@ import {
 import { handlesOn } from "../../src/os/shared_state.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
-import { until } from "../fixtures/until.ts";
+import { pause, until } from "../fixtures/until.ts";
 
 const NOTE = "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('one')";
 const SECOND: Step = (db) => {
@@ -57,17 +57,51 @@ test(
       () => migrate(db, [NOTE, "COMMIT; SELECT 1"]),
       /step 2 of 2 on .*leave that to write\(\).* may be kept/,
     );
-    const late = async () => {
+    const failing = (): Promise<void> => {
       db.exec("INSERT INTO note VALUES ('half')");
-      await Promise.resolve();
-      throw new Error("nobody hears of it");
+      return Promise.reject(new Error("nobody hears of it"));
     };
     assert.throws(
-      () => migrate(db, [NOTE, late as unknown as Step]),
+      () => migrate(db, [NOTE, failing as unknown as Step]),
       /must not return a promise/,
     );
     assert.equal(query(path, "SELECT group_concat(text) FROM note"), "one");
     assert.equal(migrate(db, [NOTE, SECOND]), 1);
+    db.close();
+  }),
+);
+
+test(
+  "a step that awaits or yields is refused before anything is run",
+  withDatabase(async (path) => {
+    const db = open(path);
+    const half = "INSERT INTO note VALUES ('half')";
+    const odd: unknown[] = [
+      async () => {
+        await Promise.resolve();
+        db.exec(half);
+      },
+      function* () {
+        yield db.exec(half);
+      },
+      async function* () {
+        yield await Promise.resolve(db.exec(half));
+      },
+    ];
+    const steps: Step[] = ["CREATE TABLE note (text TEXT)"];
+    for (const step of odd) {
+      assert.throws(
+        () => migrate(db, [...steps, step as Step]),
+        /^TypeError: .* step 2 must not be async or a generator/,
+      );
+    }
+    const hole = new Array<Step>(3);
+    [hole[0], hole[2]] = [NOTE, SECOND];
+    assert.throws(() => migrate(db, hole), /step 2 must be SQL or a function/);
+    await pause(20);
+    const seen = "SELECT count(*), (SELECT user_version FROM " +
+      "pragma_user_version) FROM sqlite_master";
+    assert.equal(query(path, seen), "0|0");
     db.close();
   }),
 );
