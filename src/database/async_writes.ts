@@ -6,7 +6,7 @@
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
-import { sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
+import { now, sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
@@ -90,8 +90,13 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   }
 
   async #work(): Promise<void> {
+    let turn = now();
     while ((this.#current = this.#queue.shift() ?? null) !== null) {
       await this.#current.start();
+      // With nobody else there no one sleeps, and the event loop stands still.
+      if (now() - turn < LOOK_EVERY_MS) continue;
+      await sleepAsync(1);
+      turn = now();
     }
   }
 
@@ -137,7 +142,8 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     if (session === this.#main) lent.stopped = null;
     let stop = (): void => {};
     try {
-      stop = unkept(setTimeout(() => this.#warn(made), LONG_MS));
+      const warn = () => attempt(() => this.#warn(made), null);
+      stop = unkept(setTimeout(warn, LONG_MS));
       const disown = disowning(this.#main, session);
       session.all("begun");
       const result = await run(parts, lent);

@@ -42,7 +42,12 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     });
   };
   const isOpen = () => native.inTransaction !== undefined;
-  return connected(native, owned, prepare, isOpen, () => {
+  const connection = connected(native, owned, prepare, isOpen, () => {
     for (const reference of live) reference.deref()?.finalize();
   });
+  // It throws where there is no statement.
+  const exec = (sql: string) => void (EMPTY.test(sql) || connection.exec(sql));
+  return { ...connection, exec };
 }
+
+const EMPTY = /^(?:\s|;|--[^\n]*|\/\*[^]*?\*\/)*$/;

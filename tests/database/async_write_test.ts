@@ -47,6 +47,32 @@ function gate(): { passed: Promise<void>; pass: () => void } {
   return { passed, pass };
 }
 
+for (const kind of ["sync", "async"]) {
+  test(
+    `a signal ends the wait of thousands of ${kind} bodies that nobody holds up`,
+    withDatabase(async (path) => {
+      const db = opened(path);
+      const { signal, abort } = aborting();
+      const body = kind === "sync"
+        ? () => void db.exec("INSERT INTO t VALUES (1)")
+        : async (tx: Database) => await tx.exec("INSERT INTO t VALUES (1)");
+      setTimeout(abort, 1);
+      const all = await Promise.allSettled(
+        Array.from({ length: 5000 }, () => db.writeAsync(body, { signal })),
+      );
+      const written = all.filter(({ status }) => status === "fulfilled").length;
+      assert.ok(written < all.length, "no timer has run before the last one");
+      db.close();
+      assert.equal(query(path, "SELECT count(*) FROM t"), `${written}`);
+    }),
+  );
+}
+
+function aborting(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
+
 test(
   "it commits when the promise settles, and others read meanwhile",
   withDatabase(async (path) => {

@@ -64,6 +64,19 @@ test(
 );
 
 test(
+  "SQL without a statement is run as any other, and does nothing",
+  inMemory((db) => {
+    for (
+      const sql of ["", " ;\n", "-- a comment", "/* one */ -- and another\n"]
+    ) {
+      db.exec(sql);
+      db.write(() => db.exec(sql));
+    }
+    assert.throws(() => db.exec("-- a comment\nnonsense"), /syntax error/);
+  }),
+);
+
+test(
   "changes leaves out what triggers do",
   inMemory((db) => {
     db.exec(`CREATE TABLE log (a);
