@@ -88,7 +88,9 @@ export function isHarmless(
  * takes them; between the close and the clearing one did.
  */
 export function clearBeside(connection: Connection, files: WatchedFiles): void {
-  if (!files.isAway() || files.beside("ours").length === 0) return;
+  // Beside a -shm of others our -wal is theirs by now.
+  const isOthers = files.beside("others").length > 0;
+  if (!files.isAway() || isOthers || !files.beside("ours").length) return;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100), null);
