@@ -1,7 +1,4 @@
-/**
- * The story of one open: the path, the lock, the connection, its settings, the
- * handle.
- */
+/** One open: the path, the lock, the connection, its settings, the handle. */
 
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
@@ -81,8 +78,7 @@ export function open(path: string | URL, options?: OpenOptions): Database {
 }
 
 /**
- * Opens a database as {@linkcode open} does; the event loop goes on while it
- * waits for the lock.
+ * Opens a database as {@linkcode open} does; the event loop goes on meanwhile.
  *
  * @param path A file, a `file:` URL, or `":memory:"`.
  * @param options See {@linkcode OpenOptions}; `signal` ends the wait.
@@ -140,6 +136,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   if (file === undefined) return yield* inMemory(connection, settings);
   return yield* openAt(toPath(file), settings, true, function* (path) {
     refuseGone(path, [""]);
+    yield* refuseForeign(path, false);
     const files = yield* configure(connection, settings, path);
     proveWrite(connection);
     const hasShm = connection.value("PRAGMA locking_mode") === "normal";
@@ -344,7 +341,7 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
   if (!isOfRuntime(session.connection)) {
     throw new UnsupportedError(
       `Cannot run an async body on "${path}": a second connection would not see ` +
-        "the locks of better-sqlite3; use a body that is not async, or open() it",
+        "better-sqlite3's locks; use a sync body, or open() it",
     );
   }
   const opened = yield* connect(path, settings);
@@ -403,8 +400,9 @@ function explain(
 
 /** What this process has open by another name, or without one. */
 function refuseGone(path: string, ends: string[]): void {
-  const isGone = ends.some((end) => isOpenHere(path + end) === false);
-  if (isGone) throw cannotOpen(path, REPLACED);
+  for (const end of ends) {
+    if (isOpenHere(path + end) === false) throw cannotOpen(path, REPLACED);
+  }
 }
 
 const REPLACED =
