@@ -344,6 +344,8 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
         "better-sqlite3's locks; use a sync body, or open() it",
     );
   }
+  // A new one would read another database by the files of the lost one.
+  main.watch?.look();
   const opened = yield* connect(path, settings);
   let parts: Parts | undefined;
   try {
