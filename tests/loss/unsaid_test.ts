@@ -96,6 +96,26 @@ test(
   }),
 );
 
+test(
+  "reopen() says once that commits may be lost, if nobody has",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const db = make(path);
+    const other = start(thisRuntime(), "database_child.ts");
+    await other.ask({ do: "open", path, options: STILL });
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    assert.throws(() => db.reopen(), (error) => {
+      assert.ok(error instanceof LockLostError);
+      assert.match(error.message, /moments before this one may be lost/);
+      return true;
+    });
+    db.reopen();
+    db.close();
+    await other.ask({ do: "close" });
+  }),
+);
+
 /** Runs `body`, and `act` before the first stat for which `when` is true. */
 function atStat(when: () => boolean, act: () => void, body: () => void): void {
   type Statter = { statSync(path: string, ...more: unknown[]): unknown };
