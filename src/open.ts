@@ -130,7 +130,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
   const [file] = filesOf(connection);
   if (connection.inTransaction()) {
-    const why = "the connection to adopt is in a transaction; end it first";
+    const why = "it is in a transaction; end it first";
     throw cannotOpen(file ?? MEMORY, why);
   }
   if (file === undefined) return yield* inMemory(connection, settings);
@@ -247,8 +247,9 @@ function* lockFor(
 
 /** Connects to a file, with every setting in force. */
 function* connect(path: string, settings: Settings): Waiting<Opened> {
+  const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
-  const immutable = settings.readOnly && canNobodyWrite(path);
+  const immutable = readOnly && canNobodyWrite(path);
   let connection: Connection | undefined;
   let isDone = false;
   try {
@@ -256,11 +257,11 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     yield* refuseForeign(path, false);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before.open[""] ?? identityOf(path);
-    if (!settings.readOnly && canWrite(path) === false) {
+    if (!readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
     const files = yield* configure(connection, settings, path);
-    if (!settings.readOnly) yield* refuseForeign(path, true);
+    if (!readOnly) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.open[""] !== identity || files?.look() !== null) {
@@ -270,7 +271,12 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     const isNew = (end: "-wal" | "-shm") =>
       files.open[end] !== before.open[end];
     if (isNew("-wal") && !isNew("-shm")) yield* refuseForeign(path, false);
-    refuseGone(path, (["-wal", "-shm"] as const).filter(isNew));
+    // What SQLite shares in a process another thread may have lost, or whoever
+    // has it open raw.
+    refuseGone(
+      path,
+      (["-wal", "-shm"] as const).filter((end) => !readOnly || isNew(end)),
+    );
     isDone = true;
     return { connection, files };
   } catch (error) {
@@ -307,9 +313,7 @@ function* furnish(
   const reopen = () => reopenAll(session.path, true);
   const watch = files &&
     new LossWatch(session, () => parts.lock, files, reopen);
-  const noCheckpoint = settings.readOnly
-    ? "this handle was opened with readOnly"
-    : bug;
+  const noCheckpoint = settings.readOnly ? "this handle is readOnly" : bug;
   if (watch !== null) session.attachments.push(watch);
   if (watch !== null && noCheckpoint === null) {
     session.attachments.push(walUpkeep(session, watch, settings));
@@ -412,7 +416,7 @@ const REPLACED =
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +
-  "open it with { readOnly: true }";
+  "pass { readOnly: true }";
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();

@@ -203,6 +203,30 @@ for (
   );
 }
 
+for (const others of [false, true]) {
+  test(
+    `open() does not share a -shm that its process has lost${
+      others ? ", where others have made another" : ""
+    }`,
+    { skip: linux },
+    withDatabase(async (path) => {
+      make(path).close();
+      // As a handle of another thread: SQLite has one index for a process.
+      const lost = raw(path);
+      lost.exec("INSERT INTO t VALUES (2)");
+      rmSync(`${path}-shm`);
+      const child = start(thisRuntime(), "database_child.ts");
+      if (others) await child.ask({ do: "open", path, options: STILL });
+      assert.throws(() => open(path, STILL), {
+        code: "LITELATCH_OPEN",
+        message: /deleted or replaced/,
+      });
+      if (others) await child.ask({ do: "close" });
+      lost.close();
+    }),
+  );
+}
+
 test(
   "who lost the -shm and ends takes nothing from those that have another",
   { skip: linux },
