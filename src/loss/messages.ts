@@ -38,7 +38,7 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
     case "locks":
       return `Cannot write to "${path}": something in ${us} opened and ` +
         "closed a file of it, which dropped the process's locks on it, and " +
-        `to take them anew would undo what was set on it. ${next}.`;
+        `they cannot come back without losing what was set. ${next}.`;
   }
 }
 
