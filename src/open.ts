@@ -1,7 +1,4 @@
-/**
- * The story of one open: the path, the lock, the connection, its settings, the
- * handle.
- */
+/** One open: the path, the lock, the connection, its settings, the handle. */
 
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
@@ -81,8 +78,7 @@ export function open(path: string | URL, options?: OpenOptions): Database {
 }
 
 /**
- * Opens a database as {@linkcode open} does; the event loop goes on while it
- * waits for the lock.
+ * Opens a database as {@linkcode open} does; the event loop goes on meanwhile.
  *
  * @param path A file, a `file:` URL, or `":memory:"`.
  * @param options See {@linkcode OpenOptions}; `signal` ends the wait.
@@ -134,12 +130,13 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
   const [file] = filesOf(connection);
   if (connection.inTransaction()) {
-    const why = "the connection to adopt is in a transaction; end it first";
+    const why = "it is in a transaction; end it first";
     throw cannotOpen(file ?? MEMORY, why);
   }
   if (file === undefined) return yield* inMemory(connection, settings);
   return yield* openAt(toPath(file), settings, true, function* (path) {
     refuseGone(path, [""]);
+    yield* refuseForeign(path, false);
     const files = yield* configure(connection, settings, path);
     proveWrite(connection);
     const hasShm = connection.value("PRAGMA locking_mode") === "normal";
@@ -250,8 +247,9 @@ function* lockFor(
 
 /** Connects to a file, with every setting in force. */
 function* connect(path: string, settings: Settings): Waiting<Opened> {
+  const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
-  const immutable = settings.readOnly && canNobodyWrite(path);
+  const immutable = readOnly && canNobodyWrite(path);
   let connection: Connection | undefined;
   let isDone = false;
   try {
@@ -259,11 +257,11 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     yield* refuseForeign(path, false);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before.open[""] ?? identityOf(path);
-    if (!settings.readOnly && canWrite(path) === false) {
+    if (!readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
     const files = yield* configure(connection, settings, path);
-    if (!settings.readOnly) yield* refuseForeign(path, true);
+    if (!readOnly) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.open[""] !== identity || files?.look() !== null) {
@@ -273,7 +271,12 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
     const isNew = (end: "-wal" | "-shm") =>
       files.open[end] !== before.open[end];
     if (isNew("-wal") && !isNew("-shm")) yield* refuseForeign(path, false);
-    refuseGone(path, (["-wal", "-shm"] as const).filter(isNew));
+    // What SQLite shares in a process another thread may have lost, or whoever
+    // has it open raw.
+    refuseGone(
+      path,
+      (["-wal", "-shm"] as const).filter((end) => !readOnly || isNew(end)),
+    );
     isDone = true;
     return { connection, files };
   } catch (error) {
@@ -310,9 +313,7 @@ function* furnish(
   const reopen = () => reopenAll(session.path, true);
   const watch = files &&
     new LossWatch(session, () => parts.lock, files, reopen);
-  const noCheckpoint = settings.readOnly
-    ? "this handle was opened with readOnly"
-    : bug;
+  const noCheckpoint = settings.readOnly ? "this handle is readOnly" : bug;
   if (watch !== null) session.attachments.push(watch);
   if (watch !== null && noCheckpoint === null) {
     session.attachments.push(walUpkeep(session, watch, settings));
@@ -344,9 +345,11 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
   if (!isOfRuntime(session.connection)) {
     throw new UnsupportedError(
       `Cannot run an async body on "${path}": a second connection would not see ` +
-        "the locks of better-sqlite3; use a body that is not async, or open() it",
+        "better-sqlite3's locks; use a sync body, or open() it",
     );
   }
+  // A new one would read another database by the files of the lost one.
+  main.watch?.look();
   const opened = yield* connect(path, settings);
   let parts: Parts | undefined;
   try {
@@ -403,8 +406,9 @@ function explain(
 
 /** What this process has open by another name, or without one. */
 function refuseGone(path: string, ends: string[]): void {
-  const isGone = ends.some((end) => isOpenHere(path + end) === false);
-  if (isGone) throw cannotOpen(path, REPLACED);
+  for (const end of ends) {
+    if (isOpenHere(path + end) === false) throw cannotOpen(path, REPLACED);
+  }
 }
 
 const REPLACED =
@@ -412,7 +416,7 @@ const REPLACED =
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +
-  "open it with { readOnly: true }";
+  "pass { readOnly: true }";
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();

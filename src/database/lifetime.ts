@@ -1,14 +1,7 @@
-/**
- * From open to close: the connection of one handle may be opened anew, by hand
- * or at the heartbeat, and ends with the handle.
- */
+/** From open to close of one handle, whose connection may be opened anew. */
 
 import type { Connection } from "../driver/contract.ts";
-import {
-  LitelatchError,
-  type LockLostError,
-  UnsupportedError,
-} from "../errors.ts";
+import { LitelatchError, UnsupportedError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
@@ -176,7 +169,7 @@ export class Lifetime implements OpenHandle {
 
   /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
-    const { session, reconnect, relocate } = this.#parts;
+    const { session, watch, reconnect, relocate } = this.#parts;
     if (session.stopped === "closed") session.require();
     if (reconnect === null || relocate === null) {
       throw new UnsupportedError(
@@ -186,9 +179,12 @@ export class Lifetime implements OpenHandle {
     const relocated = relocate(session.path);
     if (relocated === null) {
       // The lock is kept, so it must be there.
-      this.#parts.watch?.lookAtLock();
+      watch?.lookAtLock();
+      const unsaid = watch?.files.isAway() ? null : watch?.unsaid();
+      // Commits go with the old connection, and nobody was told of it yet.
+      if (unsaid) throw unsaid;
       reopenAll(session.path, false);
-      this.#parts.watch?.requireLocks();
+      watch?.requireLocks();
       return;
     }
     this.#parts.asyncWrites?.close();
@@ -207,15 +203,15 @@ export class Lifetime implements OpenHandle {
    * @throws {LockLostError} After it is closed, if commits may be lost.
    */
   close(keepsLock = false): void {
-    const { session, lock } = this.#parts;
+    const { session, lock, watch } = this.#parts;
     if (session.stopped === "closed") return;
-    let unsaid: LockLostError | null = null;
+    let unsaid: LitelatchError | null = null;
     try {
       this.#parts.asyncWrites?.close();
       const { depth, connection } = session;
       if (depth > 0 && connection.inTransaction()) connection.exec("ROLLBACK");
       // What its owner closed took its WAL with it.
-      if (!session.isForsaken) unsaid = this.#parts.watch?.unsaid() ?? null;
+      if (!session.isForsaken) unsaid = watch?.unsaid() ?? null;
       if (!this.mayClose()) keepOpen(session);
       else if (this.#parts.reconnect !== null) this.detach();
       // An adopted one is closed by its owner.
@@ -255,8 +251,8 @@ export function reopenAll(path: string, silently: boolean): void {
   if (what !== null) {
     throw new LitelatchError(
       "LITELATCH_OPEN",
-      `Cannot open "${path}" anew: every connection of this process to it ` +
-        `must be closed, and one is ${what}`,
+      `Cannot open "${path}" anew: every connection of this process must be ` +
+        `closed, and one is ${what}`,
     );
   }
   if (!handles.every((handle) => handle.mayClose())) throw abandoned(path);

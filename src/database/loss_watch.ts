@@ -5,7 +5,7 @@
 
 import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
-import { LockLostError } from "../errors.ts";
+import { type LitelatchError, LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { clearBeside, isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
@@ -226,13 +226,13 @@ export class LossWatch implements Attachment {
   }
 
   /** What is lost at the end, and was not said to anybody yet. */
-  unsaid(): LockLostError | null {
+  unsaid(): LitelatchError | null {
     const { isSaid } = this.#session;
-    const reason = this.reason();
+    this.reason();
     const isLost = this.#loss === "database"
       ? this.files.isDeleted()
       : this.#loss !== null;
-    return isLost && !isSaid ? new LockLostError(reason ?? "") : null;
+    return isLost && !isSaid ? this.#session.refusal() : null;
   }
 
   /** Whether the connection may be closed; it is disarmed if need be. */

@@ -28,7 +28,7 @@ export interface NodeModule {
 /** Wraps a live DatabaseSync. */
 export function connectNode(native: NodeDatabase, owned: boolean): Connection {
   // It ends with what it was made on, also if that is opened again.
-  const witness = owned ? null : native.prepare("SELECT 1");
+  const witness = owned ? null : native.prepare("BEGIN");
   return connected(native, owned, (sql) => {
     const statement = native.prepare(sql);
     // Its owner may have set each for the whole connection.

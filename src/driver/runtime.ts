@@ -72,7 +72,8 @@ export function adoptConnection(native: unknown): Connection {
   let got = Object.prototype.toString.call(native);
   try {
     const connection = connect?.(native as never, false);
-    if (connection?.value("SELECT 1") === 1) return connection;
+    // Unlike a SELECT it reads no schema: the database may be locked.
+    if (connection?.value("PRAGMA database_list") === 0) return connection;
   } catch (error) {
     got += ` (${messageOf(error)})`;
   }

@@ -26,8 +26,8 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
         `wrote is in the old file. ${next}.`;
     case "lock file":
       return `${gone}, so another process may hold a lock that excludes this ` +
-        "one. Close every handle of this process on it and open the database " +
-        `again. Do not delete ${file}.`;
+        "one. Close every handle of this process on it and open it again. " +
+        `Do not delete ${file}.`;
     case "shm":
       return `${gone}. ${next}. Do not delete ${file}.`;
     case "wal":
@@ -38,8 +38,7 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
     case "locks":
       return `Cannot write to "${path}": something in ${us} opened and ` +
         "closed a file of it, which dropped the process's locks on it, and " +
-        "they cannot be taken anew without losing what was set on the " +
-        `connection. ${next}.`;
+        `they cannot come back without losing what was set. ${next}.`;
   }
 }
 
@@ -53,8 +52,8 @@ export function reopenFailed(path: string, error: unknown): string {
 export function abandoned(path: string): LockLostError {
   return new LockLostError(
     `Cannot open "${path}" anew in this process, PID ${self().pid}: it lost ` +
-      "its locks on it, others have written there since, and to close the old " +
-      "connection could damage it. Start the process again.",
+      "its locks, others have written since, and to close the old connection " +
+      "could damage it. Start the process again.",
   );
 }
 

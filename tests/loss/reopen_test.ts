@@ -34,6 +34,28 @@ function replace(path: string): void {
 const SUM = "SELECT group_concat(n) FROM t";
 
 test(
+  "the first async body after a replacement does not run on the new file",
+  { skip: needs("unlinking") },
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    replace(path);
+    let runs = 0;
+    const write = db.writeAsync(async (tx) => {
+      runs++;
+      await Promise.resolve();
+      tx.exec("INSERT INTO t VALUES (2)");
+    });
+    await assert.rejects(write, LockLostError);
+    assert.equal(runs, 0);
+    db.close();
+    assert.equal(query(path, SUM), "100");
+    assert.equal(query(path, "SELECT count(*) FROM restored"), "0");
+    checkIntegrity(path);
+  }),
+);
+
+test(
   "reopen() after a replacement reads the new file, not the old WAL over it",
   { skip: needs("unlinking") },
   withDatabase((path) => {

@@ -96,6 +96,26 @@ test(
   }),
 );
 
+test(
+  "reopen() says once that commits may be lost, if nobody has",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const db = make(path);
+    const other = start(thisRuntime(), "database_child.ts");
+    await other.ask({ do: "open", path, options: STILL });
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    assert.throws(() => db.reopen(), (error) => {
+      assert.ok(error instanceof LockLostError);
+      assert.match(error.message, /moments before this one may be lost/);
+      return true;
+    });
+    db.reopen();
+    db.close();
+    await other.ask({ do: "close" });
+  }),
+);
+
 /** Runs `body`, and `act` before the first stat for which `when` is true. */
 function atStat(when: () => boolean, act: () => void, body: () => void): void {
   type Statter = { statSync(path: string, ...more: unknown[]): unknown };
@@ -205,6 +225,30 @@ for (const how of ["open", "adopt"] as const) {
       newcomer.close();
       checkIntegrity(path);
       assert.equal(query(path, "SELECT count(*) FROM u"), "21");
+    }),
+  );
+}
+
+for (const others of [false, true]) {
+  test(
+    `open() does not share a -shm that its process has lost${
+      others ? ", where others have made another" : ""
+    }`,
+    { skip: linux },
+    withDatabase(async (path) => {
+      make(path).close();
+      // As a handle of another thread: SQLite has one index for a process.
+      const lost = raw(path);
+      lost.exec("INSERT INTO t VALUES (2)");
+      rmSync(`${path}-shm`);
+      const child = start(thisRuntime(), "database_child.ts");
+      if (others) await child.ask({ do: "open", path, options: STILL });
+      assert.throws(() => open(path, STILL), {
+        code: "LITELATCH_OPEN",
+        message: /deleted or replaced/,
+      });
+      if (others) await child.ask({ do: "close" });
+      lost.close();
     }),
   );
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
@@ -233,6 +233,42 @@ for (const [name, skip, driver] of DRIVERS) {
     }),
   );
 }
+
+test(
+  "a connection to a locked database, or to no database, is adopted or refused as open() would",
+  withDatabase((path) => {
+    const other = new (builtin())(path);
+    other.exec("CREATE TABLE t (x);BEGIN EXCLUSIVE");
+    const native = new (builtin())(path);
+    const options = { ...QUIET, busyTimeout: 50 };
+    assert.throws(() => adopt(native, options), { code: "LITELATCH_BUSY" });
+    other.close();
+    adopt(native, QUIET).close();
+    native.close();
+    writeFileSync(`${path}.txt`, "no database ".repeat(100));
+    const none = new (builtin())(`${path}.txt`);
+    assert.throws(() => adopt(none, QUIET), { code: "LITELATCH_OPEN" });
+    none.close();
+  }),
+);
+
+test(
+  "a connection to a database that was replaced beside an old one in use is not adopted",
+  { skip: needs("/proc") },
+  withDatabase(async (path) => {
+    const other = start(otherRuntime(), "database_child.ts");
+    await other.ask({ do: "open", path, options: { heartbeat: false } });
+    await other.ask({ do: "exec", sql: "CREATE TABLE old (x)" });
+    rename(path);
+    const native = new (builtin())(path);
+    assert.throws(() => adopt(native, QUIET), {
+      code: "LITELATCH_UNSUPPORTED",
+      message: /has another file open, which was at this path before/,
+    });
+    native.close();
+    await other.ask({ do: "close" });
+  }),
+);
 
 test("what is no database is not adopted", () => {
   const things = [null, undefined, 5, "app.db", {}, [], new Map(), () => {}];
