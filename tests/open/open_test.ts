@@ -97,6 +97,23 @@ test(
   }),
 );
 
+for (const end of ["-journal", "-wal", "-shm"]) {
+  test(
+    `nor is what lies at ${end} and is no file`,
+    { skip: needs("names") },
+    inFolder(async (folder) => {
+      const path = join(folder, "app.db");
+      assert.equal(spawnSync("mkfifo", [path + end]).status, 0);
+      await refused(path, /must be a file, but it is a FIFO or a device/);
+      assert.ok(statSync(path + end).isFIFO());
+      rmSync(path + end);
+      mkdirSync(path + end);
+      await refused(path, /must be a file, but it is a folder/);
+      assert.ok(statSync(path + end).isDirectory());
+    }),
+  );
+}
+
 test(
   "create: false and readOnly do not make a missing file",
   withDatabase(async (path, folder) => {
