@@ -94,7 +94,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     while ((this.#current = this.#queue.shift() ?? null) !== null) {
       await this.#current.start();
       // With nobody else there no one sleeps, and the event loop stands still.
-      if (now() - turn < LOOK_EVERY_MS) continue;
+      if (!this.#queue.length || now() - turn < LOOK_EVERY_MS) continue;
       await sleepAsync(1);
       turn = now();
     }

@@ -117,6 +117,8 @@ test("what a process reads by fs concerns no other process", () => {
   const reading = "b.1 opening / b.1 opened / b.1 reads database / b.1 read / ";
   const log = OPEN + ONE + reading + REFUSED + CLOSED;
   assert.deepEqual(judged(log, {}).kinds, ["innocent"]);
+  const after = DELETED + OPEN + ONE + REFUSED + CLOSED;
+  assert.deepEqual(judged(after, {}).kinds, []);
   const own = reading.replaceAll("b.1", "a.1");
   assert.deepEqual(judged(own + ONE + REFUSED + CLOSED, {}).kinds, []);
 });

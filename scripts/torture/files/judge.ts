@@ -298,7 +298,10 @@ export class FileJudge {
     const told = handle.refusals.filter(({ at, code }) =>
       code === LOST && at > last
     );
-    if (touching.length === 0 && told.length > 0) {
+    const isAfter = this.#incidents.some((incident) =>
+      destroys(incident) && incident.begin < handle.opening
+    );
+    if (touching.length === 0 && told.length > 0 && isAfter) {
       // It came while others still cleared away what the incident had left.
       this.#count(
         "commits lost and told, of those that came after it",
