@@ -36,7 +36,7 @@ const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // What is attached may have to wait, and the timeout is the caller's to read.
 const WAITS = /\b(?:attach|busy_timeout)\b/i;
 const ENDS =
-  /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^]*?\*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
+  /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
 
 const BY_THE_BODY =
   "the body has ended it with a COMMIT or ROLLBACK of its own; leave that to " +

@@ -155,4 +155,5 @@ export class Statement {
   }
 }
 
-const READS = /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:select|values|explain)\b/i;
+const READS =
+  /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:select|values|explain)\b/i;

@@ -50,4 +50,4 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
   return { ...connection, exec };
 }
 
-const EMPTY = /^(?:\s|;|--[^\n]*|\/\*[^]*?\*\/)*$/;
+const EMPTY = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*$/;

@@ -117,7 +117,7 @@ export function prepared(
 }
 
 const WRITES =
-  /^(?:\s|--[^\n]*\n|\/\*[^]*?\*\/)*(?:insert|update|delete|replace|with)\b/i;
+  /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:insert|update|delete|replace|with)\b/i;
 const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
 
 /** The methods of a driver that takes the values one by one. */

@@ -77,6 +77,18 @@ test(
 );
 
 test(
+  "long rules and many comments before a statement cost no more than it",
+  inMemory((db) => {
+    const remarks = `${"-".repeat(200)}\n${"/* one * / */ ".repeat(200)}`;
+    const sql = `${remarks}INSERT INTO t (a) VALUES (1)`;
+    db.exec(sql);
+    assert.equal(db.prepare(sql).run().changes, 1);
+    assert.equal(db.prepare(`${remarks}SELECT a FROM t`).all().length, 2);
+    assert.throws(() => db.write(() => db.exec(`${remarks}COMMIT`)));
+  }),
+);
+
+test(
   "changes leaves out what triggers do",
   inMemory((db) => {
     db.exec(`CREATE TABLE log (a);
