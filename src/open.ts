@@ -44,7 +44,7 @@ import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
-import { isOpenHere } from "./os/procfs.ts";
+import { openPaths } from "./os/procfs.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
 import { identityOf, lstat, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
@@ -213,8 +213,8 @@ function locateDatabase(path: string, settings: Settings): Location {
     const kind = lstat(target.path + end)?.kind ?? "file";
     if (kind === "file") continue;
     const what = kind === "other" ? "a FIFO or a device" : `a ${kind}`;
-    const why = `its ${target.name}${end} must be a file, but it is ${what}`;
-    throw cannotOpen(target.path, `${why}; move it away`);
+    const why = `its ${end} must be a file, but it is ${what}; move it away`;
+    throw cannotOpen(target.path, why);
   }
   refuseManyNames("Database", target, found);
   return target;
@@ -414,8 +414,9 @@ function explain(
 
 /** What this process has open by another name, or without one. */
 function refuseGone(path: string, ends: string[]): void {
-  for (const end of ends) {
-    if (isOpenHere(path + end) === false) throw cannotOpen(path, REPLACED);
+  const open = ends.length && openPaths("self")?.map(([, name]) => name);
+  if (open && !ends.every((end) => open.includes(path + end))) {
+    throw cannotOpen(path, REPLACED);
   }
 }
 

@@ -74,7 +74,7 @@ export class Lifetime implements OpenHandle {
     if (parts.watch === null) return;
     // What was lost must be harmless before the runtime closes it; and who has
     // it open may have changed since the loss was seen.
-    this.#ending.push(atExit(weakly(parts.watch, "disarm")));
+    this.#ending.push(atExit(weakly(this, "disarm")));
   }
 
   /** Ends when its time has come; `handle` is what the caller has. */
@@ -136,12 +136,19 @@ export class Lifetime implements OpenHandle {
     return this.#parts.watch?.reason() ?? null;
   }
 
-  detach(): void {
+  /** At the end of the process: Bun empties every WAL then, beside whomever. */
+  disarm(): void {
+    const { session, watch } = this.#parts;
+    watch?.reason();
+    if (watch?.mayClose() && session.stopped === "lost") this.detach(true);
+  }
+
+  detach(forOwner?: boolean): void {
     const { session, watch } = this.#parts;
     if (this.#isDetached) return;
     if (watch !== null) clearBeside(session.connection, watch.files);
     this.#isDetached = true;
-    session.connection.close();
+    session.connection.close(forOwner);
   }
 
   attach(): void {

@@ -7,7 +7,7 @@ import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { type LitelatchError, LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
-import { clearBeside, isHarmless, rescue } from "../loss/harmless_end.ts";
+import { isHarmless, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
@@ -239,15 +239,6 @@ export class LossWatch implements Attachment {
   mayClose(): boolean {
     const loss = this.files.look() ?? this.#loss;
     return isHarmless(this.#session.connection, this.files, loss);
-  }
-
-  /** At the end of the process: Bun empties every WAL then, beside whomever. */
-  disarm(): void {
-    this.reason();
-    const { stopped, connection } = this.#session;
-    if (!this.mayClose() || stopped !== "lost") return;
-    clearBeside(connection, this.files);
-    connection.close(true);
   }
 
   connected(): void {

@@ -144,7 +144,7 @@ function foreigners(
       : hasShm && !hasWal
       ? "works with the -shm beside it, but the -wal was deleted"
       : isOpen && isLost && !isNoticed()
-      ? "works with a -shm that was deleted, so that both would write over each other in the -wal"
+      ? "writes to this -wal by a deleted -shm"
       : hasOther
       ? "has the same file open by another name, because it was renamed, linked or mounted elsewhere meanwhile, and each name has a WAL of its own"
       : null;

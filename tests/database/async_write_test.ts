@@ -52,11 +52,12 @@ for (const kind of ["sync", "async"]) {
     `a signal ends the wait of thousands of ${kind} bodies that nobody holds up`,
     withDatabase(async (path) => {
       const db = opened(path);
-      const { signal, abort } = aborting();
+      const controller = new AbortController();
+      const { signal } = controller;
       const body = kind === "sync"
         ? () => void db.exec("INSERT INTO t VALUES (1)")
         : async (tx: Database) => await tx.exec("INSERT INTO t VALUES (1)");
-      setTimeout(abort, 1);
+      setTimeout(() => controller.abort(), 1);
       const all = await Promise.allSettled(
         Array.from({ length: 5000 }, () => db.writeAsync(body, { signal })),
       );
@@ -66,11 +67,6 @@ for (const kind of ["sync", "async"]) {
       assert.equal(query(path, "SELECT count(*) FROM t"), `${written}`);
     }),
   );
-}
-
-function aborting(): { signal: AbortSignal; abort: () => void } {
-  const controller = new AbortController();
-  return { signal: controller.signal, abort: () => controller.abort() };
 }
 
 test(

@@ -553,11 +553,10 @@ test(
   }),
 );
 
-for (
-  const [end, where] of ["", "-wal"].flatMap((
-    e,
-  ) => [[e, "outside of"], [e, "in"]])
-) {
+const ATTACHINGS = ["", "-wal"].flatMap((end) =>
+  ["outside of", "in"].map((where) => ({ end, where }))
+);
+for (const { end, where } of ATTACHINGS) {
   test(
     `an attached database whose ${
       end || "file"
