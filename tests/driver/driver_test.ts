@@ -81,9 +81,10 @@ test(
   inMemory((db) => {
     const remarks = `${"-".repeat(200)}\n${"/* one * / */ ".repeat(200)}`;
     const sql = `${remarks}INSERT INTO t (a) VALUES (1)`;
-    db.exec(sql);
+    // Bun gives up a pattern after two seconds; so often, that is for ever.
+    for (let i = 0; i < 1000; i++) db.exec(sql);
     assert.equal(db.prepare(sql).run().changes, 1);
-    assert.equal(db.prepare(`${remarks}SELECT a FROM t`).all().length, 2);
+    assert.equal(db.prepare(`${remarks}SELECT a FROM t`).all().length, 1001);
     assert.throws(() => db.write(() => db.exec(`${remarks}COMMIT`)));
   }),
 );
