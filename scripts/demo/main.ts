@@ -59,7 +59,11 @@ async function main(): Promise<void> {
   for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15]] as const) {
     process.on(signal, async () => {
       stopped = true;
-      await tidy(folder, wishes.keep);
+      try {
+        await tidy(folder, wishes.keep);
+      } catch (error) {
+        console.error(messageOf(error));
+      }
       process.exit(128 + number);
     });
   }

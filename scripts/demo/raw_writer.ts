@@ -18,14 +18,19 @@ import { playRounds, type Writer } from "./session.ts";
 
 const [path = "", session = "", busyTimeout = ""] = process.argv.slice(2);
 const db = openRaw(path);
-if (Number(busyTimeout) > 0) db.exec(`PRAGMA busy_timeout=${busyTimeout}`);
+// Nine processes start at once, and whoever meets another one's recovery of
+// the WAL is refused. The storm is what is shown, so the start waits.
+db.exec(`PRAGMA busy_timeout=${PATIENCE_MS}`);
 db.exec("PRAGMA journal_mode=WAL");
 // As in litelatch's default, for a fair race: FULL would flush each commit.
 db.exec("PRAGMA synchronous=NORMAL");
 db.exec("PRAGMA foreign_keys=ON");
 
+const steps = stepsOf(db, Number(session));
+db.exec(`PRAGMA busy_timeout=${Number(busyTimeout)}`);
+
 const writer: Writer = {
-  steps: stepsOf(db, Number(session)),
+  steps,
   warnings: [],
   commit(step, mark) {
     const start = performance.now();

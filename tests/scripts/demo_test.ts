@@ -99,7 +99,7 @@ test("Ctrl-C ends every process of the demo and leaves no file", {
 }, async () => {
   let seen = 0;
   let place = "";
-  const { code, left } = await runDemo(
+  const { code, stderr, left } = await runDemo(
     ["--rounds", "9999"],
     (text, pid, folder) => {
       // The line about the runtimes comes before the processes do.
@@ -113,7 +113,7 @@ test("Ctrl-C ends every process of the demo and leaves no file", {
       }, 20);
     },
   );
-  assert.equal(code, 130);
+  assert.equal(code, 130, stderr);
   assert.ok(seen >= 9, `${seen} processes`);
   assert.deepEqual(left, []);
   assert.deepEqual(processesWith(`${place}/`), []);
