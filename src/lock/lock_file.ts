@@ -30,7 +30,10 @@ const BEGIN = {
 /** An open lock file, locked or not. */
 export class LockFile {
   readonly path: string;
-  /** `dev:ino` of the file that is open. */
+  /**
+   * `dev:ino` of the file that is open; empty, and replaced for sure, where it
+   * changed meanwhile: no runtime tells which file its SQLite has open.
+   */
   readonly identity: string;
   readonly #connection: Connection;
   #sliceMs = -1;
@@ -38,26 +41,15 @@ export class LockFile {
 
   constructor(target: Location, busyTimeout?: number) {
     const path = this.path = `${target.path}.lock`;
-    // No runtime tells which file its SQLite has open, so the path is looked
-    // at before and after.
-    for (let tries = 0; tries < 10; tries++) {
-      const before = prepare(target);
-      let connection: Connection;
-      try {
-        const how = { readOnly: false, create: true, busyTimeout };
-        connection = openConnection(path, how);
-      } catch (error) {
-        throw explain(path, error);
-      }
-      const after = identityOf(path);
-      if (after !== null && (before === after || before === null)) {
-        this.identity = after;
-        this.#connection = connection;
-        return;
-      }
-      connection.close();
+    const before = prepare(target);
+    try {
+      const how = { readOnly: false, create: true, busyTimeout };
+      this.#connection = openConnection(path, how);
+    } catch (error) {
+      throw explain(path, error);
     }
-    throw unusable(path, "was replaced again and again");
+    const after = identityOf(path) ?? "";
+    this.identity = after === (before ?? after) ? after : "";
   }
 
   /**

@@ -1,8 +1,10 @@
 /** Whose locks of SQLite the kernel lists on a database. @module */
 
 import type { Connection } from "../driver/contract.ts";
+import { openConnection } from "../driver/runtime.ts";
 import { UnsupportedError } from "../errors.ts";
 import { nameOf } from "../lock/holders.ts";
+import { BIG_BYTES } from "../lock/litter.ts";
 import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
@@ -13,10 +15,14 @@ import {
   locksOnEach,
   openPaths,
   pidsAt,
+  processStat,
+  showsOthers,
 } from "../os/procfs.ts";
-import { self } from "../os/process.ts";
-import { identityOf, stat } from "../os/stat.ts";
+import { partsOf } from "../os/paths.ts";
+import { isAlive, self } from "../os/process.ts";
+import { identityOf, quickStat, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
+import type { WatchedFiles } from "./watched_files.ts";
 
 /** Whether this process has a lock; `null` where the kernel does not tell. */
 export type OwnLock = () => boolean | null;
@@ -71,6 +77,49 @@ export function retakeDatabaseLock(connection: Connection): boolean {
   // The lock is taken at the first read.
   set("user_version");
   return hasLeft && isBack;
+}
+
+const ENDS = ["", "-wal", "-shm"];
+// Who is here for as long has looked, and was not refused.
+const LOOKED_MS = 2000;
+
+/**
+ * Whether nobody can be there whom {@linkcode refuseForeign} would refuse: since
+ * SQLite gives us the file alone, or since one of us, who looked as he came, has
+ * all that is at the path open. To read the kernel's list takes 8 to 16 ms, and
+ * was half of a hook's start: the kernel waits for all processors first
+ * (fs/locks.c, `locks_start`).
+ */
+export function isSound({ path, open }: WatchedFiles): boolean {
+  if (!showsOthers()) return true; // Nobody could be seen.
+  if (open["-wal"] === null && open["-shm"] === null) return isUnused(path);
+  const { size = 0 } = quickStat(partsOf(path).folder) ?? {};
+  if (size > BIG_BYTES) return false;
+  return allPidfiles(path).some(({ record }) => {
+    if (record === null || record.pid === self().pid) return false;
+    const age = Date.now() - Date.parse(record.acquiredAt ?? "");
+    if (!(age > LOOKED_MS) || isAlive(record) !== true) return false;
+    const names = openPaths(record.pid)?.map(([, name]) => name) ?? [];
+    return ENDS.every((end) => names.includes(path + end)) &&
+      processStat(record.pid)?.state !== "T";
+  });
+}
+
+/** Whether no process has the file locked; it is made WAL's own as it is. */
+function isUnused(path: string): boolean {
+  let probe: Connection | undefined;
+  try {
+    probe = openConnection(path, { readOnly: false, create: false });
+    // In this mode SQLite locks the database itself for the WAL's first use
+    // (pager.c, pagerOpenWal), and makes no -shm.
+    probe.value("PRAGMA locking_mode=EXCLUSIVE");
+    probe.exec("BEGIN EXCLUSIVE");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    probe?.close();
+  }
 }
 
 // Who opens or closes has only some of its files and locks for a moment.
@@ -130,7 +179,7 @@ function foreigners(
     const names = openPaths(pid)?.map(([, name]) => name) ?? [];
     // SQLite opens the database, the -wal and the -shm in this order, and
     // closes them in the other.
-    const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
+    const [hasFile, hasWal, hasShm] = ENDS
       .map((end) => names.includes(path + end));
     // A -shm that was deleted at this very name is another matter: a loss, which
     // those notice that left a record.

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
-import { copyFileSync, renameSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
+import { allPidfiles } from "../../src/lock/pidfiles.ts";
 import { isOpenHere } from "../../src/os/procfs.ts";
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
@@ -190,6 +197,7 @@ for (
       const child = start(thisAndNext()[1], "database_child.ts");
       await child.ask({ do: "open", path, options: STILL });
       await child.ask({ do: "exec", sql: TABLE });
+      beHereForLong(path);
       breaks(path);
       assert.throws(() => open(path, STILL).close(), (error: Error) => {
         assert.match(error.message, new RegExp(`PID ${child.pid} \\(`));
@@ -201,6 +209,68 @@ for (
       open(path, STILL).close();
     }),
   );
+}
+
+test(
+  "nobody opens what another has open by the name that it had before",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const child = start(thisAndNext()[1], "database_child.ts");
+    await child.ask({ do: "open", path, options: STILL });
+    await child.ask({ do: "exec", sql: TABLE });
+    await child.ask({ do: "get", sql: "PRAGMA wal_checkpoint" });
+    renameSync(path, `${path}.old`);
+    assert.throws(() => open(`${path}.old`, STILL).close(), (error: Error) => {
+      assert.match(error.message, new RegExp(`PID ${child.pid} \\(`));
+      assert.match(error.message, /has the same file open by another name/);
+      return true;
+    });
+    await child.ask({ do: "close" });
+    open(`${path}.old`, STILL).close();
+  }),
+);
+
+// The kernel makes whoever reads its list of locks wait for 8 to 16 ms.
+test(
+  "open() reads the kernel's list of locks only beside those that may not have",
+  { skip: linux },
+  withDatabase(async (path) => {
+    make(path).close();
+    const looks = (): number => {
+      const fs = process.getBuiltinModule("node:fs");
+      const { openSync } = fs;
+      let count = 0;
+      fs.openSync = (...all) => {
+        if (all[0] === "/proc/locks") count++;
+        return openSync(...all);
+      };
+      try {
+        open(path, STILL).close();
+      } finally {
+        fs.openSync = openSync;
+      }
+      return count;
+    };
+    assert.equal(looks(), 0, "alone");
+    const child = start(thisAndNext()[1], "database_child.ts");
+    await child.ask({ do: "open", path, options: STILL });
+    assert.notEqual(looks(), 0, "beside one that came just now");
+    beHereForLong(path);
+    assert.equal(looks(), 0, "beside one that has looked");
+    await child.ask({ do: "close" });
+    const stranger = start(thisRuntime(), "database_child.ts");
+    await stranger.ask({ do: "open", path, options: { lock: "none" } });
+    assert.notEqual(looks(), 0, "beside a stranger");
+  }),
+);
+
+/** As if the one holder there had come long ago. */
+function beHereForLong(path: string): void {
+  const [record = ""] = allPidfiles(path).map((pidfile) => pidfile.path);
+  const text = readFileSync(record, "utf8");
+  const old = text.replace(/"acquiredAt":"\d+/, '"acquiredAt":"2020');
+  assert.notEqual(old, text);
+  writeFileSync(record, old);
 }
 
 for (const how of ["open", "adopt"] as const) {
