@@ -27,14 +27,20 @@ const AFTER_SLICE_MS = 4;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
 const STANDBY = { pause: 88, every: 3000 };
+// In it SQLite sleeps for 82 ms at the most (main.c, sqliteDefaultBusyCallback).
+const STANDBY_SLICE_MS = 310;
 const LOOK_EVERY_MS = 100; // The path may lead to another lock file by now.
-const INSIDE_PAUSE_MS = 20; // An old version is waited for with the lock ours.
+// Another of this thread asks, or an old version is waited for inside the lock.
+const ASIDE_PAUSE_MS = 20;
 
 let lastSlice = 0;
+// Who asks for all of this thread that wait for the same.
+const asking = new Map<string, Ask>();
 
 /** Takes the lock, or counts on it where this thread has it. */
 export function* acquire(ask: Ask): Waiting<Lock> {
   const { target, mode, wait } = ask;
+  const key = `${mode} ${target.path}`;
   // To share, a lock file that is read-only for us is enough.
   const patience = mode === "shared" ? undefined : wait + 100;
   const guard = ask.legacy?.guard(target.path) ?? null;
@@ -42,6 +48,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
   let file: LockFile | null = null;
   let lastLook = 0;
   let hasAsked = false;
+  let isExclusive = false;
   try {
     for (;;) {
       // While this procedure slept, another of this thread may have won.
@@ -49,10 +56,18 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       if (own?.mode === mode) return new Lock(target.path, own);
       if (own) throw refused(ask, [own.holder as Holder], 0, "ours");
       const started = watch.elapsed;
+      // Twenty that ask took all of a thread, and a descriptor each.
+      const asker = asking.get(key) ?? ask;
+      asking.set(key, asker);
+      if (asker !== ask && !ask.blocking && started < wait) {
+        yield Math.min(ASIDE_PAUSE_MS, wait - started);
+        watch.add(ASIDE_PAUSE_MS);
+        continue;
+      }
       const slice = sliceAt(ask, started, Math.min(started, now() - lastSlice));
       if (slice > 0) lastSlice = now();
       file ??= new LockFile(target, patience);
-      const found = file.tryLock(mode, slice)
+      const found = !isExclusive && file.tryLock(mode, slice)
         ? enter(ask, file, guard)
         : "busy";
       if (found instanceof Lock) {
@@ -65,6 +80,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       if (found === "moved" || (isLookDue && file.isReplaced())) {
         file.close();
         file = null;
+        isExclusive = false;
         continue;
       }
       const isOver = waited >= wait;
@@ -77,15 +93,25 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         const holders = yield* holdersNow(ask, waited);
         if (holders !== null) throw refused(ask, holders, watch.elapsed);
       }
+      // Nobody has to wait for who asks to share: it keeps no PENDING lock. To
+      // wait in SQLite takes half of what it takes here.
+      const isStandby = waited >= STANDBY_AFTER_MS && ask.blocking && !isOver;
+      if (isStandby && found === "busy") {
+        const left = Math.ceil(Math.min(STANDBY_SLICE_MS, wait - waited));
+        isExclusive = !file.tryLock("shared", left);
+        file.unlock();
+        if (watch.elapsed - waited > STANDBY_SLICE_MS / 4) continue;
+      }
       const pause = found === "busy"
         ? pauseAt(waited) + (slice > 0 ? AFTER_SLICE_MS : 0)
-        : INSIDE_PAUSE_MS;
+        : ASIDE_PAUSE_MS;
       const sleep = Math.min(pause, isOver ? 2 : wait - waited);
       yield sleep;
       watch.add(sleep);
     }
   } finally {
     // Also when an abort ends the procedure at a yield: no catch sees that.
+    if (asking.get(key) === ask) asking.delete(key);
     file?.close();
   }
 }

@@ -67,7 +67,9 @@ export function sleepSync(ms: number): void {
  */
 export async function sleepAsync(ms: number): Promise<void> {
   const word = new Int32Array(new SharedArrayBuffer(4));
-  const woken = Atomics.waitAsync?.(word, 0, 0, Math.ceil(ms)).value;
+  const { Bun, Deno } = globalThis as Realm;
+  const waits = Bun || Deno ? ms : Math.ceil(ms);
+  const woken = Atomics.waitAsync?.(word, 0, 0, waits).value;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const asleep = new Promise<unknown>((resolve) => {
     timer = setTimeout(resolve, ms);

@@ -71,6 +71,8 @@ for (const [name, stub] of STUBS) {
           await null;
         });
       await add();
+      // A sleep without a timer keeps no process alive.
+      const alive = setInterval(() => {}, 1000);
       const { setTimeout } = globalThis;
       Object.assign(globalThis, { setTimeout: stub });
       const outcome = await add().catch(String);
@@ -80,6 +82,7 @@ for (const [name, stub] of STUBS) {
       await add();
       const rows = outcome === undefined ? "4" : "3";
       assert.equal(query(path, "SELECT count(*) FROM t"), rows);
+      clearInterval(alive);
       db.close();
     }),
   );

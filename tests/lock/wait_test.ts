@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { acquireLockAsync } from "../../mod.ts";
+import { openPaths } from "../../src/os/procfs.ts";
 import { assertRefused, assertWon } from "../fixtures/lock_processes.ts";
 import { needs } from "../fixtures/machine.ts";
 import { pause } from "../fixtures/until.ts";
@@ -29,8 +30,15 @@ test("an abort ends the wait with its reason, and leaves nothing open", {
   }
 });
 
+/** How often this process has the lock file open. */
+function lockFilesOf(path: string): number {
+  const open = openPaths("self") ?? [];
+  return open.filter(([, name]) => name === `${path}.lock`).length;
+}
+
 /** How often a timer is called while so many wait in this thread. */
 async function turnsBeside(waiters: number, path: string): Promise<number> {
+  assert.equal(lockFilesOf(path), 0);
   const enough = new AbortController();
   const options = { wait: 600_000, signal: enough.signal };
   const waiting = Array.from(
@@ -41,6 +49,7 @@ async function turnsBeside(waiters: number, path: string): Promise<number> {
   const timer = setInterval(() => turns++, 5);
   await pause(1500);
   clearInterval(timer);
+  assert.equal(lockFilesOf(path), openPaths("self") === null ? 0 : 1);
   enough.abort();
   await Promise.allSettled(waiting);
   return turns;
