@@ -100,7 +100,8 @@ export function prepared(
         lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
       };
     },
-    step: () => void statement.run(),
+    // To tell what changed takes Deno an eighth of a whole write.
+    step: () => void statement.get([]),
     get(parameters) {
       const row = statement.get(bind(parameters));
       return row ? rows()(row) : undefined;
