@@ -46,7 +46,7 @@ import { locate, type Location, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { openPaths } from "./os/procfs.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
-import { identityOf, lstat, stat } from "./os/stat.ts";
+import { identityOf, isPosix, lstat, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
 import { versionOf, whyNoCheckpoints } from "./wal/checkpoint.ts";
@@ -208,8 +208,9 @@ function locateDatabase(path: string, settings: Settings): Location {
     const what = found.kind === "folder" ? "a folder" : "something else";
     throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
   }
-  for (const end of ["-journal", "-wal", "-shm"]) {
-    // SQLite would wait for ever at a FIFO, or delete it.
+  // SQLite would wait for ever at a FIFO, or delete it. On Windows to look keeps
+  // what others delete there for a moment, and they fail.
+  for (const end of isPosix() ? ["-journal", "-wal", "-shm"] : []) {
     const kind = lstat(target.path + end)?.kind ?? "file";
     if (kind === "file") continue;
     const what = kind === "other" ? "a FIFO or a device" : `a ${kind}`;

@@ -30,10 +30,8 @@ const BEGIN = {
 /** An open lock file, locked or not. */
 export class LockFile {
   readonly path: string;
-  /**
-   * `dev:ino` of the file that is open; empty, and replaced for sure, where it
-   * changed meanwhile: no runtime tells which file its SQLite has open.
-   */
+  /** `dev:ino` of the open file; empty, as if replaced, where it changed
+   * meanwhile: no runtime tells which file its SQLite has open. */
   readonly identity: string;
   readonly #connection: Connection;
   #sliceMs = -1;
