@@ -10,6 +10,9 @@ import { sleepSync } from "./clock.ts";
 import type { Location } from "./paths.ts";
 import { type FileStat, isPosix, lstat, stat } from "./stat.ts";
 
+// What Deno calls the question who this user is.
+const WHO = { name: "sys" };
+
 /** Rights that a new file gets. */
 export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
 
@@ -83,7 +86,7 @@ export function rightsFor({ path, folder }: Location): Rights | null {
 
 /** Whether this user may give files away. */
 function isRoot(): boolean {
-  return isGranted({ name: "sys" }) && process.getuid?.() === 0;
+  return isGranted(WHO) && process.getuid?.() === 0;
 }
 
 export function withFile<T>(
@@ -145,6 +148,7 @@ export function moveTo(draft: string, path: string): boolean {
 
 /** Why no further file can be opened; `null` if one can. */
 export function whyNoDescriptor(): string | null {
+  if (!isGranted({ name: "read" })) return null;
   const failure = failureOf(() => withFile("/", "r", () => {}));
   if (failure !== "EMFILE" && failure !== "ENFILE") return null;
   return `this process has too many open files (${failure}); close some, or ` +
@@ -153,6 +157,7 @@ export function whyNoDescriptor(): string | null {
 
 /** Whether this user may write to a file or folder; `null` if unknown. */
 export function canWrite(path: string): boolean | null {
+  if (!isGranted(WHO)) return null;
   const fs = fileSystem();
   const failure = failureOf(() => fs.accessSync(path, fs.constants.W_OK));
   if (failure === null) return true;

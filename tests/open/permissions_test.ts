@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chmodSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -16,7 +17,9 @@ test(
   "Deno needs only read and write on the folder of the database",
   { skip: deno === undefined ? "Deno is not here" : false },
   withDatabase(async (path, folder) => {
-    const start = () =>
+    writeFileSync(`${path}.txt`, "this is no database".repeat(99));
+    const asked = join(folder, "asked");
+    const start = (env = {}) =>
       new Child([
         deno?.command[0] as string,
         "run",
@@ -25,8 +28,8 @@ test(
         `--allow-write=${folder}`,
         CHILD,
         path,
-      ]);
-    const child = start();
+      ], env);
+    const child = start({ DENO_AUDIT_PERMISSIONS: asked });
     assert.equal(await child.line(), "refused here");
     assert.equal(await child.line(), "held");
     const other = await start().ended;
@@ -38,6 +41,14 @@ test(
     const { code, stderr } = await child.ended;
     assert.deepEqual([code, stderr], [0, ""]);
     assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1,2");
+    // In a terminal each further one would be a question to the user.
+    const asking = readFileSync(asked, "utf8").trim().split("\n")
+      .map((line) => JSON.parse(line) as { permission: string; value: string });
+    assert.ok(asking.length > 0);
+    const more = asking.filter(({ permission, value }) =>
+      !/^(read|write)$/.test(permission) || !value.startsWith(folder)
+    );
+    assert.deepEqual(more, []);
   }),
 );
 
