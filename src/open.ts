@@ -405,12 +405,16 @@ function relocating(asked: string, settings: Settings): Parts["relocate"] {
 function explain(
   path: string,
   error: unknown,
-  { busyTimeout }: Settings,
+  { busyTimeout, readOnly }: Settings,
 ): unknown {
   const code = primaryCode(error);
   if (code === null) return error;
   if (isBusy(error)) return switchError(path, busyTimeout, error);
-  return cannotOpen(path, reasonOf(path, code, messageOf(error)), error);
+  const why = readOnly && code === SQLITE.READONLY
+    ? "to be read it needs -wal and -shm files beside it, which this user may " +
+      "not create; give the rights on its folder"
+    : reasonOf(path, code, messageOf(error));
+  return cannotOpen(path, why, error);
 }
 
 /** What this process has open by another name, or without one. */

@@ -4,6 +4,7 @@
  */
 
 import { fileSystem, mayReadProc } from "./builtin.ts";
+import { whyNoDescriptor } from "./files.ts";
 import { showsOthers } from "./procfs.ts";
 
 /** Why other processes cannot be looked at; `null` if they can. */
@@ -15,7 +16,8 @@ export function whyNoProc(): string | null {
   if (!showsOthers()) return "/proc has the PIDs of another PID namespace";
   try {
     fileSystem().accessSync("/proc/locks", fileSystem().constants.R_OK);
-    return null;
+    // Then each process would look like one that may not be looked into.
+    return whyNoDescriptor();
   } catch {
     return "/proc/locks cannot be read here";
   }

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Report } from "../../src/inspect/mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cliAsNobody, cliOn } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { inContainer, needs } from "../fixtures/machine.ts";
-import { runtimes } from "../fixtures/runtimes.ts";
+import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 
 const LINUX = !needs("/proc");
@@ -21,6 +23,25 @@ function reportOf(stdout: string): Report {
   assert.deepEqual(unexplained(report), [], stdout);
   return report;
 }
+
+test(
+  "with no descriptor left the processes are not known, and the reason is said",
+  { skip: needs("/proc") },
+  withDatabase((path) => {
+    elsewhere(path, "CREATE TABLE t (x)");
+    const { stdout, stderr } = spawnSync("sh", [
+      ...["-c", 'ulimit -n 100; exec "$@"', "sh", ...thisRuntime().command],
+      fileURLToPath(
+        new URL("fixtures/without_descriptors.ts", import.meta.url),
+      ),
+      path,
+    ], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const report = reportOf(stdout);
+    assert.equal(report.processes, null);
+    assert.match(report.reasons["processes"] ?? "", /too many open files/);
+  }),
+);
 
 test(
   "with Deno's narrow permissions all but the processes is told",
