@@ -411,8 +411,7 @@ function explain(
   if (code === null) return error;
   if (isBusy(error)) return switchError(path, busyTimeout, error);
   const why = readOnly && code === SQLITE.READONLY
-    ? "to be read it needs -wal and -shm files beside it, which this user may " +
-      "not create; give the rights on its folder"
+    ? "for its -wal and -shm this user must be able to write to its folder"
     : reasonOf(path, code, messageOf(error));
   return cannotOpen(path, why, error);
 }

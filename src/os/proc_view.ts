@@ -13,6 +13,12 @@ export function whyNoProc(): string | null {
     return `there is no /proc on ${process.platform}`;
   }
   if (!mayReadProc()) return "Deno shows /proc only with --allow-all";
+  const { permission } = process as {
+    permission?: { has(scope: string, path: string): boolean };
+  };
+  if (permission?.has("fs.read", "/proc/self/stat") === false) {
+    return "Node shows /proc only with --allow-fs-read for it";
+  }
   if (!showsOthers()) return "/proc has the PIDs of another PID namespace";
   try {
     fileSystem().accessSync("/proc/locks", fileSystem().constants.R_OK);

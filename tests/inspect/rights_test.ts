@@ -12,6 +12,9 @@ import { inContainer, needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 
+const WITHOUT = fileURLToPath(
+  new URL("fixtures/without_descriptors.ts", import.meta.url),
+);
 const LINUX = !needs("/proc");
 const ROOT = process.getuid?.() === 0;
 // With hidepid another user's processes are not even to be seen.
@@ -31,15 +34,33 @@ test(
     elsewhere(path, "CREATE TABLE t (x)");
     const { stdout, stderr } = spawnSync("sh", [
       ...["-c", 'ulimit -n 100; exec "$@"', "sh", ...thisRuntime().command],
-      fileURLToPath(
-        new URL("fixtures/without_descriptors.ts", import.meta.url),
-      ),
+      WITHOUT,
       path,
     ], { encoding: "utf8" });
     assert.equal(stderr, "");
     const report = reportOf(stdout);
     assert.equal(report.processes, null);
     assert.match(report.reasons["processes"] ?? "", /too many open files/);
+  }),
+);
+
+test(
+  "with Node's narrow permissions the processes are not known, and it says why",
+  { skip: !thisRuntime().id.startsWith("node") && "a matter of Node" },
+  withDatabase((path, folder) => {
+    elsewhere(path, "CREATE TABLE t (x)");
+    const [program = "", ...rest] = thisRuntime().command;
+    const sources = fileURLToPath(new URL("../../", import.meta.url));
+    const { stdout, stderr } = spawnSync(program, [
+      ...["--permission", "--no-warnings", ...rest],
+      ...[`--allow-fs-read=${folder}/*`, `--allow-fs-read=${sources}*`],
+      WITHOUT,
+      path,
+    ], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const report = reportOf(stdout);
+    assert.equal(report.processes, null);
+    if (LINUX) assert.match(report.reasons["processes"] ?? "", /--allow-fs-re/);
   }),
 );
 

@@ -282,7 +282,7 @@ test(
     chmodSync(folder, 0o777);
     assert.deepEqual(answer.message, undefined);
     assert.equal(wrote?.ok, false);
-    assert.match(refused.message ?? "", /give the rights on its folder/);
+    assert.match(refused.message ?? "", /must be able to write to its folder/);
   }),
 );
 

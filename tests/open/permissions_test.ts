@@ -1,16 +1,27 @@
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Child, elsewhere } from "../fixtures/children.ts";
+import { open } from "../../mod.ts";
+import { Child, elsewhere, fixture } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { asNobody } from "../fixtures/nobody.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 
 const CHILD = fileURLToPath(
   new URL("fixtures/permission_child.ts", import.meta.url),
 );
+const ROOT = process.getuid?.() === 0 &&
+  spawnSync("setpriv", ["--version"]).status === 0;
 const deno = runtimes().find(({ id }) => id === "deno");
 
 test(
@@ -77,5 +88,38 @@ test(
     assert.equal(code, 0, stderr);
     assert.equal(query(`${path}-copy.db`, "SELECT count(*) FROM t"), "2");
     assert.equal(mode.toString(8), asked.toString(8));
+  }),
+);
+
+test(
+  "root and those of the group may open what somebody else owns",
+  { skip: !ROOT && "only root can be several users, with setpriv" },
+  withDatabase((path, folder) => {
+    elsewhere(path, "CREATE TABLE t (a)");
+    const [uid, gid] = [65534, 65533];
+    chownSync(path, uid, gid);
+    chmodSync(path, 0o640);
+    open(path, { heartbeat: false }).close();
+    assert.equal(statSync(`${path}.lock`).uid, uid);
+    chownSync(path, 0, gid);
+    chmodSync(path, 0o664);
+    chownSync(`${path}.lock`, 0, gid);
+    chmodSync(`${path}.lock`, 0o664);
+    chmodSync(folder, 0o777);
+    const { command, options, remove } = asNobody(
+      thisRuntime().command,
+      fixture("database_child.ts"),
+    );
+    const { stdout, stderr } = spawnSync("setpriv", [
+      ...["--reuid", `${uid}`, "--regid", `${uid}`, "--groups", `${gid}`],
+      ...command,
+    ], {
+      env: options.env,
+      cwd: options.cwd,
+      encoding: "utf8",
+      input: `${JSON.stringify({ do: "open", path })}\n`,
+    });
+    remove();
+    assert.match(stdout, /^{"ok":true/, stderr);
   }),
 );
