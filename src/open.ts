@@ -37,7 +37,7 @@ import { acquire } from "./lock/acquire.ts";
 import { refuseManyNames, warnOfNetwork } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
-import { isSound, refuseForeign } from "./loss/sqlite_locks.ts";
+import { isAlone, refuseForeign } from "./loss/sqlite_locks.ts";
 import { WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
@@ -262,16 +262,16 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
   let connection: Connection | undefined;
   let isDone = false;
   try {
-    const isKnown = !readOnly && isSound(before);
+    const alone = !readOnly && isAlone(before);
     // Closed again it would have done the harm already.
-    if (!isKnown) yield* refuseForeign(path, false);
+    if (!alone) yield* refuseForeign(path, false);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before.open[""] ?? identityOf(path);
     if (!readOnly && canWrite(path) === false) {
       throw cannotOpen(path, READ_ONLY);
     }
-    const files = yield* configure(connection, settings, path, isKnown);
-    if (!readOnly && !isKnown) yield* refuseForeign(path, true);
+    const files = yield* configure(connection, settings, path, alone);
+    if (!readOnly && !alone) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
     if (files?.open[""] !== identity || files?.look() !== null) {
@@ -406,12 +406,15 @@ function relocating(asked: string, settings: Settings): Parts["relocate"] {
 function explain(
   path: string,
   error: unknown,
-  { busyTimeout }: Settings,
+  { busyTimeout, readOnly }: Settings,
 ): unknown {
   const code = primaryCode(error);
   if (code === null) return error;
   if (isBusy(error)) return switchError(path, busyTimeout, error);
-  return cannotOpen(path, reasonOf(path, code, messageOf(error)), error);
+  const why = readOnly && code === SQLITE.READONLY
+    ? "for its -wal and -shm this user must be able to write to its folder"
+    : reasonOf(path, code, messageOf(error));
+  return cannotOpen(path, why, error);
 }
 
 /** What this process has open by another name, or without one. */

@@ -34,14 +34,22 @@ const WIDEST = 80;
 /** Standard output. */
 export function standardOutput(): Screen {
   const { stdout } = process;
-  // `litelatch … | head` closes the pipe: that is no error.
-  stdout.on("error", (error: { code?: string }) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
-  });
+  const fail = ({ code, message }: Error & { code?: string }): never => {
+    // `litelatch … | head` closes the pipe: that is no error.
+    if (code === "EPIPE") process.exit(0);
+    console.error(`Cannot write to standard output: ${message}`);
+    process.exit(2);
+  };
+  stdout.on("error", fail);
   const terminal = stdout.isTTY === true;
   const colours = terminal && wantsColours();
-  const write = (text: string): void => void stdout.write(text);
+  const write = (text: string): void => {
+    try {
+      stdout.write(text);
+    } catch (error) {
+      fail(error as Error & { code?: string }); // Deno throws it.
+    }
+  };
   return {
     terminal,
     // Asked again each time: a window changes its size.

@@ -35,12 +35,10 @@ export async function selftest(
   const tidy = (): void => rmSync(folder, { recursive: true, force: true });
   const crew = new Crew(entry, folder);
   const onSignal = (): void => {
-    crew.dismiss().finally(() => {
-      tidy();
-      process.exit(130);
-    });
+    crew.dismiss().finally(() => process.exit(130));
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  // Also where nobody reads what it prints any more.
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("exit", tidy);
   const results: Result[] = [];
   try {
     for (const step of STEPS) {
@@ -52,8 +50,7 @@ export async function selftest(
   } finally {
     await crew.dismiss();
     tidy();
-    process.removeListener("SIGINT", onSignal);
-    process.removeListener("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("exit", tidy);
   }
   const passed = results.every(({ ok }) => ok);
   if (json) {

@@ -4,9 +4,12 @@
  * @module
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { create, remove } from "../os/files.ts";
+import { randomId } from "../os/ids.ts";
+import { lstat, stat } from "../os/stat.ts";
 import { printable } from "../printable.ts";
 import { ENTRIES, type Wishes } from "./arguments.ts";
 import { Excuse } from "./cannot_look.ts";
@@ -32,17 +35,45 @@ export async function vendor(
   entry: string,
 ): Promise<number> {
   if (check) return await checkFile(path, json, screen, entry);
-  mkdirSync(path, { recursive: true });
-  const written: string[] = [];
   const stems = ["litelatch", ...entries.map((name) => `litelatch-${name}`)];
   const names = stems.flatMap((stem) => ENDINGS.map((end) => stem + end));
+  const written: string[] = [];
   for (const name of new Set(names)) {
-    writeFileSync(join(path, name), await shipped(name, entry));
+    const text = await shipped(name, entry);
+    try {
+      mkdirSync(path, { recursive: true });
+      replace(join(path, name), text);
+    } catch (error) {
+      throw new Excuse(`Cannot write ${name} into "${path}": ${reason(error)}`);
+    }
     written.push(join(path, name));
   }
   if (json) screen.line(jsonText({ written }));
   else written.forEach((file) => screen.line(printable(file, 1000)));
   return 0;
+}
+
+/**
+ * In one step, as a program may import it just now, and the disk may be full. A
+ * link is not followed to a file elsewhere.
+ */
+function replace(path: string, text: string): void {
+  const found = lstat(path);
+  if (found !== null && found.kind !== "file") {
+    throw new Excuse("what is there must be a file; move it away");
+  }
+  const draft = `${path}.${randomId()}.tmp`;
+  create(draft, text, found);
+  try {
+    renameSync(draft, path);
+  } catch (error) {
+    remove(draft);
+    throw error;
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 async function checkFile(
@@ -53,11 +84,13 @@ async function checkFile(
 ): Promise<number> {
   let copy: string;
   try {
+    // To read a FIFO or a device may never end.
+    if (stat(path)?.kind === "other") throw new Error("it is something else");
     copy = readFileSync(path, "utf8");
   } catch (error) {
     throw new Excuse(
       `Cannot check "${path}": it must be a file that can be read ` +
-        `(${error instanceof Error ? error.message : error})`,
+        `(${reason(error)})`,
     );
   }
   const judgement = judge(copy, await shipped(originalOf(path), entry));

@@ -73,7 +73,8 @@ function remarks(report: Report): string[] {
         "`litelatch clean` removes them.",
     );
   }
-  if (report.holders.some(({ pidNamespace }) => pidNamespace === "other")) {
+  const shown = linesOf(report).map(({ record }) => record?.pidNamespace);
+  if (shown.includes("other")) {
     said.push("* counts in another PID namespace, such as a container.");
   }
   if (report.processes === null) {

@@ -30,14 +30,14 @@ const SYNCHRONOUS = { normal: 1, full: 2 };
  * none when the mode is read first and the switch is tried again.
  *
  * @param path The file; `null` for a database in memory.
- * @param isKnown Whether its `-shm` is in use, or nobody's.
+ * @param isAlone Whether nobody else has it open.
  * @returns What is open now.
  */
 export function* configure(
   connection: Connection,
   settings: Settings,
   path: string | null,
-  isKnown = false,
+  isAlone = false,
 ): Waiting<WatchedFiles | null> {
   const watch = new Stopwatch();
   let cause: unknown;
@@ -49,7 +49,7 @@ export function* configure(
   }
   for (;;) {
     try {
-      if (isKnown || !isIndexInTheMaking(path)) {
+      if (isAlone || !isIndexInTheMaking(path)) {
         switchToWal(connection, settings, path);
         apply(connection, settings, true);
         // SQLite opens `-wal` and `-shm` at the first read: what was put in

@@ -114,9 +114,11 @@ function describe(
     parentGone: parent === null || record.ppid === null
       ? reasons.note("holders.parentGone", why)
       : parent !== record.ppid,
-    holdsLock: locks === null || holder.pidNamespace !== "own"
-      ? reasons.note("holders.holdsLock", unshown)
-      : holdsLock(path, record.pid, lockFile, locks),
+    holdsLock: locks !== null && holder.pidNamespace === "own"
+      ? holdsLock(path, record.pid, lockFile, locks)
+      : isHeldByNobody(path, record, lockFile)
+      ? false
+      : reasons.note("holders.holdsLock", unshown),
     lockReplaced: (isHere ? holdsAnother(record, lockFile) : null) ??
       reasons.note("holders.lockReplaced", why),
   };
@@ -142,6 +144,22 @@ function holdsLock(
   // taken its record along.
   const now = locksOfProcess(pid, lockFile) ?? locksOn(lockFile) ?? [];
   return isAmong(now) || readSmall(path) === null;
+}
+
+/**
+ * Whether the kernel, which lists everybody, lists nobody: then a record that
+ * another PID namespace left is of nobody either, such as of a container that
+ * was killed.
+ */
+function isHeldByNobody(
+  path: string,
+  { sidecar }: HolderRecord,
+  lockFile: FileIdentity | null,
+): boolean {
+  if (!listsEverybody()) return false;
+  const files = [lockFile, parseIdentity(sidecar)];
+  return files.every((file) => locksOn(file)?.length === 0) &&
+    readSmall(path) !== null;
 }
 
 /**

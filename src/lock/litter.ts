@@ -21,7 +21,7 @@ import { type Ask, refused } from "./refusal.ts";
 const PILE = 8;
 // Some ten thousand files on ext4, as many on tmpfs. Where the size of a folder
 // says nothing, there is a look each time.
-export const BIG_BYTES = 256 * 1024;
+const BIG_BYTES = 256 * 1024;
 
 /**
  * With the lock in our hands. Clears nothing if a record proves a living holder

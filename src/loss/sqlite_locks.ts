@@ -4,7 +4,6 @@ import type { Connection } from "../driver/contract.ts";
 import { openConnection } from "../driver/runtime.ts";
 import { UnsupportedError } from "../errors.ts";
 import { nameOf } from "../lock/holders.ts";
-import { BIG_BYTES } from "../lock/litter.ts";
 import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
@@ -15,12 +14,10 @@ import {
   locksOnEach,
   openPaths,
   pidsAt,
-  processStat,
   showsOthers,
 } from "../os/procfs.ts";
-import { partsOf } from "../os/paths.ts";
-import { isAlive, self } from "../os/process.ts";
-import { identityOf, quickStat, stat } from "../os/stat.ts";
+import { self } from "../os/process.ts";
+import { identityOf, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -80,33 +77,17 @@ export function retakeDatabaseLock(connection: Connection): boolean {
 }
 
 const ENDS = ["", "-wal", "-shm"];
-// Who is here for as long has looked, and was not refused.
-const LOOKED_MS = 2000;
 
 /**
- * Whether nobody can be there whom {@linkcode refuseForeign} would refuse: since
- * SQLite gives us the file alone, or since one of us, who looked as he came, has
- * all that is at the path open. To read the kernel's list takes 8 to 16 ms, and
- * was half of a hook's start: the kernel waits for all processors first
- * (fs/locks.c, `locks_start`).
+ * Whether nobody can be there whom {@linkcode refuseForeign} would refuse, since
+ * SQLite gives us the file alone; it is made WAL's own as it is. To read the
+ * kernel's list takes 8 to 16 ms, and was half of a hook's start: the kernel
+ * waits for all processors first (fs/locks.c, `locks_start`). Beside others it
+ * is read: that one of them has looked says nothing about who came after him.
  */
-export function isSound({ path, open }: WatchedFiles): boolean {
+export function isAlone({ path, open }: WatchedFiles): boolean {
   if (!showsOthers()) return true; // Nobody could be seen.
-  if (open["-wal"] === null && open["-shm"] === null) return isUnused(path);
-  const { size = 0 } = quickStat(partsOf(path).folder) ?? {};
-  if (size > BIG_BYTES) return false;
-  return allPidfiles(path).some(({ record }) => {
-    if (record === null || record.pid === self().pid) return false;
-    const age = Date.now() - Date.parse(record.acquiredAt ?? "");
-    if (!(age > LOOKED_MS) || isAlive(record) !== true) return false;
-    const names = openPaths(record.pid)?.map(([, name]) => name) ?? [];
-    return ENDS.every((end) => names.includes(path + end)) &&
-      processStat(record.pid)?.state !== "T";
-  });
-}
-
-/** Whether no process has the file locked; it is made WAL's own as it is. */
-function isUnused(path: string): boolean {
+  if (open["-wal"] !== null || open["-shm"] !== null) return false;
   let probe: Connection | undefined;
   try {
     probe = openConnection(path, { readOnly: false, create: false });

@@ -145,6 +145,7 @@ export function moveTo(draft: string, path: string): boolean {
 
 /** Why no further file can be opened; `null` if one can. */
 export function whyNoDescriptor(): string | null {
+  if (!isGranted({ name: "read" })) return null;
   const failure = failureOf(() => withFile("/", "r", () => {}));
   if (failure !== "EMFILE" && failure !== "ENFILE") return null;
   return `this process has too many open files (${failure}); close some, or ` +
@@ -153,9 +154,15 @@ export function whyNoDescriptor(): string | null {
 
 /** Whether this user may write to a file or folder; `null` if unknown. */
 export function canWrite(path: string): boolean | null {
+  if (!isGranted({ name: "sys" })) return null;
   const fs = fileSystem();
   const failure = failureOf(() => fs.accessSync(path, fs.constants.W_OK));
   if (failure === null) return true;
+  // Deno takes root and those of the group for anybody.
+  const found = "Deno" in globalThis ? stat(path) : null;
+  const own = process.getuid?.();
+  const isTheirs = found && found.uid !== own;
+  if (isTheirs && (own === 0 || found.mode & 0o020)) return null;
   return ["EACCES", "EPERM", "EROFS"].includes(failure) ? false : null;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { fileSystem, mayReadProc } from "./builtin.ts";
+import { whyNoDescriptor } from "./files.ts";
 import { showsOthers } from "./procfs.ts";
 
 /** Why other processes cannot be looked at; `null` if they can. */
@@ -12,10 +13,17 @@ export function whyNoProc(): string | null {
     return `there is no /proc on ${process.platform}`;
   }
   if (!mayReadProc()) return "Deno shows /proc only with --allow-all";
+  const { permission } = process as {
+    permission?: { has(scope: string, path: string): boolean };
+  };
+  if (permission?.has("fs.read", "/proc/self/stat") === false) {
+    return "Node shows /proc only with --allow-fs-read for it";
+  }
   if (!showsOthers()) return "/proc has the PIDs of another PID namespace";
   try {
     fileSystem().accessSync("/proc/locks", fileSystem().constants.R_OK);
-    return null;
+    // Then each process would look like one that may not be looked into.
+    return whyNoDescriptor();
   } catch {
     return "/proc/locks cannot be read here";
   }

@@ -1,7 +1,13 @@
 /** Who we are, and whether another process is alive. @module */
 
 import { legible, printable, programOf } from "../printable.ts";
-import { attempt, failureOf, mayReadProc, type Realm } from "./builtin.ts";
+import {
+  attempt,
+  failureOf,
+  isGranted,
+  mayReadProc,
+  type Realm,
+} from "./builtin.ts";
 import { partsOf } from "./paths.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
 import { sharedState } from "./shared_state.ts";
@@ -124,7 +130,9 @@ export function warn(
 function ownCommand(): string {
   const program = partsOf(process.execPath ?? "").name.replace(/\.exe$/i, "");
   const script = process.argv[1] ?? "";
-  return attempt(() => stat(script)?.kind, null) === "file"
+  const isFile = () =>
+    isGranted({ name: "read", path: script }) && stat(script)?.kind === "file";
+  return attempt(isFile, false)
     ? `${program} ${printable(partsOf(script).name, 60)}`
     : programOf([program]);
 }

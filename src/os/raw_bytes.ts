@@ -54,10 +54,15 @@ export function closeFile(file: number): void {
  * for whatever is started through `node:child_process`.
  */
 export function mayRun(command: string): boolean {
-  return isGranted({ name: "run", command }, {
-    name: "env",
-    variable: "NODE_V8_COVERAGE",
-  });
+  // Node has it with --permission.
+  const { permission } = process as {
+    permission?: { has(scope: string): boolean };
+  };
+  return permission?.has("child") !== false &&
+    isGranted({ name: "run", command }, {
+      name: "env",
+      variable: "NODE_V8_COVERAGE",
+    });
 }
 
 /** As {@linkcode readAt}, in a process of its own. */

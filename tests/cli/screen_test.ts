@@ -1,15 +1,22 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { acquireLock, open } from "../../mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
-import { cli, cliOn } from "../fixtures/command.ts";
+import { cli, cliOn, MAIN } from "../fixtures/command.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 import { needs } from "../fixtures/machine.ts";
-import { runtimes } from "../fixtures/runtimes.ts";
+import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 
 const NASTY = "\x1b[2J\x1b]0;x\x07\r\x9b31m\u202eevil\u2066\u200b\u2028";
 const windows = needs("names");
@@ -85,5 +92,30 @@ test(
     }
     lock.release();
     assert.equal((await cli("clean", folder)).code, 0);
+  }),
+);
+
+const FULL = "/dev/full";
+
+test(
+  "what cannot be printed is told in one line, is no finding, and leaves nothing",
+  { skip: existsSync(FULL) ? false : `needs ${FULL}` },
+  inFolder((folder) => {
+    const path = join(folder, "app.db");
+    open(path).close();
+    const full = openSync(FULL, "w");
+    const { command: [program = "", ...flags] } = thisRuntime();
+    for (const words of [["doctor", path], ["selftest", folder]]) {
+      const { status, stderr } = spawnSync(
+        program,
+        [...flags, MAIN, ...words],
+        { stdio: ["ignore", full, "pipe"], encoding: "utf8" },
+      );
+      assert.match(stderr, /^Cannot write to standard output: .*\n$/);
+      assert.equal(status, 2);
+    }
+    closeSync(full);
+    const left = readdirSync(folder).filter((name) => /selftest/.test(name));
+    assert.deepEqual(left, []);
   }),
 );

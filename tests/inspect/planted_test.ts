@@ -19,7 +19,7 @@ import { inspect, type Report } from "../../src/inspect/mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cli } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
-import { needs } from "../fixtures/machine.ts";
+import { inContainer, needs } from "../fixtures/machine.ts";
 import { withoutMounts } from "../fixtures/privileges.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 import { plantedRecord } from "./fixtures/records.ts";
@@ -132,6 +132,31 @@ test(
       assert.equal((await cli("clean", path)).code, 0);
       assert.equal(existsSync(`${path}.pid`), false);
     }
+  }),
+);
+
+test(
+  "the record of a container that was killed is nobody's while nobody has the lock",
+  { skip: skip || inContainer() },
+  withDatabase(async (path) => {
+    elsewhere(path, WAL);
+    const other = start(otherRuntime(), "database_child.ts");
+    await other.ask({ do: "open", path });
+    const { ino, dev } = lstatSync(`${path}.lock`, { bigint: true });
+    const there = { pidNamespace: "pid:[1]", sidecar: `${dev}:${ino}` };
+    writeFileSync(
+      `${path}.pid-${ID}`,
+      plantedRecord(other.pid, { ...there, mode: "shared" }),
+    );
+    // It may be his.
+    assert.deepEqual(await codes(path), []);
+    assert.match((await cli("who", path)).stdout, /another PID namespace/);
+    await other.ask({ do: "close" });
+    assert.equal(sound(path).holders[0]?.holdsLock, false);
+    assert.deepEqual(await codes(path), ["stale-records"]);
+    const { stdout } = await cli("who", path);
+    assert.match(stdout, /^1 record of nobody who holds the lock/m);
+    assert.doesNotMatch(stdout, /another PID namespace/);
   }),
 );
 

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import type { Report } from "../../src/inspect/mod.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cliAsNobody, cliOn } from "../fixtures/command.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { inContainer, needs } from "../fixtures/machine.ts";
-import { runtimes } from "../fixtures/runtimes.ts";
+import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { unexplained } from "./fixtures/reasons.ts";
 
+const WITHOUT = fileURLToPath(
+  new URL("fixtures/without_descriptors.ts", import.meta.url),
+);
 const LINUX = !needs("/proc");
 const ROOT = process.getuid?.() === 0;
 // With hidepid another user's processes are not even to be seen.
@@ -21,6 +26,43 @@ function reportOf(stdout: string): Report {
   assert.deepEqual(unexplained(report), [], stdout);
   return report;
 }
+
+test(
+  "with no descriptor left the processes are not known, and the reason is said",
+  { skip: needs("/proc") },
+  withDatabase((path) => {
+    elsewhere(path, "CREATE TABLE t (x)");
+    const { stdout, stderr } = spawnSync("sh", [
+      ...["-c", 'ulimit -n 100; exec "$@"', "sh", ...thisRuntime().command],
+      WITHOUT,
+      path,
+    ], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const report = reportOf(stdout);
+    assert.equal(report.processes, null);
+    assert.match(report.reasons["processes"] ?? "", /too many open files/);
+  }),
+);
+
+test(
+  "with Node's narrow permissions the processes are not known, and it says why",
+  { skip: !thisRuntime().id.startsWith("node") && "a matter of Node" },
+  withDatabase((path, folder) => {
+    elsewhere(path, "CREATE TABLE t (x)");
+    const [program = "", ...rest] = thisRuntime().command;
+    const sources = fileURLToPath(new URL("../../", import.meta.url));
+    const { stdout, stderr } = spawnSync(program, [
+      ...["--permission", "--no-warnings", ...rest],
+      ...[`--allow-fs-read=${folder}/*`, `--allow-fs-read=${sources}*`],
+      WITHOUT,
+      path,
+    ], { encoding: "utf8" });
+    assert.equal(stderr, "");
+    const report = reportOf(stdout);
+    assert.equal(report.processes, null);
+    if (LINUX) assert.match(report.reasons["processes"] ?? "", /--allow-fs-re/);
+  }),
+);
 
 test(
   "with Deno's narrow permissions all but the processes is told",

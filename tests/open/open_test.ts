@@ -273,9 +273,16 @@ test(
     chmodSync(folder, 0o555);
     const options = { readOnly: true, lock: "none" };
     const { answer, wrote } = await openOrdinarily(path, options);
+    // Then -wal and -shm are missing, and somebody might write it.
+    chmodSync(folder, 0o777);
+    chmodSync(path, 0o666);
+    query(path, "PRAGMA journal_mode=WAL");
+    chmodSync(folder, 0o555);
+    const refused = (await openOrdinarily(path, options)).answer;
     chmodSync(folder, 0o777);
     assert.deepEqual(answer.message, undefined);
     assert.equal(wrote?.ok, false);
+    assert.match(refused.message ?? "", /must be able to write to its folder/);
   }),
 );
 

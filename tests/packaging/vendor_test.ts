@@ -3,8 +3,10 @@ import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -334,6 +336,25 @@ test(
       `${file} (0.1.0): edited since it was written\n`,
       1,
     ]);
+    assert.deepEqual(readdirSync(target).length, 3); // no draft is left
+    if (process.platform !== "win32") {
+      const precious = join(folder, "precious");
+      writeFileSync(precious, "mine");
+      rmSync(file);
+      symlinkSync(precious, file);
+      assert.deepEqual(command(target), [
+        `Cannot write litelatch.mjs into "${target}": what is there must be a ` +
+        "file; move it away\n",
+        2,
+      ]);
+      assert.equal(readFileSync(precious, "utf8"), "mine");
+      const fifo = join(folder, "fifo");
+      spawnSync("mkfifo", [fifo]);
+      assert.match(
+        command("--check", fifo)[0],
+        /^Cannot check .*fifo": it must/,
+      );
+    }
     rmSync(join(laid, "litelatch.d.mts"));
     rmSync(target, { recursive: true });
     const [excuse, code] = command(target);
