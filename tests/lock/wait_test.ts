@@ -2,8 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { acquireLockAsync } from "../../mod.ts";
 import { openPaths } from "../../src/os/procfs.ts";
-import { assertRefused, assertWon } from "../fixtures/lock_processes.ts";
+import {
+  assertRefused,
+  assertWon,
+  LockProcess,
+} from "../fixtures/lock_processes.ts";
 import { needs } from "../fixtures/machine.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
 import { Company } from "./fixtures/company.ts";
 
@@ -63,6 +68,34 @@ test("twenty that wait leave the event loop what one leaves it", async () => {
     const together = await turnsBeside(20, path);
     assert.ok(together * 4 > alone, `${together} turns, and ${alone} for one`);
   }
+});
+
+// After ten seconds a sync waiter waits in another way.
+test("who has waited for long gets the lock of a holder that is killed", {
+  skip: thisRuntime().id !== "deno" && "Deno runs it, with all of them",
+}, async () => {
+  const holder = await LockProcess.start(thisRuntime());
+  const modes = [
+    ["exclusive", "exclusive"],
+    ["exclusive", "shared"],
+    ["shared", "exclusive"],
+  ] as const;
+  let won = 0;
+  const waiting: Promise<void>[] = [];
+  for (const [i, { child }] of company.members.entries()) {
+    const [held, mode] = modes[i % modes.length]!;
+    const path = company.newPath();
+    assertWon(await holder.acquire(path, { mode: held }));
+    const asked = child.acquire(path, { mode, wait: 600_000 });
+    waiting.push(asked.then((answer) => {
+      assertWon(answer);
+      won++;
+    }));
+  }
+  await pause(11_000);
+  assert.equal(won, 0);
+  await holder.kill();
+  await Promise.all(waiting);
 });
 
 test("a wait that was in vain says how long it was", async () => {
