@@ -16,6 +16,7 @@ import { hook } from "./hook.ts";
 import { importCost } from "./import_cost.ts";
 import { locking } from "./locking.ts";
 import { load, markdown, versions } from "./markdown.ts";
+import { queue } from "./queue.ts";
 import { saturated } from "./saturated.ts";
 import type { Section } from "./section.ts";
 import { standby } from "./standby.ts";
@@ -28,6 +29,7 @@ import { winners } from "./winners.ts";
 const SECTIONS: readonly Section[] = [
   waiting,
   saturated,
+  queue,
   write,
   get,
   hook,

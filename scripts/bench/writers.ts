@@ -36,6 +36,8 @@ export interface WriterTask {
   readonly peers: string;
   /** In milliseconds; `null` is one after the other, for `seconds`. */
   readonly arrivals: readonly number[] | null;
+  /** Whether all are asked for before the first is awaited. */
+  readonly isQueue?: boolean;
   readonly seconds: number;
   readonly holdMs: number;
 }

@@ -145,11 +145,11 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       const warn = () => attempt(() => this.#warn(made), null);
       stop = unkept(setTimeout(warn, LONG_MS));
       const disown = disowning(this.#main, session);
-      session.all("begun");
+      session.each((one) => one.begun?.());
       const result = await run(parts, lent);
       lent.noticeEnd();
       lent.require();
-      session.all("beforeCommit");
+      session.each((one) => one.beforeCommit?.());
       session.turns.commit();
       disown();
       return result;

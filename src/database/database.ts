@@ -220,9 +220,7 @@ export class Database implements Disposable {
     const { noCheckpoint, watch } = this.#parts;
     const look = () => watch?.look();
     const result = checkpointNow(this.#session, noCheckpoint, look);
-    for (const attachment of this.#session.attachments) {
-      attachment.checkpointed?.();
-    }
+    this.#session.each((one) => one.checkpointed?.());
     return result;
   }
 

@@ -6,6 +6,7 @@ import type { Lock } from "../lock/lock.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
 import { abandoned, reopenFailed } from "../loss/messages.ts";
 import type { WatchedFiles } from "../loss/watched_files.ts";
+import { attempt } from "../os/builtin.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
@@ -99,14 +100,11 @@ export class Lifetime implements OpenHandle {
   beat(): void {
     const { session } = this.#parts;
     if (session.isForsaken) this.close();
-    for (const attachment of session.attachments) {
+    // Nobody called us, so nobody could catch it; the next write will say.
+    session.each((one) => {
       if (session.stopped !== null || session.depth > 0) return;
-      try {
-        attachment.beat?.();
-      } catch {
-        // Nobody called us, so nobody could catch it; the next write will say.
-      }
-    }
+      attempt(() => one.beat?.(), null);
+    });
   }
 
   get path(): string {
@@ -161,7 +159,7 @@ export class Lifetime implements OpenHandle {
     session.resume(connection);
     if (watch !== null && files !== null) watch.files = files;
     this.#isDetached = false;
-    for (const attachment of session.attachments) attachment.connected?.();
+    session.each((one) => one.connected?.());
   }
 
   mayClose(): boolean {
@@ -225,7 +223,7 @@ export class Lifetime implements OpenHandle {
       else session.connection.close();
     } finally {
       session.stop("closed");
-      for (const attachment of session.attachments) attachment.end?.();
+      session.each((one) => one.end?.());
       for (const end of this.#ending.splice(0)) end();
       sharedState().open.delete(this.#self);
       if (!keepsLock) lock?.release();

@@ -65,7 +65,7 @@ export function* beginning(
 function tryToBegin(session: Session): void {
   // A BEGIN IMMEDIATE inside of one fails, and keeps the write lock that it took.
   refuseOwnTransaction(session, "write");
-  session.all("beforeBegin");
+  session.each((one) => one.beforeBegin?.());
   try {
     session.turns.begin();
   } catch (error) {
@@ -120,10 +120,12 @@ function transact<T>(
   session.depth = 1;
   let failure: unknown = null;
   try {
-    if (name === "write") session.all("begun");
+    if (name === "write") session.each((one) => one.begun?.());
     const result = refusePromise(name, body());
     session.requireTransaction();
-    if (name === "write" || session.wrote) session.all("beforeCommit");
+    if (name === "write" || session.wrote) {
+      session.each((one) => one.beforeCommit?.());
+    }
     session.turns.commit();
     return result;
   } catch (error) {
@@ -135,7 +137,7 @@ function transact<T>(
     session.depth = 0;
     if (session.stopped === "ended") session.resume();
     if (name === "write" || session.wrote) session.afterWrite();
-    for (const settle of session.inner.splice(0)) settle(failure);
+    while (session.inner.length > 0) session.inner.shift()?.(failure);
   }
 }
 
@@ -179,7 +181,7 @@ function requireWrite(session: Session): void {
         "write(), and read inside it",
     );
   }
-  if (session.depth === 0) session.all("beforeWrite");
+  if (session.depth === 0) session.each((one) => one.beforeWrite?.());
 }
 
 /** A BEGIN of the caller's own, by exec() or on the driver's object. */

@@ -62,13 +62,14 @@ export function sleepSync(ms: number): void {
 
 /**
  * Sleeps, and the event loop goes on. A test may have stopped every timer: then
- * `waitAsync` ends it, which by itself keeps no process alive. It takes less than
- * half a millisecond for none on Node, and a wait would take all of a core.
+ * `waitAsync` ends it, which by itself keeps no process alive. Node takes less
+ * than half a millisecond for none, and a wait would take all of a core; Deno
+ * wakes a millisecond late.
  */
 export async function sleepAsync(ms: number): Promise<void> {
   const word = new Int32Array(new SharedArrayBuffer(4));
   const { Bun, Deno } = globalThis as Realm;
-  const waits = Bun || Deno ? ms : Math.ceil(ms);
+  const waits = Bun ? ms : Deno ? Math.max(0.1, ms - 1) : Math.ceil(ms);
   const woken = Atomics.waitAsync?.(word, 0, 0, waits).value;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const asleep = new Promise<unknown>((resolve) => {

@@ -16,15 +16,22 @@ import { clock, sleep } from "./clock.ts";
 import { openRaw, type Raw } from "./raw.ts";
 
 const INSERT = "INSERT INTO event VALUES (?, ?)";
-const { how, path, peers, arrivals, seconds, holdMs } =
+const { how, path, peers, arrivals, isQueue, seconds, holdMs } =
   readTask() as WriterTask;
+
+const OPTIONS = {
+  app: "bench",
+  onWarning: () => {},
+  // The last of a queue waits for all the others.
+  busyTimeout: isQueue ? 60_000 : 5000,
+};
 
 /** Writes once, and says when it had the lock. */
 type Write = (at: number) => number | Promise<number>;
 
 const WAYS: Record<Writer, () => Write | Promise<Write>> = {
   litelatch() {
-    const db = open(path, { app: "bench", onWarning: () => {} });
+    const db = open(path, OPTIONS);
     return (at) =>
       db.write(() => {
         const got = clock();
@@ -35,7 +42,7 @@ const WAYS: Record<Writer, () => Write | Promise<Write>> = {
   },
 
   writeAsync() {
-    const db = open(path, { app: "bench", onWarning: () => {} });
+    const db = open(path, OPTIONS);
     return (at) =>
       db.writeAsync(() => {
         const got = clock();
@@ -46,7 +53,7 @@ const WAYS: Record<Writer, () => Write | Promise<Write>> = {
   },
 
   async "async body"() {
-    const db = open(path, { app: "bench", onWarning: () => {} });
+    const db = open(path, OPTIONS);
     // It opens a connection of its own the first time.
     await db.writeAsync(async () => await null);
     return (at) =>
@@ -61,7 +68,7 @@ const WAYS: Record<Writer, () => Write | Promise<Write>> = {
 
   statement: () =>
     byHand(
-      open(path, { app: "bench", onWarning: () => {} }),
+      open(path, OPTIONS),
       (begin) => begin(),
     ),
 
@@ -117,7 +124,12 @@ const start = awaitBegin();
 const writes: { at: number; got: number; end: number }[] = [];
 sleep(start - clock());
 const { user, system } = process.cpuUsage();
-if (arrivals !== null) {
+if (arrivals !== null && isQueue) {
+  await Promise.all(arrivals.map(async (at) => {
+    const got = await write(at) - start;
+    writes.push({ at, got, end: clock() - start });
+  }));
+} else if (arrivals !== null) {
   for (const at of arrivals) {
     sleep(start + at - clock());
     const got = await write(at) - start;
