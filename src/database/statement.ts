@@ -87,30 +87,23 @@ export class Statement {
   *iterate(
     ...parameters: Value[] | [Record<string, Value>]
   ): IterableIterator<Row> {
-    // It has written all before its first row, and keeps the rows in memory; but
-    // in the midst of them no COMMIT is possible
-    // (https://sqlite.org/lang_returning.html, section 3).
-    if (!this.#onlyReads && /\breturning\b/i.test(this.#sql)) {
-      return yield* this.all(...parameters);
-    }
     const session = this.#session;
     session.require();
     // A statement of its own: this one is cached, and somebody may run it
     // again while the loop goes on.
     const prepared = session.connection.prepare(this.#sql);
-    let rows: Iterator<Row> | null = null;
-    const next = () => (rows as Iterator<Row>).next();
+    let rows: Iterator<Row> = [].values();
     session.iterating++;
     try {
       let step = this.#call(() => {
         rows = prepared.iterate(parameters);
-        return next();
+        return rows.next();
       });
-      for (; !step.done; step = next()) yield step.value;
+      for (; !step.done; step = rows.next()) yield step.value;
     } catch (error) {
       throw this.#explain(error);
     } finally {
-      (rows as Iterator<Row> | null)?.return?.();
+      rows.return?.();
       session.iterating--;
       prepared.finalize();
     }

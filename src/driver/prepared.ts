@@ -90,11 +90,14 @@ export function prepared(
   { rows = () => narrowRow, hasRows, finalize = () => {}, call }: Ways,
 ): Prepared {
   const bind = binder(sql, call);
+  // SQLite has all such rows in memory. In their midst no COMMIT is possible,
+  // and get() does not hear that its own failed (sqlite.org/lang_returning.html).
+  const returns = RETURNS.test(sql);
   let counts = hasRows ? undefined : true;
   return {
     run(parameters) {
       const { changes, lastInsertRowid } = statement.run(bind(parameters));
-      counts ??= WRITES.test(sql) && (RETURNS.test(sql) || !hasRows?.());
+      counts ??= WRITES.test(sql) && (returns || !hasRows?.());
       return {
         changes: counts ? Number(changes) : 0,
         lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
@@ -103,13 +106,15 @@ export function prepared(
     // To tell what changed takes Deno an eighth of a whole write.
     step: () => void statement.get([]),
     get(parameters) {
-      const row = statement.get(bind(parameters));
+      const values = bind(parameters);
+      const row = returns ? statement.all(values)[0] : statement.get(values);
       return row ? rows()(row) : undefined;
     },
     all: (parameters) => statement.all(bind(parameters)).map(rows()),
     *iterate(parameters) {
       let toRow: ReturnType<typeof rows> | undefined;
-      for (const given of statement.iterate(bind(parameters))) {
+      const values = bind(parameters);
+      for (const given of statement[returns ? "all" : "iterate"](values)) {
         yield (toRow ??= rows())(given);
       }
     },

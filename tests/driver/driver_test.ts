@@ -46,6 +46,27 @@ test(
 );
 
 test(
+  "a COMMIT that fails after the rows of RETURNING is heard",
+  inMemory((db) => {
+    db.exec(
+      "CREATE TABLE parent (id INTEGER PRIMARY KEY); CREATE TABLE child " +
+        "(id REFERENCES parent DEFERRABLE INITIALLY DEFERRED)",
+    );
+    const insert = db.prepare("INSERT INTO child VALUES (?) RETURNING id");
+    const ways = [
+      () => insert.get(1),
+      () => insert.all(1),
+      () => [...insert.iterate(1)],
+      () => db.write(() => insert.get(1)),
+    ];
+    for (const way of ways) assert.throws(way, /FOREIGN KEY/);
+    db.exec("INSERT INTO parent VALUES (1)");
+    assert.deepEqual(insert.get(1), { id: 1 });
+    assert.equal(db.prepare("SELECT * FROM child").all().length, 1);
+  }),
+);
+
+test(
   "changes counts what WITH, RETURNING and comments stand around",
   inMemory((db) => {
     const changes = (sql: string) => db.prepare(sql).run().changes;
