@@ -11,7 +11,7 @@ import {
 } from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
-import { filesOf, Session } from "./database/session.ts";
+import { Session } from "./database/session.ts";
 import { writing } from "./database/transactions.ts";
 import { walUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
@@ -38,7 +38,7 @@ import { refuseManyNames, warnOfNetwork } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
 import { abandoned } from "./loss/messages.ts";
 import { isAlone, refuseForeign } from "./loss/sqlite_locks.ts";
-import { WatchedFiles } from "./loss/watched_files.ts";
+import { filesOf, WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
@@ -128,7 +128,7 @@ function* opening(
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
-  const [file] = filesOf(connection);
+  const file = filesOf(connection)[0]?.path;
   if (connection.inTransaction()) {
     const why = "it is in a transaction; end it first";
     throw cannotOpen(file ?? MEMORY, why);
@@ -341,7 +341,7 @@ function* furnish(
     noCheckpoint,
     asked,
     reconnect: isOurs ? reconnect : null,
-    relocate: isOurs ? relocating(asked, settings) : null,
+    relocate: relocating(asked, settings),
     asyncWrites: new AsyncWrites(session, () => openApart(parts)),
   };
   return parts;
@@ -364,6 +364,7 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
   let parts: Parts | undefined;
   try {
     parts = yield* furnish(opened, path, lock, settings, asked);
+    parts.session.told = session.told;
   } finally {
     if (parts === undefined) opened.connection.close();
   }

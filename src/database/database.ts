@@ -43,8 +43,8 @@ export class Database implements Disposable {
     this.#session = parts.session;
     // It is of one transaction only, and ends with it.
     if (isLent) {
-      const outlive = () => {};
-      this.#lifetime = { reopen: refuseInside, close: refuseInside, outlive };
+      const reopen = refuseInside;
+      this.#lifetime = { reopen, close: reopen, outlive() {} };
       // Nobody else writes meanwhile.
       this.#look = () => "unchanged";
       return;
@@ -92,9 +92,7 @@ export class Database implements Disposable {
     const session = this.#session;
     session.require();
     try {
-      const heeded = session.heed(sql);
-      const run = () => session.connection.exec(sql);
-      session.guarded(run, heeded);
+      session.guarded(() => session.connection.exec(sql), session.heed(sql));
     } catch (error) {
       throw session.explain(error);
     }
@@ -316,7 +314,7 @@ function away({ watch, asked, session }: Parts): Away {
     if (watch === null) return null;
     const identity = identityOf(asked);
     if (identity === watch.files.open[""]) return null;
-    session.isSaid = true;
+    session.told.isSaid = true;
     return identity === null ? "gone" : "replaced";
   };
 }

@@ -16,6 +16,7 @@ import type { AsyncWrites } from "./async_writes.ts";
 import { placeOf } from "./busy_error.ts";
 import type { LossWatch } from "./loss_watch.ts";
 import type { Session } from "./session.ts";
+import { undo } from "./transactions.ts";
 
 /** What a handle is made of. */
 export interface Parts {
@@ -33,7 +34,7 @@ export interface Parts {
   /** Opens a file anew; `null` where the connection is not ours. */
   readonly reconnect: ((path: string) => Opened) | null;
   /** Opens what the path leads to now; `null` if it is the same place. */
-  readonly relocate: ((path: string) => Relocated | null) | null;
+  readonly relocate: (path: string) => Relocated | null;
 }
 
 /** A connection with every setting in force. */
@@ -144,7 +145,7 @@ export class Lifetime implements OpenHandle {
   detach(forOwner?: boolean): void {
     const { session, watch } = this.#parts;
     if (this.#isDetached) return;
-    if (watch !== null) clearBeside(session.connection, watch.files);
+    watch?.all.forEach((files) => clearBeside(session.connection, files));
     this.#isDetached = true;
     session.connection.close(forOwner);
   }
@@ -168,6 +169,21 @@ export class Lifetime implements OpenHandle {
       watch?.mayClose() !== false;
   }
 
+  /** What cannot be made harmless must neither be closed nor collected. */
+  #leave(): void {
+    if (this.mayClose()) return this.detach();
+    const { path, connection } = this.#parts.session;
+    const { abandoned } = sharedState();
+    const identity = identityOf(path) ?? "";
+    abandoned.set(identity, [...abandoned.get(identity) ?? [], connection]);
+  }
+
+  requireSaid(): void {
+    const { watch } = this.#parts;
+    const unsaid = watch?.files.isAway() ? null : watch?.unsaid();
+    if (unsaid) throw unsaid;
+  }
+
   stop(reason: string): void {
     this.#parts.session.stop("lost", reason);
   }
@@ -176,24 +192,23 @@ export class Lifetime implements OpenHandle {
   reopen(): void {
     const { session, watch, reconnect, relocate } = this.#parts;
     if (session.stopped === "closed") session.require();
-    if (reconnect === null || relocate === null) {
+    if (reconnect === null) {
       throw new UnsupportedError(
         `Cannot reopen "${session.path}": it must be a file that open() opened`,
       );
     }
+    // Commits go with the old connections, and nobody was told of it yet.
+    for (const handle of handlesOn(session.path)) handle.requireSaid?.();
     const relocated = relocate(session.path);
     if (relocated === null) {
       // The lock is kept, so it must be there.
       watch?.lookAtLock();
-      const unsaid = watch?.files.isAway() ? null : watch?.unsaid();
-      // Commits go with the old connection, and nobody was told of it yet.
-      if (unsaid) throw unsaid;
       reopenAll(session.path, false);
       watch?.requireLocks();
       return;
     }
     this.#parts.asyncWrites?.close();
-    this.detach();
+    this.#leave();
     this.#parts.lock?.release();
     this.#parts.lock = relocated.lock;
     session.path = relocated.path;
@@ -210,15 +225,13 @@ export class Lifetime implements OpenHandle {
   close(keepsLock = false): void {
     const { session, lock, watch } = this.#parts;
     if (session.stopped === "closed") return;
-    let unsaid: LitelatchError | null = null;
+    let unsaid: LitelatchError | null | undefined;
     try {
       this.#parts.asyncWrites?.close();
-      const { depth, connection } = session;
-      if (depth > 0 && connection.inTransaction()) connection.exec("ROLLBACK");
+      if (session.depth > 0) undo(session, "ROLLBACK");
       // What its owner closed took its WAL with it.
-      if (!session.isForsaken) unsaid = watch?.unsaid() ?? null;
-      if (!this.mayClose()) keepOpen(session);
-      else if (this.#parts.reconnect !== null) this.detach();
+      if (!keepsLock && !session.isForsaken) unsaid = watch?.unsaid();
+      if (this.#parts.reconnect !== null) this.#leave();
       // An adopted one is closed by its owner.
       else session.connection.close();
     } finally {
@@ -228,7 +241,7 @@ export class Lifetime implements OpenHandle {
       sharedState().open.delete(this.#self);
       if (!keepsLock) lock?.release();
     }
-    if (unsaid !== null && !keepsLock) throw unsaid;
+    if (unsaid) throw unsaid;
   }
 }
 
@@ -268,11 +281,4 @@ export function reopenAll(path: string, silently: boolean): void {
     for (const handle of handles) handle.stop(reopenFailed(path, error));
     throw error;
   }
-}
-
-/** What cannot be made harmless must neither be closed nor collected. */
-function keepOpen({ path, connection }: Session): void {
-  const { abandoned } = sharedState();
-  const identity = identityOf(path) ?? "";
-  abandoned.set(identity, [...abandoned.get(identity) ?? [], connection]);
 }

@@ -15,7 +15,7 @@ import {
   ownLocks,
   retakeDatabaseLock,
 } from "../loss/sqlite_locks.ts";
-import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
+import { type Loss, type Named, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { withFile } from "../os/files.ts";
@@ -23,13 +23,13 @@ import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import { asleepMs } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
+import { undo } from "./transactions.ts";
 
 // A look costs some 9 µs, so that a tight loop of writes pays two percent. A
 // commit in such a moment may be lost; then the error says so.
 const FRESH_MS = 0.5;
 const FRESH_LOCK_FILE_MS = 10;
-// To ask for SQLite's locks takes a tenth of a millisecond between writes; every
-// 10 ms it was a thirtieth of a tight loop.
+// To ask for SQLite's locks takes 0.1 ms; every 10 ms it was a thirtieth of a loop.
 const FRESH_LOCKS_MS = 50;
 // A hook has ended by then; it would pay 2 ms.
 const FIRST_LOCKS_MS = 20;
@@ -49,7 +49,6 @@ export class LossWatch implements Attachment {
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;
-  #loss: Loss | null = null;
 
   /** @param reopen Opens the files anew; throws where something is lost by it. */
   constructor(
@@ -69,12 +68,12 @@ export class LossWatch implements Attachment {
   beforeWrite(): void {
     if (now() - this.#lastLook >= FRESH_MS) this.look();
     if (!this.#hasLocks) this.#retake();
-    this.#session.isSaid = false;
+    this.#session.told.isSaid = false;
     if (this.#lock()?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
-        "(lock.release()), so another process may hold one that excludes this " +
-        "one. Close this handle, and open the database again.",
+        "(lock.release()), so another process may hold one that excludes it. " +
+        "Open the database again.",
     );
   }
 
@@ -87,7 +86,7 @@ export class LossWatch implements Attachment {
   /** At once: what is lost later is neither a new mode nor newly attached. */
   afterWrite(): void {
     this.#watchAttached(this.#session.attached);
-    if (this.#session.journals) this.files.renew();
+    if (this.#session.journals) this.all.forEach((files) => files.renew());
     this.#session.journals = false;
   }
 
@@ -99,7 +98,7 @@ export class LossWatch implements Attachment {
   look(): void {
     this.#watchAttached(this.#session.attached);
     this.#lastLook = now();
-    for (const files of [this.files, ...this.#attached]) {
+    for (const files of this.all) {
       const loss = files.look();
       if (loss !== null && !this.#isOwnDoing(files, loss)) {
         this.#refuse(files, loss);
@@ -125,11 +124,14 @@ export class LossWatch implements Attachment {
     }
   }
 
-  #watchAttached(paths: readonly string[]): void {
-    if (paths.length === 0 && this.#attached.length === 0) return;
-    this.#attached = paths.map((path) =>
-      this.#attached.find((files) => files.path === path) ??
-        new WatchedFiles(path, this.files.mayMake)
+  get all(): WatchedFiles[] {
+    return [this.files, ...this.#attached];
+  }
+
+  #watchAttached(attached: readonly Named[]): void {
+    this.#attached = attached.map(({ path, schema }) =>
+      this.#attached.find((one) => one.schema + one.path === schema + path) ??
+        new WatchedFiles(path, this.files.mayMake, schema)
     );
   }
 
@@ -137,14 +139,10 @@ export class LossWatch implements Attachment {
   #isOwnDoing(files: WatchedFiles, loss: Loss): boolean {
     // Whoever closed an adopted connection took its WAL with it.
     this.#session.require();
-    if (loss === "database" || files !== this.files) return false;
-    try {
-      if (this.#session.connection.value("PRAGMA journal_mode") === "wal") {
-        return false;
-      }
-    } catch {
-      return false;
-    }
+    if (loss === "database") return false;
+    const { connection } = this.#session;
+    const ask = () => connection.value(`PRAGMA ${files.schema}journal_mode`);
+    if (attempt(ask, "wal") === "wal") return false;
     files.renew();
     return true;
   }
@@ -153,13 +151,13 @@ export class LossWatch implements Attachment {
   beat(): void {
     if (this.#session.turns.isShared) this.#session.listAttached();
     this.#lastLocks = -Infinity;
-    const { isSaid } = this.#session;
+    const { isSaid } = this.#session.told;
     try {
       this.look();
       if (!this.#hasLocks) this.#retake();
     } finally {
       // Nobody hears it.
-      this.#session.isSaid = isSaid;
+      this.#session.told.isSaid = isSaid;
     }
   }
 
@@ -210,7 +208,7 @@ export class LossWatch implements Attachment {
     const database = this.#onDatabase();
     const shm = this.#onShm();
     // Where one of the two is listed, the other one must be.
-    if (database === true || shm === true) this.#wereListed = true;
+    this.#wereListed ||= database === true || shm === true;
     if (!this.#wereListed) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
   }
@@ -229,24 +227,23 @@ export class LossWatch implements Attachment {
 
   /** What is lost at the end, and was not said to anybody yet. */
   unsaid(): LitelatchError | null {
-    const { isSaid } = this.#session;
+    const { isSaid } = this.#session.told;
     this.reason();
-    const isLost = this.#loss === "database"
-      ? this.files.isDeleted()
-      : this.#loss !== null;
+    const isLost = this.all.some((files) =>
+      files.lost === "database" ? files.isDeleted() : files.lost !== null
+    );
     return isLost && !isSaid ? this.#session.refusal() : null;
   }
 
   /** Whether the connection may be closed; it is disarmed if need be. */
   mayClose(): boolean {
-    const loss = this.files.look() ?? this.#loss;
-    return isHarmless(this.#session.connection, this.files, loss);
+    const { connection } = this.#session;
+    return this.all.every((files) => isHarmless(connection, files));
   }
 
   connected(): void {
     [this.#onDatabase, this.#onShm] = ownLocks(this.files.path);
     this.#attached = [];
-    this.#loss = null;
     this.#hasLocks = true;
   }
 
@@ -254,15 +251,13 @@ export class LossWatch implements Attachment {
     const session = this.#session;
     const { connection } = session;
     // It comes too late, and nothing can be brought to safety inside of it.
-    attempt(() => {
-      if (connection.inTransaction()) connection.exec("ROLLBACK");
-    }, undefined);
+    attempt(() => undo(session, "ROLLBACK"), null);
     const isSafe = loss === "wal" && rescue(connection, files);
     // What else was lost decides how it may end.
-    if (loss !== "lock file") this.#loss = isSafe ? null : loss;
+    if (loss !== "lock file") files.lost = isSafe ? null : loss;
     session.stop("lost", lossText(files.path, loss, isSafe));
     // At once: every runtime closes what is open at its end.
-    if (!isSafe) isHarmless(connection, files, loss);
+    if (!isSafe) isHarmless(connection, files);
     session.require();
   }
 }

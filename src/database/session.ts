@@ -6,6 +6,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
+import { filesOf, type Named } from "../loss/watched_files.ts";
 import type { Attachment } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import type { Settings } from "../settings.ts";
@@ -52,8 +53,8 @@ export class Session {
   readonly attachments: Attachment[] = [];
   connection: Connection;
   turns: Turns;
-  /** Files of attached databases. */
-  attached: string[] = [];
+  /** What is attached. */
+  attached: Named[] = [];
   /** Whether the caller may have changed the journal mode just now. */
   journals = false;
   /** Moves whenever a statement has to look whether it may still run. */
@@ -79,7 +80,7 @@ export class Session {
   stopped: Stopped | null = null;
   reason = "";
   /** Whether there is no commit that somebody would have to be told of. */
-  isSaid = true;
+  told = { isSaid: true };
 
   constructor(connection: Connection, path: string, settings: Settings) {
     this.connection = connection;
@@ -123,7 +124,7 @@ export class Session {
   /** Why nothing more is run, as an error. */
   refusal(): LitelatchError {
     if (this.stopped === "lost") {
-      this.isSaid = true;
+      this.told.isSaid = true;
       return new LockLostError(this.reason);
     }
     const what = this.stopped === "ended" && !this.isForsaken
@@ -202,7 +203,7 @@ export class Session {
   /** Finds out anew which databases are attached. */
   listAttached(): void {
     const files = filesOf(this.connection)
-      .filter((file) => file !== this.path);
+      .filter(({ path }) => path !== this.path);
     // In place: whoever lent it to a transaction has to see it.
     this.attached.splice(0, Infinity, ...files);
     if (files.length > 0) this.letCheckpoint();
@@ -239,11 +240,10 @@ export class Session {
       ? ownWriter(this.path)
       : null;
     if (place !== null) return selfBlocked(this.path, place, error);
-    const { path, attached } = this;
+    const { path } = this;
+    const places = [path, ...this.attached.map((one) => one.path)];
     // In a transaction the lock on the main one may be its own.
-    const places = this.connection.inTransaction()
-      ? [...attached, path]
-      : [path, ...attached];
+    if (this.connection.inTransaction()) places.reverse();
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
     // Errors of Deno's exec() do not tell this kind of busy from the other.
     const mayBeStale = this.reading || this.iterating > 0;
@@ -268,17 +268,4 @@ function inside<T>(session: Session, run: () => T, ends: boolean): T {
   }
   session.requireTransaction(BY_THE_BODY);
   return result;
-}
-
-/** The files behind a connection, by SQLite's own list; the main one first. */
-export function filesOf(connection: Connection): string[] {
-  const statement = connection.prepare("PRAGMA database_list");
-  try {
-    return statement.all([])
-      .sort((one, other) => Number(one["seq"]) - Number(other["seq"]))
-      .map((row) => String(row["file"] ?? ""))
-      .filter((file) => file !== "");
-  } finally {
-    statement.finalize();
-  }
 }

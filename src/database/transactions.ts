@@ -1,7 +1,4 @@
-/**
- * From BEGIN to COMMIT: a body runs at most once, and leaves everything or
- * nothing.
- */
+/** From BEGIN to COMMIT: a body runs at most once, and leaves all or nothing. */
 
 import { LitelatchError } from "../errors.ts";
 import { isBusy } from "../driver/result_codes.ts";
@@ -81,13 +78,7 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   if (session.depth > 0) return refusePromise("read", body(db));
   refuseOwnTransaction(session, "read");
   session.connection.exec("BEGIN");
-  session.reading = true;
-  session.wrote = false;
-  try {
-    return transact(session, () => body(db), "read");
-  } finally {
-    session.reading = false;
-  }
+  return transact(session, () => body(db), "read");
 }
 
 /**
@@ -118,14 +109,14 @@ function transact<T>(
   name: "read" | "write",
 ): T {
   session.depth = 1;
+  session.reading = name === "read";
+  session.wrote = !session.reading;
   let failure: unknown = null;
   try {
-    if (name === "write") session.each((one) => one.begun?.());
+    if (session.wrote) session.each((one) => one.begun?.());
     const result = refusePromise(name, body());
     session.requireTransaction();
-    if (name === "write" || session.wrote) {
-      session.each((one) => one.beforeCommit?.());
-    }
+    if (session.wrote) session.each((one) => one.beforeCommit?.());
     session.turns.commit();
     return result;
   } catch (error) {
@@ -135,8 +126,9 @@ function transact<T>(
     throw seen;
   } finally {
     session.depth = 0;
+    session.reading = false;
     if (session.stopped === "ended") session.resume();
-    if (name === "write" || session.wrote) session.afterWrite();
+    if (session.wrote) session.afterWrite();
     while (session.inner.length > 0) session.inner.shift()?.(failure);
   }
 }
@@ -175,7 +167,8 @@ export function undo(session: Session, sql: string): void {
 function requireWrite(session: Session): void {
   session.require();
   if (session.reading) {
-    throw refused(
+    throw new LitelatchError(
+      "LITELATCH_BUSY",
       `Cannot write to "${session.path}" inside read(): its snapshot may be ` +
         "older than what others commit (SQLITE_BUSY_SNAPSHOT); begin with " +
         "write(), and read inside it",
@@ -187,15 +180,12 @@ function requireWrite(session: Session): void {
 /** A BEGIN of the caller's own, by exec() or on the driver's object. */
 function refuseOwnTransaction(session: Session, name: string): void {
   if (!session.connection.inTransaction()) return;
-  throw refused(
+  throw new LitelatchError(
+    "LITELATCH_BUSY",
     `Cannot ${name} "${session.path}" here: a transaction is open on this ` +
       `connection that ${name}() did not begin; end it first, or leave BEGIN ` +
       `and COMMIT to ${name}()`,
   );
-}
-
-function refused(message: string): LitelatchError {
-  return new LitelatchError("LITELATCH_BUSY", message);
 }
 
 /** Whether a body says of itself that it awaits. */
@@ -213,8 +203,7 @@ function requireSync(name: string, body: unknown): void {
       `Cannot ${name}: the body must be a function, got ${typeof body}`,
     );
   }
-  const kind = body.constructor?.name ?? "";
-  if (kind !== "Function" && /Async|Generator/.test(kind)) refuseAsync(name);
+  if (/Async|Generator/.test(body.constructor?.name)) refuseAsync(name);
 }
 
 function refusePromise<T>(name: string, result: T): T {

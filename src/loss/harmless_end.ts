@@ -10,9 +10,9 @@ import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
 import { identityOf } from "../os/stat.ts";
-import { hasPendingFrames, truncate } from "../wal/checkpoint.ts";
+import { hasPending, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere, ownLocks } from "./sqlite_locks.ts";
-import type { Loss, WatchedFiles } from "./watched_files.ts";
+import type { WatchedFiles } from "./watched_files.ts";
 
 /** Whether who comes takes our `-shm`, and nobody has another WAL by now. */
 function isIndexOurs(files: WatchedFiles): boolean {
@@ -28,21 +28,21 @@ function isIndexOurs(files: WatchedFiles): boolean {
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
   return isIndexOurs(files) &&
-    attempt(() => truncate(connection, 100).done, false);
+    attempt(() => truncate(connection, 100, files.schema).done, false);
 }
 
 /** Whether the connection may be closed, after it was disarmed if need be. */
 export function isHarmless(
   connection: Connection,
   files: WatchedFiles,
-  loss: Loss | null,
 ): boolean {
-  // With another database at the path SQLite leaves everything alone
-  // (pager.c, databaseIsUnmoved).
+  const loss = files.look() ?? files.lost;
+  // Beside another database SQLite leaves all alone (pager.c, databaseIsUnmoved).
   const isWal = loss === "wal";
   if ((!isWal && loss !== "shm") || files.isAway()) return true;
   if (isWal && isIndexOurs(files)) return true;
-  const mayMove = isWal && attempt(() => hasPendingFrames(connection), true);
+  const mayMove = isWal &&
+    attempt(() => hasPending(connection, files.schema), true);
   // They have begun a `-wal` or `-shm` of their own there.
   const isTakenOver = files.beside("others").length > 0;
   // Others may still read the WAL that was lost: emptied, it takes their frames
@@ -52,18 +52,19 @@ export function isHarmless(
   if (!isTakenOver && (!mayMove || isUsed())) return true;
   // A WAL that was moved may be somebody's copy, while it is the only one. And
   // what is at the path may have the inode of one that was closed.
-  const isAny = loss === "shm" || isTakenOver;
   const there = ["-wal", "-shm"].map((end) => files.path + end);
   const lost = files.opened(`-${loss}`).filter(([, name]) =>
-    isAny ? !there.includes(name) : name === `${there[0]} (deleted)`
+    !isWal || isTakenOver
+      ? !there.includes(name)
+      : name === `${there[0]} (deleted)`
   );
   // With nothing to move it would delete the newcomer's `-wal` all the same. It
   // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
   if (isWal && files.beside("ours").length === 0 && lost.length > 0) {
     attempt(() => {
       connection.value("PRAGMA wal_autocheckpoint=0");
-      const version = connection.value("PRAGMA user_version");
-      connection.exec(`PRAGMA user_version=${version}`);
+      const pragma = `PRAGMA ${files.schema}user_version`;
+      connection.exec(`${pragma}=${connection.value(pragma)}`);
     }, null);
   } else if (isWal && !mayMove) return isOpenElsewhere(files.path);
   // From an emptied WAL SQLite can read no frame, and gives up both. Without its
@@ -76,9 +77,9 @@ export function isHarmless(
       else by.writeSync(file, new Uint8Array(136), 0, 136, 0);
       return true;
     });
-  const isDisarmed = lost.length > 0 &&
-    lost.every(([at]) => attempt(() => disarm(at), false));
-  return isDisarmed || isOpenElsewhere(files.path);
+  return lost.length > 0 &&
+      lost.every(([at]) => attempt(() => disarm(at), false)) ||
+    isOpenElsewhere(files.path);
 }
 
 /**
@@ -88,12 +89,12 @@ export function isHarmless(
  * takes them; between the close and the clearing one did.
  */
 export function clearBeside(connection: Connection, files: WatchedFiles): void {
+  if (!files.isAway() || !files.beside("ours").length) return;
   // Beside a -shm of others our -wal is theirs by now.
-  const isOthers = files.beside("others").length > 0;
-  if (!files.isAway() || isOthers || !files.beside("ours").length) return;
+  if (files.beside("others").length > 0) return;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
-  attempt(() => truncate(connection, 100), null);
+  attempt(() => truncate(connection, 100, files.schema), null);
   // It may be back at its path, or may come back, with others on it.
   const isUsed = identityOf(files.path) === null &&
     isOpenElsewhere(`${files.path}-shm`, WAL_DMS);

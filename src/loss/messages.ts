@@ -33,8 +33,8 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
     case "wal":
       return `${gone}. Most likely something in this process opened and ` +
         "closed the database file (fs.readFile, fs.copyFile, a second SQLite " +
-        "library), which drops the process's locks; then the last of the " +
-        `others closed it. ${next}; copy a live database with backup().`;
+        "library), which drops its locks; then the last of the others closed " +
+        `it. ${next}; copy a live database with backup().`;
     case "locks":
       return `Cannot write to "${path}": something in ${us} opened and ` +
         "closed a file of it, which dropped the process's locks on it, and " +

@@ -9,20 +9,42 @@
  * `-shm` gone 50 of another process.
  */
 
+import type { Connection } from "../driver/contract.ts";
 import { openPaths } from "../os/procfs.ts";
 import { identityOf, quickStat } from "../os/stat.ts";
 
 /** What was deleted, moved or replaced. */
 export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 
+/** A file, and what a pragma about it alone begins with. */
+export type Named = Pick<WatchedFiles, "path" | "schema">;
+
+/** The files behind a connection, by SQLite's own list; the main one first. */
+export function filesOf(connection: Connection): Named[] {
+  const statement = connection.prepare("PRAGMA database_list");
+  try {
+    return statement.all([])
+      .filter(({ file }) => file)
+      .map(({ file, name }) => ({
+        path: String(file),
+        schema: `"${String(name).replaceAll('"', '""')}".`,
+      }));
+  } finally {
+    statement.finalize();
+  }
+}
+
 type End = "" | "-wal" | "-shm";
 
 /** The three files of one database, as they were when they were opened. */
 export class WatchedFiles {
   readonly path: string;
+  readonly schema: string;
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
   readonly mayMake: boolean;
+  /** What was lost, and may do harm at the end. */
+  lost: Loss | null = null;
   /** `dev:ino` of what is open; `null` if there was no such file. */
   readonly open: Record<End, string | null>;
 
@@ -31,8 +53,9 @@ export class WatchedFiles {
    * a reader of a database that was not in WAL mode: it took no part in the WAL
    * that another made, and may delete as the last one of its own.
    */
-  constructor(path: string, mayMake: boolean) {
+  constructor(path: string, mayMake: boolean, schema = "main.") {
     this.path = path;
+    this.schema = schema;
     this.mayMake = mayMake;
     this.open = { "": identityOf(path), "-wal": null, "-shm": null };
     this.renew();

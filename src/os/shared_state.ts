@@ -55,6 +55,8 @@ export interface OpenHandle {
   loss(): string | null;
   /** Whether closing its connection would hurt nobody. */
   mayClose(): boolean;
+  /** Throws if commits may be lost that nobody was told of yet. */
+  requireSaid?(): void;
   /** Closes its connection, and opens a new one. */
   detach(): void;
   attach(): void;

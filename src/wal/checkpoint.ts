@@ -28,8 +28,10 @@ export function walBytes(path: string): number {
 export function checkpoint(
   connection: Connection,
   mode: "PASSIVE" | "TRUNCATE" | "NOOP" = "PASSIVE",
+  schema = "",
 ): Progress {
-  const statement = connection.prepare(`PRAGMA wal_checkpoint(${mode})`);
+  const sql = `PRAGMA ${schema}wal_checkpoint(${mode})`;
+  const statement = connection.prepare(sql);
   try {
     const row = Object.values(statement.get([]) ?? {});
     const [busy, log = -1, checkpointed = -1] = row.map(Number);
@@ -50,11 +52,15 @@ export function checkpoint(
  * `patienceMs` is what a writer may have to wait
  * (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
  */
-export function truncate(connection: Connection, patienceMs: number): Progress {
+export function truncate(
+  connection: Connection,
+  patienceMs: number,
+  schema?: string,
+): Progress {
   const before = connection.value("PRAGMA busy_timeout");
   connection.exec(`PRAGMA busy_timeout=${Math.round(patienceMs)}`);
   try {
-    return checkpoint(connection, "TRUNCATE");
+    return checkpoint(connection, "TRUNCATE", schema);
   } finally {
     connection.exec(`PRAGMA busy_timeout=${before}`);
   }
@@ -65,9 +71,9 @@ export function truncate(connection: Connection, patienceMs: number): Progress {
  * where it cannot be told: before 3.51 an unknown mode is a passive checkpoint
  * (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
  */
-export function hasPendingFrames(connection: Connection): boolean {
-  return Number(versionOf(connection).split(".")[1]) < 51 ||
-    !checkpoint(connection, "NOOP").done;
+export function hasPending(connection: Connection, schema: string): boolean {
+  return versionOf(connection) < "3.51" ||
+    !checkpoint(connection, "NOOP", schema).done;
 }
 
 // The minor versions with a mend, and the patch that brought it.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { test } from "node:test";
 import { adopt, type Database, LockLostError, open } from "../../mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
@@ -267,5 +267,30 @@ test(
     insert(other, 2);
     one.close();
     other.close();
+  }),
+);
+
+test(
+  "reopen() leaves what others wrote where a re-pointed link led before",
+  { skip: needs("unlinking") },
+  withDatabase((path, folder) => {
+    const link = `${folder}/link`;
+    symlinkSync(path, link);
+    const db = make(link);
+    insert(db, 1);
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    elsewhere(
+      path,
+      "PRAGMA journal_mode=WAL; CREATE TABLE theirs (x);" +
+        "INSERT INTO theirs VALUES (1)",
+    );
+    rmSync(link);
+    symlinkSync(`${folder}/other.db`, link);
+    assert.throws(() => db.reopen(), LockLostError);
+    db.reopen();
+    assert.equal(db.path, `${folder}/other.db`);
+    db.close();
+    assert.equal(query(path, "SELECT count(*) FROM theirs"), "1");
   }),
 );

@@ -124,6 +124,61 @@ test(
   }),
 );
 
+for (
+  const [whose, write] of [
+    ["of async bodies", (db: Database) =>
+      db.writeAsync(async (tx) => {
+        await Promise.resolve();
+        tx.exec("INSERT INTO t VALUES (2)");
+      })],
+    [
+      "of another handle",
+      (_: Database, other: Database) =>
+        other.write(() => other.exec("INSERT INTO t VALUES (2)")),
+    ],
+  ] as const
+) {
+  test(
+    `reopen() says once that commits ${whose} may be lost`,
+    { skip: needs("unlinking") },
+    withDatabase(async (path) => {
+      make(path).close();
+      const [db, other] = [open(path, STILL), open(path, STILL)];
+      await write(db, other);
+      rmSync(`${path}-wal`);
+      rmSync(`${path}-shm`);
+      await pause(5);
+      assert.throws(() => db.reopen(), /moments before this one may be lost/);
+      db.reopen();
+      db.close();
+      other.close();
+    }),
+  );
+}
+
+test(
+  "close() says that commits of async bodies may be lost, unless one was refused",
+  { skip: needs("unlinking") },
+  withDatabase(async (path) => {
+    const body = async (tx: Database) => {
+      await Promise.resolve();
+      tx.exec("INSERT INTO t VALUES (2)");
+    };
+    for (const isRefused of [false, true]) {
+      make(path).close();
+      const db = open(path, STILL);
+      await db.writeAsync(body);
+      rmSync(`${path}-wal`);
+      rmSync(`${path}-shm`);
+      await pause(5);
+      if (isRefused) {
+        await assert.rejects(db.writeAsync(body), LockLostError);
+        db.close();
+      } else assert.throws(() => db.close(), LockLostError);
+    }
+  }),
+);
+
 /** Runs `body`, and `act` before the first stat for which `when` is true. */
 function atStat(when: () => boolean, act: () => void, body: () => void): void {
   type Statter = { statSync(path: string, ...more: unknown[]): unknown };
