@@ -202,6 +202,7 @@ export class Database implements Disposable {
    * nothing is left at `destination`.
    */
   backup(destination: string): void {
+    this.#parts.watch?.look();
     backup(this.#session, destination);
   }
 
@@ -303,8 +304,8 @@ export class Database implements Disposable {
 }
 
 function refuseInside(): never {
-  const why = "Cannot close or reopen inside of a transaction: its handle " +
-    "ends with it";
+  const why =
+    "Cannot close or reopen inside of a transaction: its handle ends with it";
   throw new LitelatchError("LITELATCH_BUSY", why);
 }
 

@@ -15,7 +15,7 @@ import {
   ownLocks,
   retakeDatabaseLock,
 } from "../loss/sqlite_locks.ts";
-import { type Loss, type Named, WatchedFiles } from "../loss/watched_files.ts";
+import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { withFile } from "../os/files.ts";
@@ -85,7 +85,7 @@ export class LossWatch implements Attachment {
 
   /** At once: what is lost later is neither a new mode nor newly attached. */
   afterWrite(): void {
-    this.#watchAttached(this.#session.attached);
+    this.#watchAttached();
     if (this.#session.journals) this.all.forEach((files) => files.renew());
     this.#session.journals = false;
   }
@@ -96,7 +96,7 @@ export class LossWatch implements Attachment {
    * @throws {LockLostError} If something was lost.
    */
   look(): void {
-    this.#watchAttached(this.#session.attached);
+    this.#watchAttached();
     this.#lastLook = now();
     for (const files of this.all) {
       const loss = files.look();
@@ -128,8 +128,8 @@ export class LossWatch implements Attachment {
     return [this.files, ...this.#attached];
   }
 
-  #watchAttached(attached: readonly Named[]): void {
-    this.#attached = attached.map(({ path, schema }) =>
+  #watchAttached(): void {
+    this.#attached = this.#session.attached.map(({ path, schema }) =>
       this.#attached.find((one) => one.schema + one.path === schema + path) ??
         new WatchedFiles(path, this.files.mayMake, schema)
     );

@@ -111,8 +111,7 @@ const LEAST_INDEX_BYTES = 32768;
 
 /**
  * Whether another process has begun to make the `-shm`. If it was stopped there
- * SQLite waits for it for ten seconds, whatever the timeout (wal.c,
- * walTryBeginRead).
+ * SQLite waits ten seconds, whatever the timeout (wal.c, walTryBeginRead).
  */
 function isIndexInTheMaking(path: string): boolean {
   const shm = stat(`${path}-shm`);

@@ -129,7 +129,7 @@ export class Session {
     }
     const what = this.stopped === "ended" && !this.isForsaken
       ? `Cannot go on in this transaction on "${this.path}": ${this.reason}`
-      : `Cannot use the database "${this.path}": this handle ${
+      : `Cannot use "${this.path}": this handle ${
         this.connection.owned
           ? "was closed; open"
           : "or its connection was closed; adopt"

@@ -87,6 +87,11 @@ export class Statement {
   *iterate(
     ...parameters: Value[] | [Record<string, Value>]
   ): IterableIterator<Row> {
+    // It has written all before its first row and keeps the rows in memory; in the
+    // midst of them no COMMIT is possible (https://sqlite.org/lang_returning.html).
+    if (!this.#onlyReads && /\breturning\b/i.test(this.#sql)) {
+      return yield* this.all(...parameters);
+    }
     const session = this.#session;
     session.require();
     // A statement of its own: this one is cached, and somebody may run it

@@ -183,8 +183,7 @@ function refuseOwnTransaction(session: Session, name: string): void {
   throw new LitelatchError(
     "LITELATCH_BUSY",
     `Cannot ${name} "${session.path}" here: a transaction is open on this ` +
-      `connection that ${name}() did not begin; end it first, or leave BEGIN ` +
-      `and COMMIT to ${name}()`,
+      `connection that ${name}() did not begin; end it first`,
   );
 }
 

@@ -90,8 +90,7 @@ export function prepared(
   { rows = () => narrowRow, hasRows, finalize = () => {}, call }: Ways,
 ): Prepared {
   const bind = binder(sql, call);
-  // SQLite has all such rows in memory. In their midst no COMMIT is possible,
-  // and get() does not hear that its own failed (sqlite.org/lang_returning.html).
+  // Its COMMIT comes after the rows, and of a failure there get() tells nothing.
   const returns = RETURNS.test(sql);
   let counts = hasRows ? undefined : true;
   return {
@@ -113,8 +112,7 @@ export function prepared(
     all: (parameters) => statement.all(bind(parameters)).map(rows()),
     *iterate(parameters) {
       let toRow: ReturnType<typeof rows> | undefined;
-      const values = bind(parameters);
-      for (const given of statement[returns ? "all" : "iterate"](values)) {
+      for (const given of statement.iterate(bind(parameters))) {
         yield (toRow ??= rows())(given);
       }
     },

@@ -26,8 +26,7 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
         `wrote is in the old file. ${next}.`;
     case "lock file":
       return `${gone}, so another process may hold a lock that excludes this ` +
-        "one. Close every handle of this process on it and open it again. " +
-        `Do not delete ${file}.`;
+        `one. Close every handle on it and open it again. Do not delete ${file}.`;
     case "shm":
       return `${gone}. ${next}. Do not delete ${file}.`;
     case "wal":

@@ -48,9 +48,8 @@ export function checkpoint(
 }
 
 /**
- * Empties the file. While it waits for readers it holds the write lock, so
- * `patienceMs` is what a writer may have to wait
- * (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
+ * Empties the file. While it waits for readers it holds the write lock: a writer
+ * may wait `patienceMs` (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
  */
 export function truncate(
   connection: Connection,

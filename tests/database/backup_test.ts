@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { LitelatchError, open } from "../../mod.ts";
-import { otherRuntime, start } from "../fixtures/children.ts";
+import { LitelatchError, LockLostError, open } from "../../mod.ts";
+import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
 import { needs } from "../fixtures/machine.ts";
 import { onSmallDisk, withoutMounts } from "../fixtures/privileges.ts";
+import { pause } from "../fixtures/until.ts";
 
 function openFilled(folder: string) {
   const db = open(join(folder, "app.db"), { onWarning: () => {} });
@@ -36,6 +43,22 @@ test(
       readdirSync(folder).sort(),
       ["app.db", "app.db.lock", COPY],
     );
+  }),
+);
+
+test(
+  "a backup of a database that was replaced is refused",
+  { skip: needs("unlinking") },
+  inFolder(async (folder) => {
+    const path = join(folder, "app.db");
+    const db = open(path, { heartbeat: false });
+    db.exec("CREATE TABLE t (a)");
+    renameSync(path, `${path}.old`);
+    elsewhere(path, "CREATE TABLE other (a)");
+    await pause(5);
+    assert.throws(() => db.backup(join(folder, "copy.db")), LockLostError);
+    assert.deepEqual(readdirSync(folder).includes("copy.db"), false);
+    db.close();
   }),
 );
 
