@@ -15,7 +15,7 @@ import {
   ownLocks,
   retakeDatabaseLock,
 } from "../loss/sqlite_locks.ts";
-import { type Loss, WatchedFiles } from "../loss/watched_files.ts";
+import type { Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { withFile } from "../os/files.ts";
@@ -40,7 +40,6 @@ export class LossWatch implements Attachment {
   readonly #session: Session;
   readonly #lock: () => Lock | null;
   readonly #reopen: () => void;
-  #attached: WatchedFiles[] = [];
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
@@ -83,9 +82,8 @@ export class LossWatch implements Attachment {
     this.beforeWrite();
   }
 
-  /** At once: what is lost later is neither a new mode nor newly attached. */
+  /** At once: what is lost later is no new mode. */
   afterWrite(): void {
-    this.#watchAttached();
     if (this.#session.journals) this.all.forEach((files) => files.renew());
     this.#session.journals = false;
   }
@@ -96,7 +94,6 @@ export class LossWatch implements Attachment {
    * @throws {LockLostError} If something was lost.
    */
   look(): void {
-    this.#watchAttached();
     this.#lastLook = now();
     for (const files of this.all) {
       const loss = files.look();
@@ -125,14 +122,7 @@ export class LossWatch implements Attachment {
   }
 
   get all(): WatchedFiles[] {
-    return [this.files, ...this.#attached];
-  }
-
-  #watchAttached(): void {
-    this.#attached = this.#session.attached.map(({ path, schema }) =>
-      this.#attached.find((one) => one.schema + one.path === schema + path) ??
-        new WatchedFiles(path, this.files.mayMake, schema)
-    );
+    return [this.files, ...this.#session.attached];
   }
 
   /** The journal mode that the caller changed, by whatever way, is no loss. */
@@ -243,7 +233,6 @@ export class LossWatch implements Attachment {
 
   connected(): void {
     [this.#onDatabase, this.#onShm] = ownLocks(this.files.path);
-    this.#attached = [];
     this.#hasLocks = true;
   }
 

@@ -6,7 +6,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
-import { filesOf, type Named } from "../loss/watched_files.ts";
+import { filesOf, WatchedFiles } from "../loss/watched_files.ts";
 import type { Attachment } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import type { Settings } from "../settings.ts";
@@ -53,8 +53,8 @@ export class Session {
   readonly attachments: Attachment[] = [];
   connection: Connection;
   turns: Turns;
-  /** What is attached. */
-  attached: Named[] = [];
+  /** What is attached, as it was found when it was. */
+  attached: WatchedFiles[] = [];
   /** Whether the caller may have changed the journal mode just now. */
   journals = false;
   /** Moves whenever a statement has to look whether it may still run. */
@@ -203,7 +203,11 @@ export class Session {
   /** Finds out anew which databases are attached. */
   listAttached(): void {
     const files = filesOf(this.connection)
-      .filter(({ path }) => path !== this.path);
+      .filter(({ path }) => path !== this.path)
+      .map(({ path, schema }) =>
+        this.attached.find((one) => one.schema + one.path === schema + path) ??
+          new WatchedFiles(path, !this.settings.readOnly, schema)
+      );
     // In place: whoever lent it to a transaction has to see it.
     this.attached.splice(0, Infinity, ...files);
     if (files.length > 0) this.letCheckpoint();

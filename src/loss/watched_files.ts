@@ -17,7 +17,7 @@ import { identityOf, quickStat } from "../os/stat.ts";
 export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 
 /** A file, and what a pragma about it alone begins with. */
-export type Named = Pick<WatchedFiles, "path" | "schema">;
+type Named = Pick<WatchedFiles, "path" | "schema">;
 
 /** The files behind a connection, by SQLite's own list; the main one first. */
 export function filesOf(connection: Connection): Named[] {

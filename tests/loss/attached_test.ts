@@ -121,3 +121,32 @@ test(
     assert.equal(query(second, "SELECT count(*) FROM t WHERE n = 1"), "4");
   }),
 );
+
+for (const way of ["write", "writeAsync"] as const) {
+  test(
+    `${way}() commits nothing where what its body attached was lost`,
+    { skip },
+    withDatabase(async (path, folder) => {
+      const second = join(folder, "second.db");
+      elsewhere(second, "PRAGMA journal_mode=WAL; CREATE TABLE t (n)");
+      const db = open(path, { heartbeat: false });
+      const body = (tx: Database) => {
+        tx.exec(`ATTACH '${second}' AS b`);
+        tx.exec("INSERT INTO b.t VALUES (1)");
+        lose(second);
+        settle(second);
+      };
+      const isAsync = way === "writeAsync";
+      await assert.rejects(
+        async () =>
+          isAsync
+            ? await db.writeAsync(async (tx) => await body(tx))
+            : db.write(body),
+        LockLostError,
+      );
+      db.close();
+      assert.equal(query(second, "SELECT count(*) FROM theirs"), "200");
+      assert.equal(query(second, "SELECT count(*) FROM t"), "0");
+    }),
+  );
+}
