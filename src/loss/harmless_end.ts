@@ -9,6 +9,7 @@ import type { Connection } from "../driver/contract.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, withFile } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
+import { listsEverybody } from "../os/procfs.ts";
 import { identityOf } from "../os/stat.ts";
 import { hasPending, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere, ownLocks } from "./sqlite_locks.ts";
@@ -90,8 +91,11 @@ export function isHarmless(
  */
 export function clearBeside(connection: Connection, files: WatchedFiles): void {
   if (!files.isAway() || !files.beside("ours").length) return;
-  // Beside a -shm of others our -wal is theirs by now.
-  if (files.beside("others").length > 0) return;
+  // Beside a -shm that others use our -wal is theirs by now; a mere copy that was
+  // put there kept our -wal there too, and whoever came read it over the new file.
+  const isInUse = () =>
+    !listsEverybody() || isOpenElsewhere(`${files.path}-shm`, WAL_DMS);
+  if (files.beside("others").length > 0 && isInUse()) return;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100, files.schema), null);

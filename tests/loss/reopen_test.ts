@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
-import { existsSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { test } from "node:test";
 import { adopt, type Database, LockLostError, open } from "../../mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
-import { needs } from "../fixtures/machine.ts";
+import { inContainer, needs } from "../fixtures/machine.ts";
 import { pause } from "../fixtures/until.ts";
 
 const STILL = { heartbeat: false } as const;
@@ -92,6 +98,26 @@ test(
     assert.ok(!existsSync(`${path}-wal`));
     assert.equal(query(path, SUM), "100");
     assert.equal(query(`${path}.old`, SUM), "1");
+  }),
+);
+
+test(
+  "nor does it where a copy of the old -shm was put there too, whoever closes last",
+  { skip: inContainer() },
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    const neighbour = new Neighbour();
+    await neighbour.open(path);
+    replace(path);
+    copyFileSync(`${path}-shm`, `${path}.copy`);
+    renameSync(`${path}.copy`, `${path}-shm`);
+    db.close();
+    await assert.rejects(neighbour.write("INSERT INTO t VALUES (2)"));
+    await neighbour.close();
+    assert.ok(!existsSync(`${path}-wal`));
+    assert.equal(query(path, SUM), "100");
+    checkIntegrity(path);
   }),
 );
 
