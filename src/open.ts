@@ -151,8 +151,8 @@ function* inMemory(
   settings: Settings,
 ): Waiting<Database> {
   const files = yield* configure(connection, settings, null);
-  const opened = { connection, files };
-  return new Database(yield* furnish(opened, MEMORY, null, settings));
+  const parts = furnish({ connection, files }, MEMORY, null, settings);
+  return new Database(yield* parts);
 }
 
 /** From a path to a handle: the place, the lock, the connection. */
@@ -443,7 +443,7 @@ function reasonOf(path: string, code: number, said: string): string {
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
         `and -shm files beside it; check the rights, and the length of the path (${
-          new TextEncoder().encode(path).length
+          encodeURI(path).replace(/%../g, " ").length
         } bytes)`;
     case SQLITE.FULL:
       return "the disk is full; make room first";
