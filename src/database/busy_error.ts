@@ -1,6 +1,6 @@
 /** Who keeps a connection waiting, in words. */
 
-import { BusyError } from "../errors.ts";
+import { BusyError, LitelatchError } from "../errors.ts";
 import { nameOf } from "../lock/holders.ts";
 import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
@@ -96,6 +96,11 @@ export function ownWriter(path: string): string | null {
 /** Where an error was made that a function of ours made: whoever called it. */
 export function placeOf(made: Error | null): string {
   return made?.stack?.split("\n")[2]?.trim() ?? "";
+}
+
+/** The error of what cannot be done at this place. */
+export function refused(message: string, cause?: unknown): LitelatchError {
+  return new LitelatchError("LITELATCH_BUSY", message, { cause });
 }
 
 /** The error of a write that would wait for one of its own thread. */

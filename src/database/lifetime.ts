@@ -174,7 +174,8 @@ export class Lifetime implements OpenHandle {
 
   /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
-    const { session, watch, reconnect, relocate } = this.#parts;
+    const { session, lock, watch, reconnect, relocate, asyncWrites } =
+      this.#parts;
     if (session.stopped === "closed") session.require();
     if (reconnect === null || relocate === null) {
       throw new UnsupportedError(
@@ -192,9 +193,9 @@ export class Lifetime implements OpenHandle {
       watch?.requireLocks();
       return;
     }
-    this.#parts.asyncWrites?.close();
+    asyncWrites?.close();
     this.detach();
-    this.#parts.lock?.release();
+    lock?.release();
     this.#parts.lock = relocated.lock;
     session.path = relocated.path;
     this.#goOn(relocated);
@@ -208,17 +209,17 @@ export class Lifetime implements OpenHandle {
    * @throws {LockLostError} After it is closed, if commits may be lost.
    */
   close(keepsLock = false): void {
-    const { session, lock, watch } = this.#parts;
+    const { session, lock, watch, reconnect, asyncWrites } = this.#parts;
     if (session.stopped === "closed") return;
     let unsaid: LitelatchError | null = null;
     try {
-      this.#parts.asyncWrites?.close();
+      asyncWrites?.close();
       const { depth, connection } = session;
       if (depth > 0 && connection.inTransaction()) connection.exec("ROLLBACK");
       // What its owner closed took its WAL with it.
       if (!session.isForsaken) unsaid = watch?.unsaid() ?? null;
       if (!this.mayClose()) keepOpen(session);
-      else if (this.#parts.reconnect !== null) this.detach();
+      else if (reconnect !== null) this.detach();
       // An adopted one is closed by its owner.
       else session.connection.close();
     } finally {

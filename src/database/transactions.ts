@@ -3,19 +3,18 @@
  * nothing.
  */
 
-import { LitelatchError } from "../errors.ts";
 import { isBusy } from "../driver/result_codes.ts";
 import { sleepSync, type Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
+import { refused } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 
 type Body<D, T> = (db: D) => T;
 
 /** Runs `body` in an immediate transaction, or in a savepoint of the one. */
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
-  session.require();
-  requireSync("write", body);
   requireWrite(session);
+  requireSync("write", body);
   if (session.depth > 0) return savepoint(session, () => body(db));
   const pause = session.turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
@@ -35,7 +34,6 @@ export function* writing<D, T>(
   body: Body<D, T>,
   since?: Stopwatch,
 ): Waiting<T> {
-  session.require();
   requireSync("write", body);
   yield* beginning(session, since);
   // No pause here: until the body is done, nobody else may see the open
@@ -107,7 +105,7 @@ export function writeInside<D, T>(
       if (cause === null) return resolve(result);
       const message = `Cannot write to "${session.path}": the write() around ` +
         "this writeAsync() was rolled back";
-      reject(new LitelatchError("LITELATCH_BUSY", message, { cause }));
+      reject(refused(message, cause));
     });
   });
 }
@@ -192,10 +190,6 @@ function refuseOwnTransaction(session: Session, name: string): void {
       `connection that ${name}() did not begin; end it first, or leave BEGIN ` +
       `and COMMIT to ${name}()`,
   );
-}
-
-function refused(message: string): LitelatchError {
-  return new LitelatchError("LITELATCH_BUSY", message);
 }
 
 /** Whether a body says of itself that it awaits. */

@@ -66,16 +66,16 @@ export function sleepSync(ms: number): void {
  * than half a millisecond for none, and a wait would take all of a core; Deno
  * wakes a millisecond late.
  */
-export async function sleepAsync(ms: number): Promise<void> {
+export async function sleepAsync(
+  ms: number,
+  nap = Promise.withResolvers<void>(),
+): Promise<void> {
   const word = new Int32Array(new SharedArrayBuffer(4));
   const { Bun, Deno } = globalThis as Realm;
   const waits = Bun ? ms : Deno ? Math.max(0.1, ms - 1) : Math.ceil(ms);
   const woken = Atomics.waitAsync?.(word, 0, 0, waits).value;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const asleep = new Promise<unknown>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([asleep, woken ?? asleep]);
+  const timer = setTimeout(nap.resolve, ms);
+  await Promise.race([nap.promise, woken ?? nap.promise]);
   clearTimeout(timer);
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import {
   adopt,
@@ -131,6 +132,31 @@ test(
     const rows = db.prepare("SELECT a FROM t ORDER BY rowid").all();
     assert.deepEqual(rows.map(({ a }) => a), rows.map((_, i) => i));
     assert.equal(rows.length, 300);
+    db.close();
+  }),
+);
+
+test(
+  "each body runs with the AsyncLocalStorage of its own call",
+  withDatabase(async (path) => {
+    const db = opened(path);
+    const storage = new AsyncLocalStorage<number>();
+    const seen: unknown[] = [];
+    const see = () => void seen.push(storage.getStore());
+    const seeTwice = async () => {
+      see();
+      await null;
+      see();
+    };
+    await Promise.all(
+      [1, 2, 3, 4].map((number) =>
+        storage.run(number, async () => {
+          await Promise.all([db.writeAsync(see), db.writeAsync(seeTwice)]);
+          see();
+        })
+      ),
+    );
+    assert.deepEqual(seen.sort(), [1, 2, 3, 4].flatMap((n) => [n, n, n, n]));
     db.close();
   }),
 );
