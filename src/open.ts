@@ -430,7 +430,7 @@ const REPLACED =
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +
-  "pass { readOnly: true }";
+  "open() it with { readOnly: true }";
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();

@@ -192,7 +192,11 @@ for (const [name, skip, driver] of DRIVERS) {
       other.write(() => native.exec("CREATE TABLE t (a)"));
       other.close();
       native.exec("PRAGMA query_only=1");
-      assert.throws(() => adopt(native, QUIET), { code: "LITELATCH_OPEN" });
+      assert.throws(() => adopt(native, QUIET), {
+        code: "LITELATCH_OPEN",
+        // adopt() has no such option.
+        message: /or open\(\) it with \{ readOnly: true \}$/,
+      });
       native.close();
     }),
   );
