@@ -288,10 +288,15 @@ test(
   "a driver that looks like one of the three is not adopted",
   {
     skip: withoutPackages ||
-      (!thisRuntime().id.startsWith("node") && "libsql is an add-on of Node"),
+      (!thisRuntime().id.startsWith("node") && "they are add-ons of Node"),
   },
   () => {
-    const Libsql = createRequire(join(neighbours(), "load.cjs"))("libsql");
+    const load = createRequire(join(neighbours(), "load.cjs"));
+    const { DatabaseSync } = load("@photostructure/sqlite");
+    const other = new DatabaseSync(":memory:");
+    assert.throws(() => adopt(other, QUIET), { name: "TypeError" });
+    other.close();
+    const Libsql = load("libsql");
     const native = new Libsql(":memory:");
     assert.throws(
       () => adopt(native, QUIET),
