@@ -196,6 +196,38 @@ test(
   }),
 );
 
+for (
+  const [form, set] of [
+    ["no frames", { stackTraceLimit: 0 }],
+    ["frames that are no text", { prepareStackTrace: () => [] }],
+  ] as const
+) {
+  test(
+    `it is refused likewise where stacks have ${form}`,
+    withDatabase(async (path) => {
+      const { stackTraceLimit, prepareStackTrace } = Error;
+      const db = opened(path, { busyTimeout: 100 });
+      Object.assign(Error, set);
+      try {
+        await db.writeAsync(async () => {
+          await null;
+          assert.throws(
+            () => db.write(() => {}),
+            /the async body of a writeAsync\(\) .* called somewhere, and this/,
+          );
+          await assert.rejects(
+            db.writeAsync(() => {}),
+            /In the writeAsync\(\) called somewhere use its own handle/,
+          );
+        });
+      } finally {
+        Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+      }
+      db.close();
+    }),
+  );
+}
+
 test(
   "who awaits the outer handle in a body is told at the deadline where it began",
   withDatabase(async (path) => {
