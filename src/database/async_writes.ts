@@ -47,7 +47,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   #apart: Apart<P> | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
-  #nap: PromiseWithResolvers<void> | null = null;
+  #nap: { end?: () => void } | null = null;
 
   constructor(main: Session, open: () => Waiting<Apart<P>>) {
     this.#main = main;
@@ -74,21 +74,19 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     return new Promise<unknown>((resolve, reject) => {
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
       const since = new Stopwatch();
-      let start = () =>
+      const start = () =>
         run(since).then(resolve, (error) => {
           reject(error);
           this.#look();
         });
-      const isFirst = this.#current === null;
-      if (!isFirst) {
-        // It will run with the AsyncLocalStorage of its own call.
-        const go = Promise.withResolvers<void>();
-        const turn = go.promise.then(start);
-        start = () => (go.resolve(), turn);
-      }
-      this.#queue.push({ start, since, signal, reject });
-      if (isFirst) void this.#work();
-      else if (this.#nap === null) void this.#keep();
+      const call = { start, since, signal, reject };
+      this.#queue.push(call);
+      if (this.#current === null) return void this.#work();
+      // It will run with the AsyncLocalStorage of its own call.
+      let go: () => void;
+      const turn = new Promise<void>((pass) => go = pass).then(start);
+      call.start = () => (go(), turn);
+      if (this.#nap === null) void this.#keep();
     }) as Promise<Awaited<T>>;
   }
 
@@ -102,12 +100,12 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       turn = now();
     }
     // `deno test` takes for a leak what sleeps on.
-    this.#nap?.resolve();
+    this.#nap?.end?.();
   }
 
   async #keep(): Promise<void> {
     for (; this.#queue.length; this.#look()) {
-      await sleepAsync(LOOK_EVERY_MS, this.#nap = Promise.withResolvers());
+      await sleepAsync(LOOK_EVERY_MS, this.#nap = {});
     }
     this.#nap = null;
   }

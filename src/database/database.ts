@@ -234,10 +234,8 @@ export class Database implements Disposable {
    */
   poll(): Change {
     const session = this.#session;
-    if (session.stopped !== "closed") {
-      const found = away(this.#parts)();
-      if (found !== null) return found;
-    }
+    const found = session.stopped === "closed" ? null : away(this.#parts)();
+    if (found !== null) return found;
     session.require();
     this.#parts.watch?.look();
     return this.#look();

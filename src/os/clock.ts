@@ -68,14 +68,17 @@ export function sleepSync(ms: number): void {
  */
 export async function sleepAsync(
   ms: number,
-  nap = Promise.withResolvers<void>(),
+  nap: { end?: () => void } = {},
 ): Promise<void> {
   const word = new Int32Array(new SharedArrayBuffer(4));
   const { Bun, Deno } = globalThis as Realm;
   const waits = Bun ? ms : Deno ? Math.max(0.1, ms - 1) : Math.ceil(ms);
   const woken = Atomics.waitAsync?.(word, 0, 0, waits).value;
-  const timer = setTimeout(nap.resolve, ms);
-  await Promise.race([nap.promise, woken ?? nap.promise]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const asleep = new Promise<void>((resolve) => {
+    timer = setTimeout(nap.end = resolve, ms);
+  });
+  await Promise.race([asleep, woken ?? asleep]);
   clearTimeout(timer);
 }
 
