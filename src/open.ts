@@ -151,8 +151,8 @@ function* inMemory(
   settings: Settings,
 ): Waiting<Database> {
   const files = yield* configure(connection, settings, null);
-  const opened = { connection, files };
-  return new Database(yield* furnish(opened, MEMORY, null, settings));
+  const parts = furnish({ connection, files }, MEMORY, null, settings);
+  return new Database(yield* parts);
 }
 
 /** From a path to a handle: the place, the lock, the connection. */
@@ -431,7 +431,7 @@ const REPLACED =
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +
-  "pass { readOnly: true }";
+  "open() it with { readOnly: true }";
 
 function reasonOf(path: string, code: number, said: string): string {
   const descriptors = whyNoDescriptor();
@@ -444,7 +444,7 @@ function reasonOf(path: string, code: number, said: string): string {
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
         `and -shm files beside it; check the rights, and the length of the path (${
-          new TextEncoder().encode(path).length
+          process.getBuiltinModule("node:buffer").Buffer.byteLength(path)
         } bytes)`;
     case SQLITE.FULL:
       return "the disk is full; make room first";

@@ -35,6 +35,7 @@ export function testPackages(): string {
 
 /** What has the library as a guest in its process, or sits beside it there. */
 export const NEIGHBOURS = {
+  "@photostructure/sqlite": "2.6.0",
   "@sinonjs/fake-timers": "15.5.0",
   "execa": "10.2.1",
   "jest": "30.5.2",

@@ -48,8 +48,8 @@ export function backup(session: Session, destination: string): void {
     if (cause instanceof LitelatchError) throw cause;
     why = messageOf(cause);
     // Deno sets SQLITE_LIMIT_ATTACHED to 0 where it cannot check each path.
-    if (why.startsWith("too many attached databases - max 0")) {
-      why = "Deno lets SQLite write another file only with --allow-all";
+    if (/databases - max 0$/.test(why)) {
+      why = "it may attach no file; on Deno only with --allow-all";
     }
   } finally {
     remove(draft);

@@ -1,6 +1,6 @@
 /** Who keeps a connection waiting, in words. */
 
-import { BusyError } from "../errors.ts";
+import { BusyError, LitelatchError } from "../errors.ts";
 import { nameOf } from "../lock/holders.ts";
 import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
@@ -24,9 +24,8 @@ function writersAt(path: string, bytes: number[]): number[] {
 
 /** Likewise of any lock at all. */
 function lockersOf(path: string): number[] {
-  const locks = [path, `${path}-shm`].flatMap((name) =>
-    locksOn(stat(name)) ?? []
-  );
+  const files = [path, `${path}-shm`].map(stat);
+  const locks = files.flatMap((file) => locksOn(file) ?? []);
   return [...new Set(locks.map(({ pid }) => pid))]
     .filter((pid) => pid !== self().pid || locks.length === 1);
 }
@@ -56,14 +55,14 @@ export function busyError(
   find = writersOf,
   lock = "the write lock",
 ): BusyError {
-  const [locked] = places.map((path) => ({ path, pids: find(path) }))
-    .filter(({ pids }) => pids.length > 0);
+  const locked = places.map((path) => ({ path, pids: find(path) }))
+    .find(({ pids }) => pids.length > 0);
   const whose = locked?.path === path
     ? ""
     : ` of the attached "${locked?.path}"`;
-  const who = locked === undefined
-    ? "another connection has locked it; which one cannot be told."
-    : `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`;
+  const who = locked
+    ? `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`
+    : "another connection has locked it; which one cannot be told.";
   // A body that awaits this very write looks like any other that takes long.
   const place = ownWriter(path);
   const advice = place
@@ -90,12 +89,17 @@ function names(path: string, pids: number[]): string {
  */
 export function ownWriter(path: string): string | null {
   const writing = handlesOn(path).find((handle) => handle.isWriting());
-  return writing === undefined ? null : writing.begunAt?.() ?? "";
+  return writing ? writing.begunAt?.() ?? "" : null;
 }
 
-/** Where an error was made that a function of ours made: whoever called it. */
+/** Who called what made it; the program may have its stack in another form. */
 export function placeOf(made: Error | null): string {
-  return made?.stack?.split("\n")[2]?.trim() ?? "";
+  return made ? String(made.stack).split("\n")[2]?.trim() ?? "somewhere" : "";
+}
+
+/** The error of what cannot be done at this place. */
+export function refused(message: string, cause?: unknown): LitelatchError {
+  return new LitelatchError("LITELATCH_BUSY", message, { cause });
 }
 
 /** The error of a write that would wait for one of its own thread. */

@@ -1,6 +1,5 @@
 /** A checkpoint that somebody asked for. */
 
-import { LitelatchError } from "../errors.ts";
 import { holderOf } from "../lock/holders.ts";
 import type { Holder } from "../options.ts";
 import { sleepSync } from "../os/clock.ts";
@@ -11,6 +10,7 @@ import {
   walBytes,
 } from "../wal/checkpoint.ts";
 import { lookout } from "../wal/readers.ts";
+import { refused } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 
 /** What a checkpoint did. */
@@ -48,8 +48,7 @@ export function checkpointNow(
   session.require();
   const { connection, path } = session;
   if (connection.inTransaction()) {
-    throw new LitelatchError(
-      "LITELATCH_BUSY",
+    throw refused(
       `Cannot checkpoint "${path}" inside a transaction: call it after ` +
         "read() and write()",
     );

@@ -1,11 +1,11 @@
 /** The handle: one open database. */
 
-import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
+import { refused } from "./busy_error.ts";
 import {
   type Away,
   type Change,
@@ -170,13 +170,12 @@ export class Database implements Disposable {
     body: (db: Database) => T,
     options?: { signal?: AbortSignal },
   ): Promise<Awaited<T>> {
-    const session = this.#session;
-    const { asyncWrites } = this.#parts;
+    const { asyncWrites, session } = this.#parts;
     const signal = options?.signal;
     const isInside = session.depth > 0 && session.stopped === null;
     // A handle of one transaction is refused once that has ended.
     if (isInside || asyncWrites === null) {
-      return Promise.resolve(writeInside(session, this, body));
+      return writeInside(session, this, body) as Promise<Awaited<T>>;
     }
     if (!isAsync(body)) {
       return asyncWrites.queue((since) => {
@@ -234,10 +233,8 @@ export class Database implements Disposable {
    */
   poll(): Change {
     const session = this.#session;
-    if (session.stopped !== "closed") {
-      const found = away(this.#parts)();
-      if (found !== null) return found;
-    }
+    const found = session.stopped === "closed" ? null : away(this.#parts)();
+    if (found !== null) return found;
     session.require();
     this.#parts.watch?.look();
     return this.#look();
@@ -304,9 +301,9 @@ export class Database implements Disposable {
 }
 
 function refuseInside(): never {
-  const why =
-    "Cannot close or reopen inside of a transaction: its handle ends with it";
-  throw new LitelatchError("LITELATCH_BUSY", why);
+  throw refused(
+    "Cannot close or reopen inside of a transaction: its handle ends with it",
+  );
 }
 
 /** Whether the path leads to another file now; also by a re-pointed link. */

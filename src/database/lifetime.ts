@@ -190,7 +190,8 @@ export class Lifetime implements OpenHandle {
 
   /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
-    const { session, watch, reconnect, relocate } = this.#parts;
+    const { session, lock, watch, reconnect, relocate, asyncWrites } =
+      this.#parts;
     if (session.stopped === "closed") session.require();
     if (reconnect === null) {
       throw new UnsupportedError(
@@ -207,9 +208,9 @@ export class Lifetime implements OpenHandle {
       watch?.requireLocks();
       return;
     }
-    this.#parts.asyncWrites?.close();
+    asyncWrites?.close();
     this.#leave();
-    this.#parts.lock?.release();
+    lock?.release();
     this.#parts.lock = relocated.lock;
     session.path = relocated.path;
     this.#goOn(relocated);
@@ -223,15 +224,15 @@ export class Lifetime implements OpenHandle {
    * @throws {LockLostError} After it is closed, if commits may be lost.
    */
   close(keepsLock = false): void {
-    const { session, lock, watch } = this.#parts;
+    const { session, lock, watch, reconnect, asyncWrites } = this.#parts;
     if (session.stopped === "closed") return;
     let unsaid: LitelatchError | null | undefined;
     try {
-      this.#parts.asyncWrites?.close();
+      asyncWrites?.close();
       if (session.depth > 0) undo(session, "ROLLBACK");
       // What its owner closed took its WAL with it.
       if (!keepsLock && !session.isForsaken) unsaid = watch?.unsaid();
-      if (this.#parts.reconnect !== null) this.#leave();
+      if (reconnect !== null) this.#leave();
       // An adopted one is closed by its owner.
       else session.connection.close();
     } finally {

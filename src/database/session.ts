@@ -227,6 +227,7 @@ export class Session {
     what = this.reading ? "read" : "write to",
   ): unknown {
     if (this.isForsaken) return this.refusal();
+    const { path, attached } = this;
     // Some errors end the whole transaction
     // (https://sqlite.org/lang_transaction.html, section 3).
     this.noticeEnd();
@@ -235,24 +236,21 @@ export class Session {
     if (busy && this.turns.isShared) attempt(() => this.listAttached(), null);
     // With the write lock nothing of ours can be busy: then the error is of
     // another database, whose connection the body has used.
-    const hasLock = this.depth > 0 && !this.reading && !this.attached.length;
+    const hasLock = this.depth > 0 && !this.reading && !attached.length;
     if (!busy || hasLock) {
       for (const one of this.attachments) error = one.explain?.(error) ?? error;
       return error;
     }
-    const place = this.depth === 0 && what !== "read"
-      ? ownWriter(this.path)
-      : null;
-    if (place !== null) return selfBlocked(this.path, place, error);
-    const { path } = this;
-    const places = [path, ...this.attached.map((one) => one.path)];
+    const place = this.depth === 0 && what !== "read" ? ownWriter(path) : null;
+    if (place !== null) return selfBlocked(path, place, error);
+    const places = [path, ...attached.map((one) => one.path)];
     // In a transaction the lock on the main one may be its own.
     if (this.connection.inTransaction()) places.reverse();
     const isStale = resultCode(error) === SQLITE.BUSY_SNAPSHOT;
     // Errors of Deno's exec() do not tell this kind of busy from the other.
     const mayBeStale = this.reading || this.iterating > 0;
-    return isStale || (mayBeStale && writersOf(this.path).length === 0)
-      ? staleError(this.path, isStale, error)
+    return isStale || (mayBeStale && writersOf(path).length === 0)
+      ? staleError(path, isStale, error)
       : busyError(what, path, places, waitedMs, error);
   }
 }

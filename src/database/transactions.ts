@@ -1,18 +1,17 @@
 /** From BEGIN to COMMIT: a body runs at most once, and leaves all or nothing. */
 
-import { LitelatchError } from "../errors.ts";
 import { isBusy } from "../driver/result_codes.ts";
 import { sleepSync, type Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
+import { refused } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 
 type Body<D, T> = (db: D) => T;
 
 /** Runs `body` in an immediate transaction, or in a savepoint of the one. */
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
-  session.require();
-  requireSync("write", body);
   requireWrite(session);
+  requireSync("write", body);
   if (session.depth > 0) return savepoint(session, () => body(db));
   const pause = session.turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
@@ -32,7 +31,6 @@ export function* writing<D, T>(
   body: Body<D, T>,
   since?: Stopwatch,
 ): Waiting<T> {
-  session.require();
   requireSync("write", body);
   yield* beginning(session, since);
   // No pause here: until the body is done, nobody else may see the open
@@ -98,7 +96,7 @@ export function writeInside<D, T>(
       if (cause === null) return resolve(result);
       const message = `Cannot write to "${session.path}": the write() around ` +
         "this writeAsync() was rolled back";
-      reject(new LitelatchError("LITELATCH_BUSY", message, { cause }));
+      reject(refused(message, cause));
     });
   });
 }
@@ -167,8 +165,7 @@ export function undo(session: Session, sql: string): void {
 function requireWrite(session: Session): void {
   session.require();
   if (session.reading) {
-    throw new LitelatchError(
-      "LITELATCH_BUSY",
+    throw refused(
       `Cannot write to "${session.path}" inside read(): its snapshot may be ` +
         "older than what others commit (SQLITE_BUSY_SNAPSHOT); begin with " +
         "write(), and read inside it",
@@ -180,8 +177,7 @@ function requireWrite(session: Session): void {
 /** A BEGIN of the caller's own, by exec() or on the driver's object. */
 function refuseOwnTransaction(session: Session, name: string): void {
   if (!session.connection.inTransaction()) return;
-  throw new LitelatchError(
-    "LITELATCH_BUSY",
+  throw refused(
     `Cannot ${name} "${session.path}" here: a transaction is open on this ` +
       `connection that ${name}() did not begin; end it first`,
   );

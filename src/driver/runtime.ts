@@ -63,12 +63,13 @@ export function adoptConnection(native: unknown): Connection {
   requireRuntime();
   // By what only that one has; not read, as a getter may throw once closed.
   const it = Object(native);
+  // libsql and others look alike, and have a SQLite library of their own.
+  const { DatabaseSync = Map } = Object(builtin("node:sqlite"));
   const connect = "pragma" in it
-    // libsql looks like better-sqlite3, and has another library.
     ? ("syncUntil" in it ? null : connectBetter)
     : "query" in it
     ? connectBun
-    : ("isTransaction" in it ? connectNode : null);
+    : (it instanceof DatabaseSync ? connectNode : null);
   let got = Object.prototype.toString.call(native);
   try {
     const connection = connect?.(native as never, false);
@@ -123,11 +124,12 @@ function pick(): Opener {
   // runtimes never see an import that they cannot resolve.
   const bun = builtin("bun:sqlite") as BunModule | undefined;
   if (bun) {
-    return (place, { readOnly, create }) => {
-      // With URI: https://sqlite.org/c3ref/c_open_autoproxy.html.
-      const flags = 0x40 | (readOnly ? 1 : create ? 6 : 2);
-      return connectBun(new bun.Database(place, flags), true);
-    };
+    // With URI: https://sqlite.org/c3ref/c_open_autoproxy.html.
+    return (place, { readOnly, create }) =>
+      connectBun(
+        new bun.Database(place, 0x40 | (readOnly ? 1 : create ? 6 : 2)),
+        true,
+      );
   }
   const node = builtin("node:sqlite") as NodeModule | undefined;
   if (node) {
@@ -144,7 +146,7 @@ export function builtin(name: string): unknown {
   const { emitWarning } = process;
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (String(warning).startsWith("SQLite is an experimental feature")) return;
-    Reflect.apply(emitWarning, process, [warning, ...rest]);
+    emitWarning.call(process, warning, ...rest as []);
   };
   try {
     return process.getBuiltinModule(name);

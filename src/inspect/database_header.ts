@@ -19,12 +19,13 @@ export interface DatabaseHeader {
   changes: number;
 }
 
-const MAGIC = new TextEncoder().encode("SQLite format 3\0");
+const MAGIC = "SQLite format 3\0";
 
 /** Reads a header; `null` if it is none. */
 export function parseHeader(bytes: Uint8Array): DatabaseHeader | null {
   if (bytes.length < HEADER_BYTES) return null;
-  if (!MAGIC.every((byte, i) => bytes[i] === byte)) return null;
+  const magic = String.fromCharCode(...bytes.subarray(0, MAGIC.length));
+  if (magic !== MAGIC) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = view.getUint16(16);
   const pageSize = size === 1 ? 65536 : size;

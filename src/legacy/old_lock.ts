@@ -75,7 +75,7 @@ function parse(text: string): Claim | null | undefined {
   }
   if (!text.trimStart().startsWith("{")) return undefined;
   try {
-    const { pid, hostname, host } = JSON.parse(text);
+    const { pid, hostname, host } = JSON.parse(text.trim());
     if (typeof pid !== "number") return undefined;
     const name = [hostname, host].find((name) => typeof name === "string");
     return { pid, host: name ?? null, isBare: false };

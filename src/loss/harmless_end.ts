@@ -93,14 +93,13 @@ export function clearBeside(connection: Connection, files: WatchedFiles): void {
   if (!files.isAway() || !files.beside("ours").length) return;
   // Beside a -shm that others use our -wal is theirs by now; a mere copy that was
   // put there kept our -wal there too, and whoever came read it over the new file.
-  const isInUse = () =>
-    !listsEverybody() || isOpenElsewhere(`${files.path}-shm`, WAL_DMS);
-  if (files.beside("others").length > 0 && isInUse()) return;
+  const isShmUsed = () => isOpenElsewhere(`${files.path}-shm`, WAL_DMS);
+  const isTheirs = files.beside("others").length > 0;
+  if (isTheirs && (!listsEverybody() || isShmUsed())) return;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   attempt(() => truncate(connection, 100, files.schema), null);
   // It may be back at its path, or may come back, with others on it.
-  const isUsed = identityOf(files.path) === null &&
-    isOpenElsewhere(`${files.path}-shm`, WAL_DMS);
+  const isUsed = identityOf(files.path) === null && isShmUsed();
   if (files.isAway() && !isUsed) files.beside("ours").forEach(remove);
 }

@@ -60,20 +60,23 @@ export function sleepSync(ms: number): void {
   }
 }
 
+/** A sleep that can be ended. */
+export type Nap = { end?: () => void };
+
 /**
  * Sleeps, and the event loop goes on. A test may have stopped every timer: then
  * `waitAsync` ends it, which by itself keeps no process alive. Node takes less
  * than half a millisecond for none, and a wait would take all of a core; Deno
  * wakes a millisecond late.
  */
-export async function sleepAsync(ms: number): Promise<void> {
+export async function sleepAsync(ms: number, nap: Nap = {}): Promise<void> {
   const word = new Int32Array(new SharedArrayBuffer(4));
   const { Bun, Deno } = globalThis as Realm;
   const waits = Bun ? ms : Deno ? Math.max(0.1, ms - 1) : Math.ceil(ms);
   const woken = Atomics.waitAsync?.(word, 0, 0, waits).value;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const asleep = new Promise<unknown>((resolve) => {
-    timer = setTimeout(resolve, ms);
+  const asleep = new Promise<void>((resolve) => {
+    timer = setTimeout(nap.end = resolve, ms);
   });
   await Promise.race([asleep, woken ?? asleep]);
   clearTimeout(timer);

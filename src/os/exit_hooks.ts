@@ -16,7 +16,9 @@ import { sharedState } from "./shared_state.ts";
  */
 export function atExit(run: () => void): () => void {
   return join("leaving", "unlisten", run, () => {
-    const onExit = () => callAll([...sharedState().leaving].reverse());
+    // If one throws, the next still wants its turn, and nobody can be told.
+    const onExit = () =>
+      [...sharedState().leaving].reverse().forEach((one) => attempt(one, null));
     process.on("exit", onExit);
     return () => void process.removeListener("exit", onExit);
   });
@@ -32,7 +34,7 @@ export function whenOrphaned(leave: () => void): () => void {
   return join("orphaned", "unwatchParent", leave, () => {
     const { ppid, stdin } = process;
     const gone = (): void => {
-      callAll([...sharedState().orphaned]);
+      [...sharedState().orphaned].forEach((one) => attempt(one, null));
       process.exit(0);
     };
     // Whoever inherits orphans has another PID; on Windows nobody does.
@@ -65,9 +67,4 @@ function join(
     state[end]?.();
     state[end] = null;
   };
-}
-
-/** If one throws, the next still wants its turn, and nobody can be told. */
-function callAll(calls: (() => void)[]): void {
-  for (const call of calls) attempt(call, null);
 }

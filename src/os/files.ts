@@ -101,6 +101,13 @@ export function withFile<T>(
   }
 }
 
+/** Text of an open file. Among the globals of jsdom is no TextDecoder. */
+export function textAt(file: number, length: number, at: number): string {
+  const bytes = process.getBuiltinModule("node:buffer").Buffer.alloc(length);
+  const got = fileSystem().readSync(file, bytes, 0, length, at);
+  return bytes.toString("utf8", 0, got);
+}
+
 /**
  * The first 64 KiB of a regular file as text, or `null` for anything else: a
  * link is not followed and a FIFO does not hang, also if it came just now.
@@ -109,11 +116,8 @@ export function readSmall(path: string): string | null {
   const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
   return attempt(() => {
     if (lstat(path)?.kind !== "file") return null;
-    return withFile(path, O_NOFOLLOW | O_NONBLOCK, (file, by) => {
-      const bytes = new Uint8Array(65536);
-      const length = by.readSync(file, bytes, 0, bytes.length, 0);
-      return new TextDecoder().decode(bytes.subarray(0, length));
-    });
+    const flags = O_NOFOLLOW | O_NONBLOCK;
+    return withFile(path, flags, (file) => textAt(file, 65536, 0));
   }, null);
 }
 

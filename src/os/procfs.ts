@@ -7,7 +7,7 @@
 
 import { programOf } from "../printable.ts";
 import { attempt, fileSystem, mayReadProc } from "./builtin.ts";
-import { withFile } from "./files.ts";
+import { textAt, withFile } from "./files.ts";
 import type { FileIdentity } from "./stat.ts";
 
 function ask<T>(path: string, read: (path: string) => T): T | null {
@@ -125,14 +125,12 @@ const HALF_PAGE = 2048;
  * nobody on this machine takes or frees a lock.
  */
 function overlappingPages(path: string): string[] {
-  return withFile(path, "r", (file, by) => {
+  return withFile(path, "r", (file) => {
     const pages: string[] = [];
-    const page = new Uint8Array(8192);
     for (;;) {
-      const at = pages.length * HALF_PAGE;
-      const length = by.readSync(file, page, 0, page.length, at);
-      if (length === 0) return pages;
-      pages.push(new TextDecoder().decode(page.subarray(0, length)));
+      const text = textAt(file, 8192, pages.length * HALF_PAGE);
+      if (text === "") return pages;
+      pages.push(text);
     }
   });
 }

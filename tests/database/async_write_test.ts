@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { test } from "node:test";
 import {
   adopt,
@@ -136,6 +137,31 @@ test(
 );
 
 test(
+  "each body runs with the AsyncLocalStorage of its own call",
+  withDatabase(async (path) => {
+    const db = opened(path);
+    const storage = new AsyncLocalStorage<number>();
+    const seen: unknown[] = [];
+    const see = () => void seen.push(storage.getStore());
+    const seeTwice = async () => {
+      see();
+      await null;
+      see();
+    };
+    await Promise.all(
+      [1, 2, 3, 4].map((number) =>
+        storage.run(number, async () => {
+          await Promise.all([db.writeAsync(see), db.writeAsync(seeTwice)]);
+          see();
+        })
+      ),
+    );
+    assert.deepEqual(seen.sort(), [1, 2, 3, 4].flatMap((n) => [n, n, n, n]));
+    db.close();
+  }),
+);
+
+test(
   "what would wait for it in the same thread is refused at once, by name",
   withDatabase(async (path) => {
     const db = opened(path, { busyTimeout: 600_000 });
@@ -169,6 +195,38 @@ test(
     db.close();
   }),
 );
+
+for (
+  const [form, set] of [
+    ["no frames", { stackTraceLimit: 0 }],
+    ["frames that are no text", { prepareStackTrace: () => [] }],
+  ] as const
+) {
+  test(
+    `it is refused likewise where stacks have ${form}`,
+    withDatabase(async (path) => {
+      const { stackTraceLimit, prepareStackTrace } = Error;
+      const db = opened(path, { busyTimeout: 100 });
+      Object.assign(Error, set);
+      try {
+        await db.writeAsync(async () => {
+          await null;
+          assert.throws(
+            () => db.write(() => {}),
+            /the async body of a writeAsync\(\) .* called somewhere, and this/,
+          );
+          await assert.rejects(
+            db.writeAsync(() => {}),
+            /In the writeAsync\(\) called somewhere use its own handle/,
+          );
+        });
+      } finally {
+        Object.assign(Error, { stackTraceLimit, prepareStackTrace });
+      }
+      db.close();
+    }),
+  );
+}
 
 test(
   "who awaits the outer handle in a body is told at the deadline where it began",

@@ -8,7 +8,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { LitelatchError, LockLostError, open } from "../../mod.ts";
+import { adopt, LitelatchError, LockLostError, open } from "../../mod.ts";
+import { builtin } from "../../src/driver/runtime.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
 import { needs } from "../fixtures/machine.ts";
@@ -133,6 +134,43 @@ test(
     });
     db.backup(join(folder, "copy.db"));
     db.close();
+  }),
+);
+
+interface Limited {
+  DatabaseSync: new (path: string, options: object) => {
+    exec(sql: string): void;
+    close(): void;
+  };
+}
+
+/** A connection to which no file may be attached; `null` where none is so. */
+function withoutAttaching(path: string) {
+  const sqlite = builtin("node:sqlite") as Limited | undefined;
+  if (sqlite === undefined) return null;
+  const native = new sqlite.DatabaseSync(path, { limits: { attach: 0 } });
+  try {
+    native.exec("ATTACH ':memory:' AS other");
+    native.close();
+    return null;
+  } catch {
+    return native;
+  }
+}
+
+test(
+  "where the owner lets nothing be attached it is not Deno that is blamed",
+  { skip: withoutAttaching(":memory:") === null && "no driver has that limit" },
+  inFolder((folder) => {
+    const native = withoutAttaching(join(folder, "app.db"));
+    const db = adopt(native, { onWarning: () => {} });
+    assert.throws(() => db.backup(join(folder, "copy.db")), isBackupError);
+    assert.throws(
+      () => db.backup(join(folder, "copy.db")),
+      /: it may attach no/,
+    );
+    db.close();
+    native?.close();
   }),
 );
 

@@ -16,6 +16,7 @@ const EXITS = [
   ["exit", "1"],
   ["exit with two", "1,2"],
   ["exit in write", "1"],
+  ["exit in write, which a listener writes in too", "1"],
 ] as const;
 
 /** Starts the child program on the runtime under test. */

@@ -8,6 +8,7 @@ import { createContext, runInContext } from "node:vm";
 import type * as Litelatch from "../../mod.ts";
 import { bundler } from "../../scripts/release/bundle.ts";
 import { vendor } from "../../scripts/release/vendor.ts";
+import { otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder } from "../fixtures/folder.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
 
@@ -28,7 +29,8 @@ test(
       runInContext(
         code,
         createContext({
-          ...{ process, performance, URL, TextEncoder, TextDecoder },
+          // No more than that is there with jsdom in Jest.
+          ...{ process, performance, URL },
           ...{ setTimeout, clearTimeout, setInterval, clearInterval },
           Bun: (globalThis as { Bun?: unknown }).Bun,
           Deno: (globalThis as { Deno?: unknown }).Deno,
@@ -48,6 +50,14 @@ test(
       assert.equal(lock.held, true);
       lock.release();
     }
+    const other = start(otherRuntime(), "database_child.ts");
+    const held = join(folder, "held.db");
+    const options = { lock: "exclusive" };
+    await other.ask({ do: "open", path: held, options });
+    assert.throws(
+      () => load().open(held),
+      new RegExp(`LockedError: .* exclusively by PID ${other.pid} `),
+    );
     load().acquireLock(path, { mode: "shared" }).release();
     assert.equal(process.listenerCount("exit"), listeners);
   }),

@@ -192,7 +192,11 @@ for (const [name, skip, driver] of DRIVERS) {
       other.write(() => native.exec("CREATE TABLE t (a)"));
       other.close();
       native.exec("PRAGMA query_only=1");
-      assert.throws(() => adopt(native, QUIET), { code: "LITELATCH_OPEN" });
+      assert.throws(() => adopt(native, QUIET), {
+        code: "LITELATCH_OPEN",
+        // adopt() has no such option.
+        message: /or open\(\) it with \{ readOnly: true \}$/,
+      });
       native.close();
     }),
   );
@@ -284,10 +288,15 @@ test(
   "a driver that looks like one of the three is not adopted",
   {
     skip: withoutPackages ||
-      (!thisRuntime().id.startsWith("node") && "libsql is an add-on of Node"),
+      (!thisRuntime().id.startsWith("node") && "they are add-ons of Node"),
   },
   () => {
-    const Libsql = createRequire(join(neighbours(), "load.cjs"))("libsql");
+    const load = createRequire(join(neighbours(), "load.cjs"));
+    const { DatabaseSync } = load("@photostructure/sqlite");
+    const other = new DatabaseSync(":memory:");
+    assert.throws(() => adopt(other, QUIET), { name: "TypeError" });
+    other.close();
+    const Libsql = load("libsql");
     const native = new Libsql(":memory:");
     assert.throws(
       () => adopt(native, QUIET),
