@@ -67,6 +67,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const slice = sliceAt(ask, started, Math.min(started, now() - lastSlice));
       if (slice > 0) lastSlice = now();
       file ??= new LockFile(target, patience);
+      isExclusive &&= started < wait;
       const found = !isExclusive && file.tryLock(mode, slice)
         ? enter(ask, file, guard)
         : "busy";
