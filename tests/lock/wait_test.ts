@@ -71,6 +71,35 @@ test("twenty that wait leave the event loop what one leaves it", async () => {
   }
 });
 
+test("twenty that have waited for long sleep as long as one does", {
+  skip: thisRuntime().id !== "deno" && "it is the same on each",
+}, async () => {
+  const path = company.newPath();
+  const [holder] = company.members;
+  assertWon(await holder!.child.acquire(path));
+  const enough = new AbortController();
+  const options = { wait: Infinity, signal: enough.signal };
+  const waiting = Array.from(
+    { length: 20 },
+    () => acquireLockAsync(path, options),
+  );
+  await pause(10_500);
+  const real = globalThis.setTimeout;
+  let sleeps = 0;
+  const counting = (...how: Parameters<typeof real>) => {
+    sleeps++;
+    return real(...how);
+  };
+  globalThis.setTimeout = counting as typeof real;
+  const start = performance.now();
+  await pause(2000);
+  const most = 20 * (performance.now() - start) / 60;
+  globalThis.setTimeout = real;
+  enough.abort();
+  await Promise.allSettled(waiting);
+  assert.ok(sleeps > 20 && sleeps < most, `${sleeps} sleeps`);
+});
+
 // After ten seconds a sync waiter waits in another way.
 test("who has waited for long gets the lock of a holder that is killed", {
   skip: thisRuntime().id !== "deno" && "Deno runs it, with all of them",
