@@ -56,8 +56,8 @@ export function busyError(
   find = writersOf,
   lock = "the write lock",
 ): BusyError {
-  const [locked] = places.map((path) => ({ path, pids: find(path) }))
-    .filter(({ pids }) => pids.length > 0);
+  const locked = places.map((path) => ({ path, pids: find(path) }))
+    .find(({ pids }) => pids.length > 0);
   const whose = locked?.path === path
     ? ""
     : ` of the attached "${locked?.path}"`;

@@ -36,8 +36,7 @@ export class Statement {
     this.#onlyReads = READS.test(sql);
     this.#heeded = session.heed(sql);
     this.#connection = session.connection;
-    const prepare = () => session.connection.prepare(sql);
-    this.#prepared = session.turns.again(prepare, this.#heeded.waits);
+    this.#prepared = this.#prepare();
     this.#epoch = session.epoch;
   }
 
@@ -97,7 +96,7 @@ export class Statement {
     session.require();
     // A statement of its own: this one is cached, and somebody may run it
     // again while the loop goes on.
-    const prepared = session.connection.prepare(this.#sql);
+    const prepared = this.#prepare();
     let rows: Iterator<Row> | null = null;
     const next = () => (rows as Iterator<Row>).next();
     session.iterating++;
@@ -105,7 +104,7 @@ export class Statement {
       let step = this.#call(() => {
         rows = prepared.iterate(parameters);
         return next();
-      });
+      }, session.reading);
       for (; !step.done; step = next()) yield step.value;
     } catch (error) {
       throw this.#explain(error);
@@ -116,14 +115,21 @@ export class Statement {
     }
   }
 
-  #call<T>(run: () => T): T {
+  #prepare(): Prepared {
+    const { turns, connection } = this.#session;
+    const prepare = () => connection.prepare(this.#sql);
+    return turns.again(prepare, this.#heeded.waits);
+  }
+
+  /** `isUp`: Node says of a statement that was busy once that it still is. */
+  #call<T>(run: () => T, isUp = false): T {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
     const mayBeClosed = !this.#onlyReads && isShared;
     if (mayBeClosed || this.#epoch !== session.epoch) this.#renew();
     try {
-      if (this.#onlyReads) return session.turns.again(run, isShared);
+      if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
       // In a write() of ours nothing is to be asked that is not asked before
       // its COMMIT, unless others can end it.
       const isPlain = session.depth > 0 && !session.reading &&
@@ -148,7 +154,7 @@ export class Statement {
     const { connection, epoch } = this.#session;
     this.#session.require();
     if (connection !== this.#connection) {
-      this.#prepared = connection.prepare(this.#sql);
+      this.#prepared = this.#prepare();
       this.#connection = connection;
     }
     this.#epoch = epoch;

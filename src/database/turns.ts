@@ -82,7 +82,9 @@ export class Turns {
     try {
       return this.#at(false, run);
     } catch (error) {
-      if (!isBusy(error)) throw error;
+      if (isUp || !isBusy(error)) throw error;
+      // In a transaction only SQLite knows whether a wait can help.
+      if (this.#connection.inTransaction()) return this.again(run, true);
     }
     let result: T | undefined;
     const ask = () => void (result = this.#at(false, run));
@@ -94,8 +96,6 @@ export class Turns {
 
   #at<T>(isUp: boolean, run: () => T): T {
     if (isUp === this.isShared) return run();
-    // In a transaction of somebody else's SQLite has to wait.
-    if (!isUp && this.#connection.inTransaction()) return run();
     this.#setTimeout(isUp);
     try {
       return run();
@@ -127,7 +127,6 @@ export class Turns {
         if (
           left <= 0 || !isBusy(error) ||
           resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
-          this.#connection.inTransaction() ||
           !since && ownWriter(this.#path) !== null
         ) return error;
       }
@@ -165,7 +164,7 @@ export class Turns {
    * wait, and knows by that of others, pauses after a turn.
    */
   pauseForOthers(): number {
-    return this.#turns && Math.max(0, this.#pauseEnds - now());
+    return this.#turns && this.#pauseEnds - now();
   }
 
   /** BEGIN IMMEDIATE, once and without any wait. */
