@@ -38,8 +38,8 @@ const asking = new Map<string, Ask>();
 /** Takes the lock, or counts on it where this thread has it. */
 export function* acquire(ask: Ask): Waiting<Lock> {
   const { target, mode, wait } = ask;
-  const key = `${mode} ${target.path}`;
   const guard = ask.legacy?.guard(target.path);
+  const key = `${mode} ${!guard} ${target.path}`;
   const watch = new Stopwatch();
   let file: LockFile | null = null;
   let nextLook = LOOK_EVERY_MS;
