@@ -126,8 +126,9 @@ export class Statement {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
-    const mayBeClosed = !this.#onlyReads && isShared;
-    if (mayBeClosed || this.#epoch !== session.epoch) this.#renew();
+    if (!this.#onlyReads && isShared || this.#epoch !== session.epoch) {
+      this.#renew();
+    }
     try {
       if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
       // In a write() of ours nothing is to be asked that is not asked before

@@ -56,13 +56,13 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const asker = asking.get(key) ?? ask;
       asking.set(key, asker);
       if (asker !== ask && !ask.blocking && started < wait) {
-        const aside = pauseAt(started, ASIDE_PAUSE_MS);
-        yield Math.min(aside, wait - started);
-        watch.add(aside);
+        const nap = pauseAt(started, ASIDE_PAUSE_MS);
+        yield Math.min(nap, wait - started);
+        watch.add(nap);
         continue;
       }
       const slice = sliceAt(ask, started);
-      if (slice > 0) lastSlice = now();
+      if (slice) lastSlice = now();
       // To share, a lock file that is read-only for us is enough.
       file ??= new LockFile(target, mode === "shared" ? undefined : wait + 100);
       isExclusive &&= started < wait;
@@ -101,10 +101,8 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       }
       // A shared newcomer must not sleep through the gap between two slices.
       const least = found === "busy" ? slice / 12 : ASIDE_PAUSE_MS;
-      const sleep = Math.min(
-        pauseAt(waited, least),
-        isOver ? 2 : wait - waited,
-      );
+      const most = isOver ? 2 : wait - waited;
+      const sleep = Math.min(pauseAt(waited, least), most);
       yield sleep;
       watch.add(sleep);
     }
