@@ -34,8 +34,8 @@ export interface Heeded {
 
 // But the version is in the file.
 const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
-// What is attached may have to wait, and the timeout is the caller's to read.
-const WAITS = /\b(?:attach|busy_timeout)\b/i;
+// Without a WAL a COMMIT waits for readers; the timeout is the caller's to read.
+const WAITS = /\b(?:attach\b|busy_timeout\b|journal_mode\W+(?!wal)\w)/i;
 const ENDS =
   /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
 
@@ -175,8 +175,9 @@ export class Session {
     }
     if (this.reading) this.wrote = true;
     try {
-      if (this.depth > 0) return inside(this, run, heeded.ends);
-      return this.turns.again(run, heeded.waits);
+      const ask = () => this.turns.again(run, this.reading || heeded.waits);
+      if (this.depth === 0) return ask();
+      return inside(this, this.reading ? ask : run, heeded.ends);
     } finally {
       this.journals ||= heeded.journals;
       if (heeded.attaches) this.listAttached();

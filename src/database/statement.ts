@@ -36,8 +36,7 @@ export class Statement {
     this.#onlyReads = READS.test(sql);
     this.#heeded = session.heed(sql);
     this.#connection = session.connection;
-    const prepare = () => session.connection.prepare(sql);
-    this.#prepared = session.turns.again(prepare, this.#heeded.waits);
+    this.#prepared = this.#prepare();
     this.#epoch = session.epoch;
   }
 
@@ -96,14 +95,14 @@ export class Statement {
     session.require();
     // A statement of its own: this one is cached, and somebody may run it
     // again while the loop goes on.
-    const prepared = session.connection.prepare(this.#sql);
+    const prepared = this.#prepare();
     let rows: Iterator<Row> = [].values();
     session.iterating++;
     try {
       let step = this.#call(() => {
         rows = prepared.iterate(parameters);
         return rows.next();
-      });
+      }, session.reading);
       for (; !step.done; step = rows.next()) yield step.value;
     } catch (error) {
       throw this.#explain(error);
@@ -114,14 +113,22 @@ export class Statement {
     }
   }
 
-  #call<T>(run: () => T): T {
+  #prepare(): Prepared {
+    const { turns, connection } = this.#session;
+    const prepare = () => connection.prepare(this.#sql);
+    return turns.again(prepare, this.#heeded.waits);
+  }
+
+  /** `isUp`: Node says of a statement that was busy once that it still is. */
+  #call<T>(run: () => T, isUp = false): T {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
-    const mayBeClosed = !this.#onlyReads && isShared;
-    if (mayBeClosed || this.#epoch !== session.epoch) this.#renew();
+    if (!this.#onlyReads && isShared || this.#epoch !== session.epoch) {
+      this.#renew();
+    }
     try {
-      if (this.#onlyReads) return session.turns.again(run, isShared);
+      if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
       // In a write() of ours nothing is to be asked that is not asked before
       // its COMMIT, unless others can end it.
       const isPlain = session.depth > 0 && !session.reading &&
@@ -146,7 +153,7 @@ export class Statement {
     const { connection, epoch } = this.#session;
     this.#session.require();
     if (connection !== this.#connection) {
-      this.#prepared = connection.prepare(this.#sql);
+      this.#prepared = this.#prepare();
       this.#connection = connection;
     }
     this.#epoch = epoch;

@@ -19,7 +19,7 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
     tryToBegin(session);
   } catch (error) {
     if (!isBusy(error)) throw error;
-    return waitSync(writing(session, db, body));
+    waitSync(beginning(session));
   }
   return transact(session, () => body(db), "write");
 }

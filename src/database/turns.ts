@@ -65,8 +65,7 @@ export class Turns {
 
   /** From now on somebody else may use the connection, at any moment. */
   share(): void {
-    if (!this.isShared) this.#setTimeout(true);
-    this.isShared = true;
+    if (!this.isShared) this.#setTimeout(this.isShared = true);
   }
 
   #setTimeout(isUp: boolean): void {
@@ -76,26 +75,27 @@ export class Turns {
 
   /** Runs a statement until SQLite is not busy; it waits itself with `isUp`. */
   again<T>(run: () => T, isUp = false): T {
+    // In a transaction only SQLite knows whether a wait can help.
+    isUp ||= this.isShared && this.#connection.inTransaction();
     if (isUp && (this.isShared || ownWriter(this.#path) === null)) {
       return this.#at(true, run);
     }
     try {
       return this.#at(false, run);
     } catch (error) {
-      if (!isBusy(error)) throw error;
+      if (isUp || !isBusy(error)) throw error;
+      if (this.#connection.inTransaction()) return this.again(run, true);
     }
     let result: T | undefined;
     const ask = () => void (result = this.#at(false, run));
     const failure = waitSync(this.wait(ask));
-    if (failure !== null) throw failure;
+    if (failure) throw failure;
     this.tell();
     return result as T;
   }
 
   #at<T>(isUp: boolean, run: () => T): T {
     if (isUp === this.isShared) return run();
-    // In a transaction of somebody else's SQLite has to wait.
-    if (!isUp && this.#connection.inTransaction()) return run();
     this.#setTimeout(isUp);
     try {
       return run();
@@ -108,7 +108,7 @@ export class Turns {
   *wait(ask: () => void, since?: Stopwatch): Waiting<unknown> {
     const { busyTimeout, onWait } = this.#settings;
     const watch = since ?? new Stopwatch();
-    let askAt = onWait === null ? Infinity : FELT_MS;
+    let askAt = onWait ? FELT_MS : Infinity;
     this.#writers = [];
     for (let tries = 1;; tries++) {
       const waitedMs = watch.elapsed;
@@ -127,7 +127,6 @@ export class Turns {
         if (
           left <= 0 || !isBusy(error) ||
           resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
-          this.#connection.inTransaction() ||
           !since && ownWriter(this.#path) !== null
         ) return error;
       }
@@ -152,9 +151,9 @@ export class Turns {
 
   /** Commits what {@linkcode Turns.begin} began. */
   commit(): void {
-    if (this.#commit !== null) this.#commit.step();
+    if (this.#commit) this.#commit.step();
     else this.#connection.exec("COMMIT");
-    if (this.#turns === 0 || now() < this.#turnEnds) return;
+    if (!this.#turns || now() < this.#turnEnds) return;
     this.#turns--;
     this.#pauseEnds = now() + 0.5 + Math.random() / 2;
     this.#turnEnds = this.#pauseEnds + TURN_MS;
@@ -165,7 +164,7 @@ export class Turns {
    * wait, and knows by that of others, pauses after a turn.
    */
   pauseForOthers(): number {
-    return this.#turns && Math.max(0, this.#pauseEnds - now());
+    return this.#turns && this.#pauseEnds - now();
   }
 
   /** BEGIN IMMEDIATE, once and without any wait. */

@@ -22,8 +22,6 @@ import { type Ask, refused } from "./refusal.ts";
 // one thread share them.
 const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
-// A shared newcomer must not sleep through the gap between two slices.
-const AFTER_SLICE_MS = 4;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
 const STANDBY = { pause: 88, every: 3000 };
@@ -40,13 +38,11 @@ const asking = new Map<string, Ask>();
 /** Takes the lock, or counts on it where this thread has it. */
 export function* acquire(ask: Ask): Waiting<Lock> {
   const { target, mode, wait } = ask;
-  const key = `${mode} ${target.path}`;
-  // To share, a lock file that is read-only for us is enough.
-  const patience = mode === "shared" ? undefined : wait + 100;
-  const guard = ask.legacy?.guard(target.path) ?? null;
+  const guard = ask.legacy?.guard(target.path);
+  const key = `${mode} ${!guard} ${target.path}`;
   const watch = new Stopwatch();
   let file: LockFile | null = null;
-  let lastLook = 0;
+  let nextLook = LOOK_EVERY_MS;
   let hasAsked = false;
   let isExclusive = false;
   try {
@@ -60,13 +56,16 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const asker = asking.get(key) ?? ask;
       asking.set(key, asker);
       if (asker !== ask && !ask.blocking && started < wait) {
-        yield Math.min(ASIDE_PAUSE_MS, wait - started);
-        watch.add(ASIDE_PAUSE_MS);
+        const nap = pauseAt(started, ASIDE_PAUSE_MS);
+        yield Math.min(nap, wait - started);
+        watch.add(nap);
         continue;
       }
-      const slice = sliceAt(ask, started, Math.min(started, now() - lastSlice));
-      if (slice > 0) lastSlice = now();
-      file ??= new LockFile(target, patience);
+      const slice = sliceAt(ask, started);
+      if (slice) lastSlice = now();
+      // To share, a lock file that is read-only for us is enough.
+      file ??= new LockFile(target, mode === "shared" ? undefined : wait + 100);
+      isExclusive &&= started < wait;
       const found = !isExclusive && file.tryLock(mode, slice)
         ? enter(ask, file, guard)
         : "busy";
@@ -75,14 +74,12 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         return found;
       }
       const waited = watch.elapsed;
-      const isLookDue = waited - lastLook >= LOOK_EVERY_MS + waited / 100;
-      if (isLookDue) lastLook = waited;
-      if (found === "moved" || (isLookDue && file.isReplaced())) {
+      if (found === "moved" || (waited >= nextLook && file.isReplaced())) {
         file.close();
         file = null;
-        isExclusive = false;
         continue;
       }
+      if (waited >= nextLook) nextLook = LOOK_EVERY_MS + waited * 1.01;
       const isOver = waited >= wait;
       if (found !== "busy") {
         file.unlock();
@@ -95,17 +92,17 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       }
       // Nobody has to wait for who asks to share: it keeps no PENDING lock. To
       // wait in SQLite takes half of what it takes here.
-      const isStandby = waited >= STANDBY_AFTER_MS && ask.blocking && !isOver;
-      if (isStandby && found === "busy") {
+      const isLong = waited >= STANDBY_AFTER_MS;
+      if (isLong && found === "busy" && ask.blocking && !isOver) {
         const left = Math.ceil(Math.min(STANDBY_SLICE_MS, wait - waited));
         isExclusive = !file.tryLock("shared", left);
         file.unlock();
         if (watch.elapsed - waited > STANDBY_SLICE_MS / 4) continue;
       }
-      const pause = found === "busy"
-        ? pauseAt(waited) + (slice > 0 ? AFTER_SLICE_MS : 0)
-        : ASIDE_PAUSE_MS;
-      const sleep = Math.min(pause, isOver ? 2 : wait - waited);
+      // A shared newcomer must not sleep through the gap between two slices.
+      const least = found === "busy" ? slice / 12 : ASIDE_PAUSE_MS;
+      const most = isOver ? 2 : wait - waited;
+      const sleep = Math.min(pauseAt(waited, least), most);
       yield sleep;
       watch.add(sleep);
     }
@@ -117,29 +114,31 @@ export function* acquire(ask: Ask): Waiting<Lock> {
 }
 
 /** For how long SQLite may wait in the next try. */
-function sliceAt(ask: Ask, waited: number, sinceSlice: number): number {
+function sliceAt(ask: Ask, waited: number): number {
   const left = ask.wait - waited;
   const { ms, every } = ask.blocking ? SLICE : ASYNC_SLICE;
   const pause = waited < STANDBY_AFTER_MS ? every : STANDBY.every;
-  if (ask.mode === "shared" || left <= 0 || sinceSlice < pause) return 0;
+  if (
+    ask.mode === "shared" || left <= 0 ||
+    Math.min(waited, now() - lastSlice) < pause
+  ) return 0;
   return Math.round(Math.min(ms, left));
 }
 
-function pauseAt(waited: number): number {
-  return waited < STANDBY_AFTER_MS
-    ? 0.5 + Math.random()
-    : STANDBY.pause + 2 * Math.random();
+function pauseAt(waited: number, least: number): number {
+  const pause = waited < STANDBY_AFTER_MS ? least + 0.5 : STANDBY.pause;
+  return pause + Math.random();
 }
 
 /** With the kernel lock in our hands; what was tried may have been moved. */
 function enter(
   ask: Ask,
   file: LockFile,
-  guard: LegacyGuard | null,
+  guard: LegacyGuard | undefined,
 ): Lock | "busy" | "moved" | OldVersion {
   const { target, mode, app, purpose } = ask;
   if (file.isReplaced()) return "moved";
-  const obstacle = clearLitter(ask, file);
+  let obstacle: OldVersion | "busy" | "moved" | null = clearLitter(ask, file);
   if (obstacle !== null) return obstacle;
   const sidecar = file.identity;
   const own = publishOwn(target, { mode, app, purpose, sidecar });
@@ -150,17 +149,15 @@ function enter(
     own.withdraw();
     guard?.leave();
   };
-  let isIn = false;
+  obstacle = "moved";
   try {
     // Whoever makes a new lock file looks for records after that. So either it
     // finds ours, or the path leads elsewhere by now.
-    if (file.isReplaced()) return "moved";
-    const old = guard?.enter() ?? null;
-    if (old !== null) return old;
-    isIn = true;
+    if (!file.isReplaced()) obstacle = guard?.enter() ?? null;
   } finally {
-    if (!isIn) letGo();
+    if (obstacle !== null) letGo();
   }
+  if (obstacle !== null) return obstacle;
   const forget = atExit(letGo);
   const { locks } = sharedState();
   const held: HeldLock = {

@@ -66,14 +66,15 @@ export function* holdersNow(
       return null;
     }
     anyLock ||= locks.length > 0;
-    const writers = pidsAt(locks, SHARED, true);
-    // Who has written to RESERVED and only reads SHARED waits for the others to
-    // go: it asks, and holds nothing.
-    const asking = pidsAt(locks, RESERVED, true);
-    const readers = pidsAt(locks, SHARED)
-      .filter((pid) => mode === "exclusive" && !asking.includes(pid));
-    held = writers.length > 0 ? "exclusive" : "shared";
-    const now = writers.length > 0 ? writers : readers;
+    let now = pidsAt(locks, SHARED, true);
+    held = now.length > 0 ? "exclusive" : "shared";
+    if (held === "shared") {
+      // Who has written to RESERVED and only reads SHARED waits for the others
+      // to go: it asks, and holds nothing.
+      const asking = pidsAt(locks, RESERVED, true);
+      now = pidsAt(locks, SHARED)
+        .filter((pid) => mode === "exclusive" && !asking.includes(pid));
+    }
     for (const pid of now) listed.add(pid);
     strangers = (strangers ?? now)
       .filter((pid) => now.includes(pid) && !known.includes(pid));

@@ -64,8 +64,9 @@ export function clearLitter(
   if (pile.length <= PILE) return null;
   file.unlock();
   // It may be read-only for us: enough to share, and to leave a pile.
-  const isAlone = attempt(() => file.tryLock("exclusive"), false);
-  if (isAlone && !file.isReplaced()) pile.forEach(remove);
+  if (attempt(() => file.tryLock("exclusive"), false) && !file.isReplaced()) {
+    pile.forEach(remove);
+  }
   file.unlock();
   return file.tryLock("shared") ? null : "busy";
 }

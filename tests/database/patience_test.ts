@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { adopt, BusyError, type Database, open } from "../../mod.ts";
 import { openConnection } from "../../src/driver/runtime.ts";
 import { withDatabase } from "../fixtures/folder.ts";
+import { raw } from "../fixtures/losing.ts";
 
 const TIMEOUT = 300;
 // Clocks are read before and after, and a sleep may end a little early.
@@ -36,11 +37,15 @@ function staged(body: (stage: Stage) => void): () => Promise<void> {
 }
 
 /** Milliseconds until `statement` gives up on a lock that stays held. */
-function untilBusy(holder: Database, statement: () => void): number {
-  holder.exec("BEGIN IMMEDIATE");
+function untilBusy(
+  holder: Pick<Database, "exec">,
+  statement: () => void,
+  begin = "BEGIN IMMEDIATE",
+): number {
+  holder.exec(begin);
   const start = performance.now();
   try {
-    assert.throws(statement, /database is locked|Cannot write to/);
+    assert.throws(statement, /database is locked|Cannot (?:write to|read)/);
     return performance.now() - start;
   } finally {
     holder.exec("ROLLBACK");
@@ -127,5 +132,54 @@ test(
     }
     db.close();
     owners.close();
+  }),
+);
+
+test(
+  "what writes first in a deferred transaction waits as long as before",
+  staged(({ db, other }) => {
+    const insert = db.prepare("INSERT INTO t VALUES (9)");
+    const ways = [
+      () => void insert.run(),
+      () => void insert.all(),
+      () => db.exec("INSERT INTO t VALUES (9)"),
+      () => db.exec("INSERT INTO t VALUES (9); INSERT INTO t VALUES (10)"),
+    ];
+    for (const way of ways) {
+      db.exec("BEGIN");
+      assert.ok(untilBusy(other, way) >= WAITED, String(way));
+      db.exec("ROLLBACK");
+      const inside = untilBusy(other, () => db.read(way));
+      assert.ok(inside >= WAITED, `${way} inside read()`);
+    }
+    assert.deepEqual(db.prepare("SELECT count(*) AS n FROM t").get(), { n: 2 });
+  }),
+);
+
+test(
+  "where there is no WAL a transaction waits as long as a statement",
+  withDatabase((path) => {
+    const options = { busyTimeout: TIMEOUT, heartbeat: false } as const;
+    const db = open(path, options);
+    db.exec("CREATE TABLE t (a); PRAGMA journal_mode=DELETE");
+    const insert = () => db.write(() => db.exec("INSERT INTO t VALUES (1)"));
+    insert();
+    const other = raw(path);
+    const reading = "BEGIN; SELECT a FROM t";
+    assert.ok(untilBusy(other, insert, reading) >= WAITED);
+    insert();
+    const reader = open(path, { ...options, readOnly: true });
+    const ways = [
+      () => void reader.prepare("SELECT a FROM t").get(),
+      () => void reader.prepare("SELECT a AS all_a FROM t").all(),
+      () => void [...reader.prepare("SELECT a AS rows_a FROM t").iterate()],
+    ];
+    for (const way of ways) {
+      const read = () => reader.read(way);
+      const waited = untilBusy(other, read, "BEGIN EXCLUSIVE");
+      assert.ok(waited >= WAITED, String(way));
+      read();
+    }
+    for (const one of [reader, db, other]) one.close();
   }),
 );

@@ -123,6 +123,26 @@ for (const kind of KINDS) {
 }
 
 test(
+  "who waits for an old version keeps nobody of its thread waiting",
+  inFolder(async (folder) => {
+    const old = join(folder, "old.pid");
+    writeFileSync(old, `${process.ppid}\n`);
+    const path = join(folder, "content");
+    const enough = new AbortController();
+    const options = { wait: Infinity, signal: enough.signal };
+    const ways = [{ ...options, legacy: legacyLocks(old) }, options];
+    const late = setTimeout(() => enough.abort(), 20_000);
+    const both = ways.map((way) => acquireLockAsync(path, way));
+    // The lock of the second counts for the first.
+    for (const end of await Promise.allSettled(both)) {
+      assert.equal(end.status, "fulfilled", "both waited");
+      if (end.status === "fulfilled") end.value.release();
+    }
+    clearTimeout(late);
+  }),
+);
+
+test(
   "a folder of proper-lockfile that nobody touched for a minute is stale",
   inFolder((folder) => {
     const path = join(folder, "content.db.lock");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
 import { test } from "node:test";
 import { acquireLockAsync } from "../../mod.ts";
 import { openPaths } from "../../src/os/procfs.ts";
@@ -70,6 +71,35 @@ test("twenty that wait leave the event loop what one leaves it", async () => {
   }
 });
 
+test("twenty that have waited for long sleep as long as one does", {
+  skip: thisRuntime().id !== "deno" && "it is the same on each",
+}, async () => {
+  const path = company.newPath();
+  const [holder] = company.members;
+  assertWon(await holder!.child.acquire(path));
+  const enough = new AbortController();
+  const options = { wait: Infinity, signal: enough.signal };
+  const waiting = Array.from(
+    { length: 20 },
+    () => acquireLockAsync(path, options),
+  );
+  await pause(10_500);
+  const real = globalThis.setTimeout;
+  let sleeps = 0;
+  const counting = (...how: Parameters<typeof real>) => {
+    sleeps++;
+    return real(...how);
+  };
+  globalThis.setTimeout = counting as typeof real;
+  const start = performance.now();
+  await pause(2000);
+  const most = 20 * (performance.now() - start) / 60;
+  globalThis.setTimeout = real;
+  enough.abort();
+  await Promise.allSettled(waiting);
+  assert.ok(sleeps > 20 && sleeps < most, `${sleeps} sleeps`);
+});
+
 // After ten seconds a sync waiter waits in another way.
 test("who has waited for long gets the lock of a holder that is killed", {
   skip: thisRuntime().id !== "deno" && "Deno runs it, with all of them",
@@ -96,6 +126,29 @@ test("who has waited for long gets the lock of a holder that is killed", {
   assert.equal(won, 0);
   await holder.kill();
   await Promise.all(waiting);
+});
+
+// What waits in another way has to ask in this one at its end.
+test("who has waited for long asks once more before it is refused", {
+  skip: needs("/proc") ||
+    thisRuntime().id !== "deno" && "Deno runs it, with all of them",
+}, async () => {
+  const holder = await LockProcess.start(thisRuntime());
+  const waiting = company.members.map(async ({ child }, i) => {
+    const path = company.newPath();
+    assertWon(await holder.acquire(path));
+    // Of who left no record the kernel's list is asked for most of a second.
+    rmSync(`${path}.pid`);
+    const mode = i % 2 === 0 ? "exclusive" : "shared";
+    return await child.acquire(path, { mode, wait: 10_100 });
+  });
+  await pause(10_500);
+  await holder.kill();
+  for (const answer of await Promise.all(waiting)) {
+    if (answer.name === "LockedError") assertRefused(answer, [holder.pid]);
+    else assertWon(answer);
+  }
+  for (const { child } of company.members) await child.ask({ do: "release" });
 });
 
 test("a wait that was in vain says how long it was", async () => {
