@@ -7,6 +7,7 @@ import type {
   RunResult,
   Value,
 } from "../driver/contract.ts";
+import { bare } from "../driver/prepared.ts";
 import type { Heeded, Session } from "./session.ts";
 
 /**
@@ -33,7 +34,7 @@ export class Statement {
     this.owner = owner;
     this.#session = session;
     this.#sql = sql;
-    this.#onlyReads = READS.test(sql);
+    this.#onlyReads = READS.test(bare(sql));
     this.#heeded = session.heed(sql);
     this.#connection = session.connection;
     const prepare = () => session.connection.prepare(sql);
@@ -155,5 +156,4 @@ export class Statement {
   }
 }
 
-const READS =
-  /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:select|values|explain)\b/i;
+const READS = /^(?:select|values|explain)\b/i;

@@ -94,7 +94,7 @@ export function prepared(
   return {
     run(parameters) {
       const { changes, lastInsertRowid } = statement.run(bind(parameters));
-      counts ??= WRITES.test(sql) && (RETURNS.test(sql) || !hasRows?.());
+      counts ??= WRITES.test(bare(sql)) && (RETURNS.test(sql) || !hasRows?.());
       return {
         changes: counts ? Number(changes) : 0,
         lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
@@ -117,8 +117,15 @@ export function prepared(
   };
 }
 
-const WRITES =
-  /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:insert|update|delete|replace|with)\b/i;
+/** SQL without the blanks and comments before it. */
+export function bare(sql: string): string {
+  return sql.replace(
+    /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*/,
+    "",
+  );
+}
+
+const WRITES = /^(?:insert|update|delete|replace|with)\b/i;
 const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
 
 /** The methods of a driver that takes the values one by one. */
