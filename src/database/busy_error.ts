@@ -90,7 +90,7 @@ function names(path: string, pids: number[]): string {
  */
 export function ownWriter(path: string): string | null {
   const writing = handlesOn(path).find((handle) => handle.isWriting());
-  return writing === undefined ? null : writing.begunAt?.() ?? "";
+  return writing ? writing.begunAt?.() ?? "" : null;
 }
 
 /** Where an error was made that a function of ours made: whoever called it. */

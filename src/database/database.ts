@@ -4,7 +4,6 @@ import { LitelatchError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
 import {
   type Away,
@@ -73,12 +72,12 @@ export class Database implements Disposable {
 
   /** The driver's own object, for what this handle does not offer. */
   get native(): unknown {
-    const { turns, connection } = this.#session;
-    turns.share();
-    this.#session.letCheckpoint();
-    this.#session.isPersonal = true;
+    const session = this.#session;
+    session.turns.share();
+    session.letCheckpoint();
+    session.isPersonal = true;
     this.#lifetime.outlive();
-    return connection.native;
+    return session.connection.native;
   }
 
   /**
@@ -92,9 +91,7 @@ export class Database implements Disposable {
     const session = this.#session;
     session.require();
     try {
-      const heeded = session.heed(sql);
-      const run = () => session.connection.exec(sql);
-      session.guarded(run, heeded);
+      session.guarded(() => session.connection.exec(sql), session.heed(sql));
     } catch (error) {
       throw session.explain(error);
     }
@@ -110,18 +107,17 @@ export class Database implements Disposable {
     const cached = this.#statements.get(sql);
     if (cached !== undefined) return cached;
     this.#session.require();
-    let statement: Statement;
     try {
-      statement = new Statement(this, this.#session, sql);
+      const statement = new Statement(this, this.#session, sql);
+      if (this.#statements.size >= CACHED_STATEMENTS) {
+        const [oldest] = this.#statements.keys();
+        this.#statements.delete(oldest as string);
+      }
+      this.#statements.set(sql, statement);
+      return statement;
     } catch (error) {
       throw this.#session.explain(error);
     }
-    if (this.#statements.size >= CACHED_STATEMENTS) {
-      const [oldest] = this.#statements.keys();
-      this.#statements.delete(oldest as string);
-    }
-    this.#statements.set(sql, statement);
-    return statement;
   }
 
   /**
@@ -174,16 +170,10 @@ export class Database implements Disposable {
   ): Promise<Awaited<T>> {
     const session = this.#session;
     const { asyncWrites } = this.#parts;
-    const signal = options?.signal;
     const isInside = session.depth > 0 && session.stopped === null;
     // A handle of one transaction is refused once that has ended.
     if (isInside || asyncWrites === null) {
-      return Promise.resolve(writeInside(session, this, body));
-    }
-    if (!isAsync(body)) {
-      return asyncWrites.queue((since) => {
-        return waitAsync(writing(session, this, body, since), signal);
-      }, signal);
+      return writeInside(session, this, body) as Promise<Awaited<T>>;
     }
     // This handle is not collected before it has run.
     const run = (parts: Parts, lent: Session) => {
@@ -191,7 +181,12 @@ export class Database implements Disposable {
       const own = { ...parts, session: lent, lock, asyncWrites: null };
       return body(new Database(own, true));
     };
-    return asyncWrites.write(run, signal, new Error());
+    const made = isAsync(body) ? new Error() : null;
+    return asyncWrites.queue<T>((since) => {
+      return made
+        ? asyncWrites.writing(run, made, since)
+        : writing(session, this, body, since);
+    }, options?.signal);
   }
 
   /**

@@ -35,7 +35,6 @@ export function* writing<D, T>(
   body: Body<D, T>,
   since?: Stopwatch,
 ): Waiting<T> {
-  session.require();
   requireSync("write", body);
   yield* beginning(session, since);
   // No pause here: until the body is done, nobody else may see the open
@@ -200,8 +199,7 @@ function refused(message: string): LitelatchError {
 
 /** Whether a body says of itself that it awaits. */
 export function isAsync(body: unknown): boolean {
-  return typeof body === "function" &&
-    body.constructor?.name === "AsyncFunction";
+  return Object(body).constructor?.name === "AsyncFunction";
 }
 
 // What an async body did after its first await would run outside of the
@@ -213,8 +211,7 @@ function requireSync(name: string, body: unknown): void {
       `Cannot ${name}: the body must be a function, got ${typeof body}`,
     );
   }
-  const kind = body.constructor?.name ?? "";
-  if (kind !== "Function" && /Async|Generator/.test(kind)) refuseAsync(name);
+  if (/Async|Generator/.test(body.constructor?.name ?? "")) refuseAsync(name);
 }
 
 function refusePromise<T>(name: string, result: T): T {
@@ -229,6 +226,6 @@ function refuseAsync(name: string): never {
   throw new TypeError(
     `Cannot ${name}: the body must not return a promise or be a generator, ` +
       "because the transaction ends when it returns; await before it, or give " +
-      "writeAsync() a body that is written with the word async",
+      "writeAsync(), in no other body, one with the word async",
   );
 }
