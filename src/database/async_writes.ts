@@ -145,8 +145,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       const disown = disowning(this.#main, session);
       session.each((one) => one.begun?.());
       const result = await run(parts, lent);
-      lent.noticeEnd();
-      lent.require();
+      lent.requireTransaction();
       session.each((one) => one.beforeCommit?.());
       session.turns.commit();
       disown();

@@ -109,6 +109,7 @@ export class Statement {
       });
       for (; !step.done; step = next()) yield step.value;
     } catch (error) {
+      session.require();
       throw this.#explain(error);
     } finally {
       (rows as Iterator<Row> | null)?.return?.();
