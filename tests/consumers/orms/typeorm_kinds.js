@@ -1,5 +1,6 @@
 // Tables that others refer to, and statements that do not begin with their verb.
 import assert from "node:assert/strict";
+import { open } from "litelatch";
 import { DataSource, EntitySchema } from "typeorm";
 import { Connection } from "./connection.js";
 
@@ -47,4 +48,14 @@ await after.query("WITH n AS (SELECT 'Bob' AS n) UPDATE author SET name = 'B'");
 assert.deepEqual(await after.manager.find("author"), [
   { id: 1, name: "B", mail: null },
 ]);
+
+// Of two at once one is refused, and none stays open.
+const two = [8, 9].map((id) =>
+  after.transaction((tx) => tx.insert("author", { id, name: "C" }))
+);
+const ends = await Promise.allSettled(two);
+assert.ok(ends.some(({ status }) => status === "rejected"));
+const other = open("kinds.db", { busyTimeout: 1000 });
+other.write(() => other.exec("DELETE FROM author WHERE id > 7"));
+other.close();
 await after.destroy();
