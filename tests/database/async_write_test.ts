@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { symlinkSync, unlinkSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import {
   adopt,
@@ -614,6 +616,33 @@ test(
     });
     adopted.close();
     native.close();
+  }),
+);
+
+test(
+  "what waits while reopen() follows a link is written once or refused",
+  { skip: process.platform === "win32" && "links need rights there" },
+  withDatabase(async (path) => {
+    const [first, link] = [`${path}-first`, `${path}-link`];
+    for (const file of [first, path]) opened(file).close();
+    symlinkSync(first, link);
+    const db = open(link, { onWarning: () => {} });
+    const holder = open(first, { onWarning: () => {} });
+    const all = await holder.writeAsync(async () => {
+      const waiting = Promise.allSettled([1, 2].map((value) => {
+        return db.writeAsync(() => add(db, value));
+      }));
+      await pause(5);
+      unlinkSync(link);
+      symlinkSync(path, link);
+      db.reopen();
+      return await waiting;
+    });
+    const kept = [1, 2].filter((_, i) => all[i]?.status === "fulfilled");
+    assert.equal(query(path, ALL), kept.join());
+    assert.equal(query(first, ALL), "");
+    db.close();
+    holder.close();
   }),
 );
 
