@@ -638,6 +638,7 @@ test(
       db.reopen();
       return await waiting;
     });
+    await pause(20);
     const kept = [1, 2].filter((_, i) => all[i]?.status === "fulfilled");
     assert.equal(query(path, ALL), kept.join());
     assert.equal(query(first, ALL), "");
