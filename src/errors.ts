@@ -3,27 +3,17 @@
 import type { Holder } from "./options.ts";
 import { legible } from "./printable.ts";
 
-/** What went wrong, for `switch` statements that outlive message changes. */
+/** What went wrong, for a `switch` that outlives messages (table: README). */
 export type ErrorCode =
-  /** Another holder excludes the lock that was asked for. */
   | "LITELATCH_LOCKED"
-  /** SQLite's own locks did not come free before the deadline. */
   | "LITELATCH_BUSY"
-  /** SQLite did not take a setting. */
   | "LITELATCH_PRAGMA"
-  /** A lock that was held is gone, or a file under the handle. */
   | "LITELATCH_LOCK_LOST"
-  /** The runtime, filesystem or file cannot do it. */
   | "LITELATCH_UNSUPPORTED"
-  /** The path cannot be opened. */
   | "LITELATCH_OPEN"
-  /** The handle was closed before. */
   | "LITELATCH_CLOSED"
-  /** The copy could not be made. */
   | "LITELATCH_BACKUP"
-  /** etcd cannot be reached, or does not let us in. */
   | "LITELATCH_ETCD"
-  /** A step failed, or the database is newer than the steps. */
   | "LITELATCH_MIGRATE";
 
 /**

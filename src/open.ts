@@ -443,9 +443,8 @@ function reasonOf(path: string, code: number, said: string): string {
       return READ_ONLY;
     case SQLITE.CANTOPEN:
       return "this user must be able to read and write it, and to create -wal " +
-        `and -shm files beside it; check the rights, and the length of the path (${
-          process.getBuiltinModule("node:buffer").Buffer.byteLength(path)
-        } bytes)`;
+        "and -shm files beside it; check the rights, and the length of the path " +
+        `(${path.length} characters)`;
     case SQLITE.FULL:
       return "the disk is full; make room first";
     case SQLITE.IOERR:

@@ -11,7 +11,8 @@ export const HELP = `Usage: deno task test [options] [filter …]
 Runs the checks (format, lint, types, docs, floors) and a minute of torture,
 then the tests on every runtime. With a filter, only the test files whose path
 contains it run, and the rest is left out: "lock/" is all of tests/lock/, and
-"storm" every storm.
+"storm" every storm. A file that runs alone shows what it prints: some print the
+figures of the docs.
 
 Options:
   --runtime=<names>  only on these, split by commas: ${

@@ -51,7 +51,7 @@ export async function runSuite(
         ? readJunit(readFileSync(report, "utf8"))
         : null;
       const seconds = `${((Date.now() - started) / 1000).toFixed(1)} s`;
-      book(runtime, file, outcome, count, seconds, tally);
+      book(runtime, file, outcome, count, seconds, tally, files.length === 1);
       if (count !== null) sizes.set(file, sizeOf(count));
     }
   };
@@ -70,13 +70,14 @@ function book(
   count: Count | null,
   seconds: string,
   tally: Tally,
+  isAlone: boolean,
 ): void {
   const failed = count?.failed ?? [];
   const trouble = troubleOf(outcome, count);
   const skipped = count?.skipped ? `, ${count.skipped} skipped` : "";
   const line = `${file}  ${count?.passed ?? 0} passed${skipped}  (${seconds})`;
   if (failed.length === 0 && trouble === null) {
-    tally.pass(line, count?.passed);
+    tally.pass(line, count?.passed, isAlone ? outcome.output : "");
     return;
   }
   tally.count(count?.passed ?? 0);

@@ -15,7 +15,7 @@ export interface Tally {
   note(text: string): void;
   /** A remark that must not be overlooked: repeated at the end. */
   warn(text: string): void;
-  pass(text: string, count?: number): void;
+  pass(text: string, count?: number, output?: string): void;
   /** Adds what passed in a file that failed, without a word. */
   count(passed: number): void;
   /**
@@ -51,9 +51,10 @@ export function startTally(): Tally {
       warnings.push(text);
       console.log(`  ${paint(33, text)}`);
     },
-    pass(text, count = 1) {
+    pass(text, count = 1, output = "") {
       passed += count;
       console.log(`  ${paint(32, "ok")}      ${text}`);
+      if (output.trim() !== "") console.log(indent(output));
     },
     count(more) {
       passed += more;

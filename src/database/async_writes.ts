@@ -18,6 +18,9 @@ import { beginning, undo } from "./transactions.ts";
 const LOOK_EVERY_MS = 20;
 const LONG_MS = 1000;
 const MOST_KEPT = 100;
+// ORMs switch foreign keys off, then rebuild a table in a transaction: its DROP
+// TABLE would delete the rows that refer to it.
+const INHERITED = ["foreign_keys", "synchronous"];
 
 const SETTLED =
   "the body of its writeAsync() has settled; await all that uses its handle " +
@@ -31,6 +34,8 @@ export interface Apart<P> {
   readonly parts: P;
   close(): void;
 }
+
+type Run<P> = (parts: P, session: Session) => unknown;
 
 interface Call {
   start(): Promise<void>;
@@ -54,28 +59,16 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     this.#open = open;
   }
 
-  /** Runs a body that awaits; `made` was made where it was asked for. */
-  write<T>(
-    run: (parts: P, session: Session) => T,
-    signal: AbortSignal | undefined,
-    made: Error,
-  ): Promise<Awaited<T>> {
-    return this.queue(async (since) => {
-      const parts = await waitAsync(this.#begin(made, since), signal);
-      return await this.#transact(run, made, parts) as T;
-    }, signal);
-  }
-
   /** Runs what waits and writes after all that came earlier. */
   queue<T>(
-    run: (since: Stopwatch) => Promise<T>,
+    way: (since: Stopwatch) => Waiting<unknown>,
     signal: AbortSignal | undefined,
   ): Promise<Awaited<T>> {
     return new Promise<unknown>((resolve, reject) => {
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
       const since = new Stopwatch();
       const start = () =>
-        run(since).then(resolve, (error) => {
+        waitAsync(way(since), signal).then(resolve, (error) => {
           reject(error);
           this.#look();
         });
@@ -125,35 +118,43 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     }
   }
 
-  *#begin(made: Error, since: Stopwatch): Waiting<P> {
+  /**
+   * Waits for a turn, and runs a body that awaits.
+   *
+   * @param made Made where it was asked for.
+   */
+  *writing(run: Run<P>, made: Error, since: Stopwatch): Waiting<unknown> {
+    const main = this.#main;
     const { parts } = this.#apart ??= yield* this.#open();
     const { session } = parts;
-    if (this.#main.stopped === "closed") this.#drop();
-    this.#main.require();
+    if (main.stopped === "closed") this.#drop();
+    main.require();
+    if (session !== main && (main.isPersonal || main.turns.isShared)) {
+      for (const name of INHERITED) {
+        const sql = `PRAGMA ${name}`;
+        session.connection.exec(`${sql}=${main.connection.value(sql)}`);
+      }
+    }
     yield* beginning(session, since);
     session.depth = 1;
     session.made = made;
-    if (session === this.#main) session.stop("ended", IN_MEMORY);
-    return parts;
+    if (session === main) session.stop("ended", IN_MEMORY);
+    // At once: whoever closes the handle finds it waiting or in its body.
+    return this.#transact(run, parts);
   }
 
-  async #transact(
-    run: (parts: P, session: Session) => unknown,
-    made: Error,
-    parts: P,
-  ): Promise<unknown> {
+  async #transact(run: Run<P>, parts: P): Promise<unknown> {
     const { session } = parts;
     const lent = this.#lent = lend(session);
     if (session === this.#main) lent.stopped = null;
     let stop: (() => void) | undefined;
     try {
-      const warn = () => attempt(() => this.#warn(made), null);
+      const warn = () => attempt(() => warnOfLong(session), null);
       stop = unkept(setTimeout(warn, LONG_MS));
       const disown = disowning(this.#main, session);
       session.each((one) => one.begun?.());
       const result = await run(parts, lent);
-      lent.noticeEnd();
-      lent.require();
+      lent.requireTransaction();
       session.each((one) => one.beforeCommit?.());
       session.turns.commit();
       disown();
@@ -166,23 +167,14 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       stop?.();
       lent.depth = session.depth = 0;
       lent.stop("ended", SETTLED);
+      this.#lent = null;
       if (session.stopped === "ended") session.resume();
       session.afterWrite();
       // The next one gets no settings, temporary tables or open loops of it.
-      if (lent.isPersonal || lent.iterating > 0 || session.turns.isShared) {
+      if (lent.isPersonal || lent.iterating > 0) {
         attempt(() => this.#drop(), null);
       }
     }
-  }
-
-  #warn(made: Error): void {
-    const place = placeOf(made);
-    if (!isFirst(`long write ${place}`)) return;
-    const { path, settings } = this.#main;
-    const text = `The body of a writeAsync() on "${path}" has kept everybody ` +
-      "else from writing for more than a second; await what takes long before " +
-      `it, not inside of it. It was called ${place}`;
-    warn(text, "LITELATCH_LONG_WRITE", settings.onWarning);
   }
 
   #drop(): void {
@@ -195,12 +187,24 @@ export class AsyncWrites<P extends { readonly session: Session }> {
   close(): void {
     this.#drop();
     this.#lent?.stop("closed");
-    const calls = [this.#current, ...this.#queue.splice(0)];
-    const message = `Cannot write to "${this.#main.path}": its handle was ` +
-      "closed before this writeAsync() had committed, and nothing was written";
-    const error = new LitelatchError("LITELATCH_CLOSED", message);
+    // What waits for its turn, or has committed, settles by itself.
+    const calls = [this.#lent && this.#current, ...this.#queue.splice(0)];
+    const error = new LitelatchError(
+      "LITELATCH_CLOSED",
+      `Cannot write to "${this.#main.path}": its handle was closed before ` +
+        "this writeAsync() had committed, and nothing was written",
+    );
     for (const call of calls) call?.reject(error);
   }
+}
+
+function warnOfLong({ made, path, settings }: Session): void {
+  const place = placeOf(made);
+  if (!isFirst(`long write ${place}`)) return;
+  const text = `The body of a writeAsync() on "${path}" has kept everybody ` +
+    "else from writing for more than a second; await what takes long before " +
+    `it, not inside of it. It was called ${place}`;
+  warn(text, "LITELATCH_LONG_WRITE", settings.onWarning);
 }
 
 /**
@@ -209,18 +213,20 @@ export class AsyncWrites<P extends { readonly session: Session }> {
  */
 function lend(session: Session): Session {
   const { connection } = session;
-  const prepare = (sql: string): Prepared => {
-    let own: Prepared | undefined;
-    return {
-      ...kept(connection, sql),
-      iterate: (values) => (own = connection.prepare(sql)).iterate(values),
-      finalize: () => own?.finalize(),
-    };
-  };
-  const lent = Object.create(session) as Session;
-  lent.isLent = true;
-  lent.connection = { ...connection, prepare };
-  return lent;
+  return Object.assign(Object.create(session) as Session, {
+    isLent: true,
+    connection: {
+      ...connection,
+      prepare(sql: string): Prepared {
+        let own: Prepared | undefined;
+        return {
+          ...kept(connection, sql),
+          iterate: (values) => (own = connection.prepare(sql)).iterate(values),
+          finalize: () => own?.finalize(),
+        };
+      },
+    },
+  });
 }
 
 /**
@@ -228,11 +234,9 @@ function lend(session: Session): Session {
  * that moves the version of the connection that committed, too.
  */
 function disowning(main: Session, own: Session): () => void {
-  const versionOf = ({ connection }: Session) =>
-    attempt(() => {
-      const row = kept(connection, "PRAGMA data_version").get([]);
-      return row?.["data_version"] as number;
-    }, NaN);
+  const ask = ({ connection }: Session) =>
+    kept(connection, "PRAGMA data_version").get([])?.["data_version"];
+  const versionOf = (one: Session) => attempt(() => Number(ask(one)), NaN);
   const [before, known] = [versionOf(main), versionOf(own)];
   return () => {
     const moves = versionOf(main) - before;

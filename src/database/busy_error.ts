@@ -129,7 +129,7 @@ export function staleError(
   cause: unknown,
 ): BusyError {
   return new BusyError(
-    `Cannot write to "${path}" here: another process has ${
+    `Cannot write to "${path}" here: another connection has ${
       isCertain ? "" : "probably "
     }committed since this transaction, or the loop over rows that is under ` +
       "way (iterate), began to read. Waiting cannot help; begin with write() " +

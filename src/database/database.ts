@@ -3,7 +3,6 @@
 import type { Lock } from "../lock/lock.ts";
 import { sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { waitAsync } from "../os/waiting.ts";
 import { backup } from "./backup.ts";
 import { refused } from "./busy_error.ts";
 import {
@@ -73,12 +72,12 @@ export class Database implements Disposable {
 
   /** The driver's own object, for what this handle does not offer. */
   get native(): unknown {
-    const { turns, connection } = this.#session;
-    turns.share();
-    this.#session.letCheckpoint();
-    this.#session.isPersonal = true;
+    const session = this.#session;
+    session.turns.share();
+    session.letCheckpoint();
+    session.isPersonal = true;
     this.#lifetime.outlive();
-    return connection.native;
+    return session.connection.native;
   }
 
   /**
@@ -108,18 +107,17 @@ export class Database implements Disposable {
     const cached = this.#statements.get(sql);
     if (cached !== undefined) return cached;
     this.#session.require();
-    let statement: Statement;
     try {
-      statement = new Statement(this, this.#session, sql);
+      const statement = new Statement(this, this.#session, sql);
+      if (this.#statements.size >= CACHED_STATEMENTS) {
+        const [oldest] = this.#statements.keys();
+        this.#statements.delete(oldest as string);
+      }
+      this.#statements.set(sql, statement);
+      return statement;
     } catch (error) {
       throw this.#session.explain(error);
     }
-    if (this.#statements.size >= CACHED_STATEMENTS) {
-      const [oldest] = this.#statements.keys();
-      this.#statements.delete(oldest as string);
-    }
-    this.#statements.set(sql, statement);
-    return statement;
   }
 
   /**
@@ -171,16 +169,10 @@ export class Database implements Disposable {
     options?: { signal?: AbortSignal },
   ): Promise<Awaited<T>> {
     const { asyncWrites, session } = this.#parts;
-    const signal = options?.signal;
     const isInside = session.depth > 0 && session.stopped === null;
     // A handle of one transaction is refused once that has ended.
     if (isInside || asyncWrites === null) {
       return writeInside(session, this, body) as Promise<Awaited<T>>;
-    }
-    if (!isAsync(body)) {
-      return asyncWrites.queue((since) => {
-        return waitAsync(writing(session, this, body, since), signal);
-      }, signal);
     }
     // This handle is not collected before it has run.
     const run = (parts: Parts, lent: Session) => {
@@ -188,7 +180,12 @@ export class Database implements Disposable {
       const own = { ...parts, session: lent, lock, asyncWrites: null };
       return body(new Database(own, true));
     };
-    return asyncWrites.write(run, signal, new Error());
+    const made = isAsync(body) ? new Error() : null;
+    return asyncWrites.queue<T>((since) => {
+      return made
+        ? asyncWrites.writing(run, made, since)
+        : writing(session, this, body, since);
+    }, options?.signal);
   }
 
   /**

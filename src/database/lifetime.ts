@@ -152,13 +152,13 @@ export class Lifetime implements OpenHandle {
 
   attach(): void {
     const { session, reconnect } = this.#parts;
-    if (reconnect !== null) this.#goOn(reconnect(session.path));
+    if (reconnect) this.#goOn(reconnect(session.path));
   }
 
   #goOn({ connection, files }: Opened): void {
     const { session, watch } = this.#parts;
     session.resume(connection);
-    if (watch !== null && files !== null) watch.files = files;
+    if (watch && files) watch.files = files;
     this.#isDetached = false;
     session.each((one) => one.connected?.());
   }

@@ -43,8 +43,8 @@ export class LossWatch implements Attachment {
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
-  #onDatabase: OwnLock;
-  #onShm: OwnLock;
+  #onDatabase!: OwnLock;
+  #onShm!: OwnLock;
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;
@@ -60,7 +60,7 @@ export class LossWatch implements Attachment {
     this.#lock = lock;
     this.files = files;
     this.#reopen = reopen;
-    [this.#onDatabase, this.#onShm] = ownLocks(files.path);
+    this.connected();
   }
 
   /** @throws {LockLostError} If a write would be lost. */
@@ -97,7 +97,7 @@ export class LossWatch implements Attachment {
     this.#lastLook = now();
     for (const files of this.all) {
       const loss = files.look();
-      if (loss !== null && !this.#isOwnDoing(files, loss)) {
+      if (loss && !this.#isOwnDoing(files, loss)) {
         this.#refuse(files, loss);
       }
     }
@@ -116,7 +116,7 @@ export class LossWatch implements Attachment {
   lookAtLock(): void {
     const path = this.#lock()?.path ?? "";
     const held = sharedState().locks.get(path);
-    if (held !== undefined && identityOf(`${path}.lock`) !== held.lockFile) {
+    if (held && identityOf(`${path}.lock`) !== held.lockFile) {
       this.#refuse(this.files, "lock file");
     }
   }

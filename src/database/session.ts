@@ -195,9 +195,9 @@ export class Session {
   }
 
   /** @throws {LitelatchError} If it has. */
-  requireTransaction(reason?: string): void {
+  requireTransaction(looks: boolean = this.turns.isShared): void {
     // All that our own handle runs is looked at where it runs.
-    if (this.turns.isShared || reason !== undefined) this.noticeEnd(reason);
+    if (looks) this.noticeEnd(BY_THE_BODY);
     this.require();
   }
 
@@ -258,7 +258,7 @@ export class Session {
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {
   const { connection } = session;
-  session.requireTransaction(BY_THE_BODY);
+  session.requireTransaction(true);
   // A COMMIT may be followed by a BEGIN in the same text.
   if (ends) connection.exec("SAVEPOINT litelatch_end");
   const result = run();
@@ -269,6 +269,6 @@ function inside<T>(session: Session, run: () => T, ends: boolean): T {
       connection.exec("ROLLBACK");
     }
   }
-  session.requireTransaction(BY_THE_BODY);
+  session.requireTransaction(true);
   return result;
 }

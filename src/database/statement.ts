@@ -7,6 +7,7 @@ import type {
   RunResult,
   Value,
 } from "../driver/contract.ts";
+import { bare } from "../driver/prepared.ts";
 import type { Heeded, Session } from "./session.ts";
 
 /**
@@ -33,7 +34,7 @@ export class Statement {
     this.owner = owner;
     this.#session = session;
     this.#sql = sql;
-    this.#onlyReads = READS.test(sql);
+    this.#onlyReads = READS.test(bare(sql));
     this.#heeded = session.heed(sql);
     this.#connection = session.connection;
     this.#prepared = this.#prepare();
@@ -105,6 +106,7 @@ export class Statement {
       }, session.reading);
       for (; !step.done; step = rows.next()) yield step.value;
     } catch (error) {
+      session.require();
       throw this.#explain(error);
     } finally {
       rows.return?.();
@@ -160,5 +162,4 @@ export class Statement {
   }
 }
 
-const READS =
-  /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:select|values|explain)\b/i;
+const READS = /^(?:select|values|explain)\b/i;

@@ -185,8 +185,7 @@ function refuseOwnTransaction(session: Session, name: string): void {
 
 /** Whether a body says of itself that it awaits. */
 export function isAsync(body: unknown): boolean {
-  return typeof body === "function" &&
-    body.constructor?.name === "AsyncFunction";
+  return Object(body).constructor?.name === "AsyncFunction";
 }
 
 // What an async body did after its first await would run outside of the
@@ -213,6 +212,6 @@ function refuseAsync(name: string): never {
   throw new TypeError(
     `Cannot ${name}: the body must not return a promise or be a generator, ` +
       "because the transaction ends when it returns; await before it, or give " +
-      "writeAsync() a body that is written with the word async",
+      "writeAsync(), in no other body, one with the word async",
   );
 }

@@ -19,8 +19,7 @@
  * 3. Then it rests for nine times as long, but not far past the limit, unless a
  *    whole round of attempts was in vain.
  * 4. Who held one read mark in several looks, with the same frames kept back, is
- *    named. A checkpoint that did not finish is no proof: a writer in a long
- *    transaction was named for it.
+ *    named: a checkpoint that did not finish is no proof.
  */
 
 import { nameOf } from "../lock/holders.ts";

@@ -2,6 +2,7 @@
 
 import type { Connection } from "./contract.ts";
 import {
+  bare,
   connected,
   type NativeDatabase,
   type NativeStatement,
@@ -29,6 +30,12 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
   const prepare = (sql: string) => {
     const statement = native.prepare(sql);
     statement.safeIntegers(true);
+    if (/^explain\b/i.test(bare(sql))) {
+      // Else it does not end, and keeps the locks of whatever comes next.
+      const all = (values = []) => [...statement.iterate(values)];
+      const run = () => ({ changes: 0, lastInsertRowid: 0 });
+      Object.assign(statement, { all, run });
+    }
     if (live.size % 1000 === 999) {
       for (const old of live) if (!old.deref()) live.delete(old);
     }
@@ -46,8 +53,6 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     for (const reference of live) reference.deref()?.finalize();
   });
   // It throws where there is no statement.
-  const exec = (sql: string) => void (EMPTY.test(sql) || connection.exec(sql));
+  const exec = (sql: string) => void (bare(sql) && connection.exec(sql));
   return { ...connection, exec };
 }
-
-const EMPTY = /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*$/;

@@ -96,7 +96,7 @@ export function prepared(
   return {
     run(parameters) {
       const { changes, lastInsertRowid } = statement.run(bind(parameters));
-      counts ??= WRITES.test(sql) && (returns || !hasRows?.());
+      counts ??= WRITES.test(bare(sql)) && (returns || !hasRows?.());
       return {
         changes: counts ? Number(changes) : 0,
         lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
@@ -120,8 +120,15 @@ export function prepared(
   };
 }
 
-const WRITES =
-  /^(?:\s|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:insert|update|delete|replace|with)\b/i;
+/** SQL without the blanks and comments before it. */
+export function bare(sql: string): string {
+  return sql.replace(
+    /^(?:\s|;|--[^\n]*(?:\n|$)|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*/,
+    "",
+  );
+}
+
+const WRITES = /^(?:insert|update|delete|replace|with)\b/i;
 const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
 
 /** The methods of a driver that takes the values one by one. */

@@ -139,7 +139,7 @@ function enter(
   const { target, mode, app, purpose } = ask;
   if (file.isReplaced()) return "moved";
   let obstacle: OldVersion | "busy" | "moved" | null = clearLitter(ask, file);
-  if (obstacle !== null) return obstacle;
+  if (obstacle) return obstacle;
   const sidecar = file.identity;
   const own = publishOwn(target, { mode, app, purpose, sidecar });
   const letGo = (): void => {
@@ -155,9 +155,9 @@ function enter(
     // finds ours, or the path leads elsewhere by now.
     if (!file.isReplaced()) obstacle = guard?.enter() ?? null;
   } finally {
-    if (obstacle !== null) letGo();
+    if (obstacle) letGo();
   }
-  if (obstacle !== null) return obstacle;
+  if (obstacle) return obstacle;
   const forget = atExit(letGo);
   const { locks } = sharedState();
   const held: HeldLock = {

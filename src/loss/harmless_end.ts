@@ -29,7 +29,8 @@ function isIndexOurs(files: WatchedFiles): boolean {
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
   return isIndexOurs(files) &&
-    attempt(() => truncate(connection, 100, files.schema).done, false);
+    attempt(() => truncate(connection, 100, files.schema).done, false) &&
+    !files.isAway();
 }
 
 /** Whether the connection may be closed, after it was disarmed if need be. */

@@ -16,11 +16,10 @@ import { identityOf, quickStat } from "../os/stat.ts";
 /** What was deleted, moved or replaced. */
 export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 
-/** A file, and what a pragma about it alone begins with. */
-type Named = Pick<WatchedFiles, "path" | "schema">;
-
 /** The files behind a connection, by SQLite's own list; the main one first. */
-export function filesOf(connection: Connection): Named[] {
+export function filesOf(
+  connection: Connection,
+): Pick<WatchedFiles, "path" | "schema">[] {
   const statement = connection.prepare("PRAGMA database_list");
   try {
     return statement.all([])
@@ -39,6 +38,7 @@ type End = "" | "-wal" | "-shm";
 /** The three files of one database, as they were when they were opened. */
 export class WatchedFiles {
   readonly path: string;
+  /** What a pragma about this one alone begins with. */
   readonly schema: string;
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;

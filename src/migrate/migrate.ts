@@ -186,7 +186,7 @@ function stepFailed(
   return new LitelatchError(
     "LITELATCH_MIGRATE",
     `Cannot run step ${version + 1} of ${steps.length}${name} on "${path}": ` +
-      `${messageOf(cause)}. ${kept}`,
+      `${messageOf(cause).replace(/\.$/, "")}. ${kept}`,
     { cause },
   );
 }

@@ -11,14 +11,10 @@ import { sharedState } from "./shared_state.ts";
 /**
  * Calls `run` when the process exits. It must leave usable what is open: a
  * program may write its last line in an `exit` listener of its own.
- *
- * @returns A function that takes it back.
  */
 export function atExit(run: () => void): () => void {
-  return join("leaving", "unlisten", run, () => {
-    // If one throws, the next still wants its turn, and nobody can be told.
-    const onExit = () =>
-      [...sharedState().leaving].reverse().forEach((one) => attempt(one, null));
+  return join("exit", run, (callAll) => {
+    const onExit = () => callAll();
     process.on("exit", onExit);
     return () => void process.removeListener("exit", onExit);
   });
@@ -27,14 +23,12 @@ export function atExit(run: () => void): () => void {
 /**
  * Calls `leave` and ends the process when its parent has died, or standard input
  * has ended: if the program reads it, as to read it here would take it away.
- *
- * @returns A function that takes it back.
  */
 export function whenOrphaned(leave: () => void): () => void {
-  return join("orphaned", "unwatchParent", leave, () => {
+  return join("orphaned", leave, (callAll) => {
     const { ppid, stdin } = process;
     const gone = (): void => {
-      [...sharedState().orphaned].forEach((one) => attempt(one, null));
+      callAll();
       process.exit(0);
     };
     // Whoever inherits orphans has another PID; on Windows nobody does.
@@ -51,20 +45,25 @@ export function whenOrphaned(leave: () => void): () => void {
   });
 }
 
-/** One listener for all: with one for each of twelve handles Node warned. */
+/** One listener for all, as Node warned at twelve. Gives what takes it back. */
 function join(
-  calls: "leaving" | "orphaned",
-  end: "unlisten" | "unwatchParent",
+  what: "exit" | "orphaned",
   call: () => void,
-  listen: () => () => void,
+  listen: (callAll: () => void) => () => void,
 ): () => void {
-  const state = sharedState();
-  state[calls].add(call);
-  state[end] ??= listen();
+  const { endings } = sharedState();
+  const known = endings.get(what);
+  const calls = known?.calls ?? new Set();
+  calls.add(call);
+  // The latest goes first. If one throws, the next still wants its turn.
+  const callAll = () => {
+    for (const one of [...calls].reverse()) attempt(one, null);
+  };
+  const unlisten = known?.unlisten ?? listen(callAll);
+  endings.set(what, { calls, unlisten });
   return () => {
-    state[calls].delete(call);
-    if (state[calls].size > 0) return;
-    state[end]?.();
-    state[end] = null;
+    if (!calls.delete(call) || calls.size > 0) return;
+    unlisten();
+    endings.delete(what);
   };
 }

@@ -14,13 +14,8 @@ export interface SharedState {
   open: Set<WeakRef<OpenHandle>>;
   /** Connections that must not be closed or collected, by `dev:ino`. */
   abandoned: Map<string, unknown[]>;
-  /** What to do when the process exits; the latest goes first. */
-  leaving: Set<() => void>;
-  /** Ends the listener for that, while there is one. */
-  unlisten: (() => void) | null;
-  /** What to do when nobody is left to serve. */
-  orphaned: Set<() => void>;
-  unwatchParent: (() => void) | null;
+  /** What to do when the process exits, or when nobody is left to serve. */
+  endings: Map<string, { calls: Set<() => void>; unlisten: () => void }>;
   /** Here it outlives a copy that is reloaded. */
   ends?: FinalizationRegistry<() => void>;
   /** Warnings that were given once. */
@@ -71,10 +66,7 @@ export function sharedState(): SharedState {
     locks: new Map(),
     open: new Set(),
     abandoned: new Map(),
-    leaving: new Set(),
-    unlisten: null,
-    orphaned: new Set(),
-    unwatchParent: null,
+    endings: new Map(),
     warned: new Set(),
     warnings: [],
   };

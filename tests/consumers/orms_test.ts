@@ -107,7 +107,15 @@ for (const { program, plain, isEverywhere } of PROGRAMS) {
   );
 }
 
-for (const program of ["drizzle_kinds", "prisma_kinds"]) {
+for (
+  const program of [
+    "drizzle_kinds",
+    "kysely_kinds",
+    "knex_kinds",
+    "prisma_kinds",
+    "typeorm_kinds",
+  ]
+) {
   test(
     `${program.replace("_kinds", "")} reads what it has written`,
     { skip: withoutPackages },

@@ -79,7 +79,7 @@ test(
         assert.ok(error instanceof BusyError, String(error));
         assert.match(
           error.message,
-          /another process has (probably )?committed since/,
+          /another connection has (probably )?committed since/,
         );
         assert.match(error.message, /begin with write\(\) instead of read\(\)/);
         return true;

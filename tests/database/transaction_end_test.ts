@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { BusyError, open } from "../../mod.ts";
+import { BusyError, type Database, open } from "../../mod.ts";
 import { found, insert, withTable } from "./fixtures/table.ts";
 
 test(
@@ -74,3 +74,46 @@ for (const end of ["COMMIT", "ROLLBACK", "END TRANSACTION"]) {
     }),
   );
 }
+
+test(
+  "a COMMIT on the driver's object is not taken for a rollback of SQLite's",
+  withTable(async (db, path) => {
+    const own = {
+      code: "LITELATCH_CLOSED",
+      message: /the body has ended it with a COMMIT or ROLLBACK of its own/,
+    };
+    const commit = ({ native }: Database) => {
+      (native as { exec(sql: string): void }).exec("COMMIT");
+    };
+    await assert.rejects(
+      db.writeAsync(async (tx) => {
+        insert(tx, 1);
+        await commit(tx);
+      }),
+      own,
+    );
+    assert.throws(() =>
+      db.write(() => {
+        insert(db, 2);
+        commit(db);
+      }), own);
+    assert.equal(found(path), "1,2");
+  }),
+);
+
+test(
+  "a loop over rows whose handle is closed ends by its own words, or with its rows",
+  withTable((db) => {
+    insert(db, 1);
+    insert(db, 2);
+    const rows = db.prepare("SELECT * FROM t").iterate();
+    rows.next();
+    db.close();
+    try {
+      // Deno has them all by now.
+      assert.equal(rows.next().done, false);
+    } catch (error) {
+      assert.match(String(error), /this handle was closed/);
+    }
+  }),
+);

@@ -98,6 +98,30 @@ test(
 );
 
 test(
+  "what EXPLAIN tells leaves the connection free for writes, and others too",
+  withDatabase((path) => {
+    const db = open(path, { onWarning: () => {} });
+    db.exec("CREATE TABLE t (a); CREATE TABLE u (a)");
+    const queries = [
+      "EXPLAIN SELECT * FROM t",
+      "/* why */ explain query plan SELECT * FROM t WHERE a > ?",
+    ];
+    const statements = queries.map((sql) => db.prepare(sql));
+    for (const statement of statements) {
+      assert.ok(statement.all().length > 0);
+      assert.ok(statement.get());
+      assert.equal(statement.run().changes, 0);
+      db.write(() => db.exec("INSERT INTO t VALUES (1)"));
+      db.exec("DROP TABLE u; CREATE TABLE u (a)");
+      const other = open(path, { busyTimeout: 100, onWarning: () => {} });
+      other.write(() => other.exec("INSERT INTO t VALUES (2)"));
+      other.close();
+    }
+    db.close();
+  }),
+);
+
+test(
   "long rules and many comments before a statement cost no more than it",
   inMemory((db) => {
     const remarks = `${"-".repeat(200)}\n${"/* one * / */ ".repeat(200)}`;

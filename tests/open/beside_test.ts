@@ -74,7 +74,7 @@ const HOLD = "BEGIN EXCLUSIVE; INSERT INTO t WITH RECURSIVE c(n) AS " +
 
 interface Shared {
   open: Set<unknown>;
-  leaving: Set<unknown>;
+  endings: Map<string, { calls: Set<unknown> }>;
 }
 
 test(
@@ -86,7 +86,7 @@ test(
       (process as unknown as Record<symbol, Shared | undefined>)[symbol];
     open(path, QUIET).close();
     assert.ok(shared() !== undefined);
-    const leaving = shared()?.leaving.size ?? 0;
+    const leaving = shared()?.endings.get("exit")?.calls.size ?? 0;
     const other = start(thisRuntime(), "database_child.ts");
     await other.ask({ do: "open", path, options: { lock: "none" } });
     await other.ask({ do: "exec", sql: "PRAGMA journal_mode=DELETE" });
@@ -106,7 +106,7 @@ test(
     }
     await Promise.all(rounds);
     assert.equal(shared()?.open.size, 0);
-    assert.equal(shared()?.leaving.size ?? 0, leaving);
+    assert.equal(shared()?.endings.get("exit")?.calls.size ?? 0, leaving);
   }),
 );
 

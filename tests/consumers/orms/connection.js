@@ -2,7 +2,7 @@ import { open } from "litelatch";
 import { Turn } from "./turn.js";
 
 const NOTHING = { reader: false, run: () => ({ changes: 0 }) };
-const READS = /^\s*(select|with|values|pragma|explain)\b|\breturning\b/i;
+const READS = /^\s*(select|values|pragma|explain)\b/i;
 
 /** What knex and TypeORM take for a connection of better-sqlite3. */
 export class Connection {
@@ -24,7 +24,7 @@ export class Connection {
     }
     const statement = turn.handle.prepare(sql);
     return {
-      reader: READS.test(sql),
+      reader: READS.test(sql) || hasRows(turn.handle, sql),
       all: (...values) => statement.all(...values.flat()),
       run: (...values) => statement.run(...values.flat()),
     };
@@ -37,4 +37,10 @@ export class Connection {
   close() {
     this.#db.close();
   }
+}
+
+/** A comment or WITH may come first, so SQLite is asked. */
+function hasRows(handle, sql) {
+  return handle.prepare(`EXPLAIN ${sql}`).all()
+    .some(({ opcode }) => opcode === "ResultRow");
 }

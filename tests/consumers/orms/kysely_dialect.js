@@ -51,7 +51,7 @@ class Connection {
   async executeQuery({ sql, parameters, query }) {
     const statement = this.turn.handle.prepare(sql);
     const isWrite = /^(Insert|Update|Delete)QueryNode$/.test(query.kind);
-    if (!isWrite || query.returning) {
+    if (!isWrite || query.returning || query.explain) {
       return { rows: statement.all(...parameters) };
     }
     const { changes, lastInsertRowid } = statement.run(...parameters);

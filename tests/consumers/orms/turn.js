@@ -1,9 +1,7 @@
 /** A transaction that is begun and ended by calls of their own, as ORMs do. */
 export class Turn {
   #db;
-  #tx = null;
-  #end = null;
-  #done = null;
+  #open = null;
 
   constructor(db) {
     this.#db = db;
@@ -11,34 +9,44 @@ export class Turn {
 
   /** What statements run on: the transaction's handle while there is one. */
   get handle() {
-    return this.#tx ?? this.#db;
+    return this.#open?.tx ?? this.#db;
   }
 
   /** Waits for its turn among all processes, and begins. */
-  begin() {
-    return new Promise((resolve, reject) => {
-      this.#done = this.#db.writeAsync(async (tx) => {
-        this.#tx = tx;
+  async begin() {
+    if (this.#open !== null) {
+      throw new Error("a transaction of this connection has not ended");
+    }
+    const waiting = new AbortController();
+    const open = { rollback: (reason) => waiting.abort(reason) };
+    this.#open = open;
+    await new Promise((resolve, reject) => {
+      open.done = this.#db.writeAsync(async (tx) => {
         const ended = new Promise((commit, rollback) => {
-          this.#end = { commit, rollback };
+          Object.assign(open, { tx, commit, rollback });
         });
         resolve();
         await ended;
+      }, { signal: waiting.signal });
+      open.done.catch((error) => {
+        if (this.#open === open && open.tx === undefined) this.#open = null;
+        reject(error);
       });
-      this.#done.catch(reject);
     });
   }
 
   async commit() {
-    this.#tx = null;
-    this.#end.commit();
-    await this.#done;
+    const { commit, done } = this.#open;
+    this.#open = null;
+    commit();
+    await done;
   }
 
   async rollback() {
-    if (this.#tx === null) return;
-    this.#tx = null;
-    this.#end.rollback(new Error("rolled back"));
-    await this.#done.catch(() => {});
+    if (this.#open === null) return;
+    const { rollback, done } = this.#open;
+    this.#open = null;
+    rollback(new Error("rolled back"));
+    await done.catch(() => {});
   }
 }
