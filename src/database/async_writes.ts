@@ -22,10 +22,10 @@ const MOST_KEPT = 100;
 // TABLE would delete the rows that refer to it.
 const INHERITED = ["foreign_keys", "synchronous"];
 
-const SETTLED =
+const SETTLED = () =>
   "the body of its writeAsync() has settled; await all that uses its handle " +
   "before it returns";
-const IN_MEMORY =
+const IN_MEMORY = () =>
   "the body of a writeAsync() has not settled, and in memory there is only one " +
   "connection; await it first, or use the handle that the body was given";
 
@@ -203,7 +203,7 @@ function warnOfLong({ made, path, settings }: Session): void {
   if (!isFirst(`long write ${place}`)) return;
   const text = `The body of a writeAsync() on "${path}" has kept everybody ` +
     "else from writing for more than a second; await what takes long before " +
-    `it, not inside of it. It was called ${place}`;
+    `it. It was called ${place}`;
   warn(text, "LITELATCH_LONG_WRITE", settings.onWarning);
 }
 

@@ -103,7 +103,7 @@ export class Lifetime implements OpenHandle {
     if (session.isForsaken) this.close();
     // Nobody called us, so nobody could catch it; the next write will say.
     session.each((one) => {
-      if (session.stopped !== null || session.depth > 0) return;
+      if (session.stopped || session.depth > 0) return;
       attempt(() => one.beat?.(), null);
     });
   }
@@ -185,7 +185,7 @@ export class Lifetime implements OpenHandle {
   }
 
   stop(reason: string): void {
-    this.#parts.session.stop("lost", reason);
+    this.#parts.session.stop("lost", () => reason);
   }
 
   /** Closes the connection and opens what the path leads to now. */

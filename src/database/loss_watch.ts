@@ -198,7 +198,7 @@ export class LossWatch implements Attachment {
     const database = this.#onDatabase();
     const shm = this.#onShm();
     // Where one of the two is listed, the other one must be.
-    this.#wereListed ||= database === true || shm === true;
+    this.#wereListed ||= !!(database || shm);
     if (!this.#wereListed) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
   }
@@ -206,7 +206,7 @@ export class LossWatch implements Attachment {
   /** Why a further connection to the file would be lost too; looks anew. */
   reason(): string | null {
     const { stopped, reason, path } = this.#session;
-    if (stopped !== null) return stopped === "lost" ? reason : null;
+    if (stopped) return stopped === "lost" ? reason() : null;
     try {
       this.look();
     } catch (error) {
@@ -244,7 +244,9 @@ export class LossWatch implements Attachment {
     const isSafe = loss === "wal" && rescue(connection, files);
     // What else was lost decides how it may end.
     if (loss !== "lock file") files.lost = isSafe ? null : loss;
-    session.stop("lost", lossText(files.path, loss, isSafe));
+    // Said again it has to be true again: what was rescued may be gone by then.
+    const isThere = () => isSafe && !files.isAway();
+    session.stop("lost", () => lossText(files.path, loss, isThere()));
     // At once: every runtime closes what is open at its end.
     if (!isSafe) isHarmless(connection, files);
     session.require();

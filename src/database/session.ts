@@ -78,7 +78,7 @@ export class Session {
   isPersonal = false;
   /** Why nothing more may be run, if so, and that in words. */
   stopped: Stopped | null = null;
-  reason = "";
+  reason: () => string = String;
   /** Whether there is no commit that somebody would have to be told of. */
   told = { isSaid: true };
 
@@ -96,7 +96,7 @@ export class Session {
   }
 
   /** Refuses everything from now on. A closed session stays closed. */
-  stop(why: Stopped, reason = ""): void {
+  stop(why: Stopped, reason: () => string = String): void {
     if (this.stopped === "closed") return;
     this.stopped = why;
     this.reason = reason;
@@ -118,17 +118,17 @@ export class Session {
 
   /** @throws {LitelatchError} If nothing more may be run. */
   require(): void {
-    if (this.stopped !== null || this.isForsaken) throw this.refusal();
+    if (this.stopped || this.isForsaken) throw this.refusal();
   }
 
   /** Why nothing more is run, as an error. */
   refusal(): LitelatchError {
     if (this.stopped === "lost") {
       this.told.isSaid = true;
-      return new LockLostError(this.reason);
+      return new LockLostError(this.reason());
     }
     const what = this.stopped === "ended" && !this.isForsaken
-      ? `Cannot go on in this transaction on "${this.path}": ${this.reason}`
+      ? `Cannot go on in this transaction on "${this.path}": ${this.reason()}`
       : `Cannot use "${this.path}": this handle ${
         this.connection.owned
           ? "was closed; open"
@@ -190,8 +190,8 @@ export class Session {
    * did next would be committed by itself.
    */
   noticeEnd(reason: string = BY_SQLITE): void {
-    if (this.depth === 0 || this.stopped !== null) return;
-    if (!this.connection.inTransaction()) this.stop("ended", reason);
+    if (this.depth === 0 || this.stopped) return;
+    if (!this.connection.inTransaction()) this.stop("ended", () => reason);
   }
 
   /** @throws {LitelatchError} If it has. */

@@ -121,7 +121,7 @@ export function walUpkeep(
       const bytes = watch.files.walBytes;
       // Until the next look.
       watch.files.walBytes = 0;
-      if (bytes <= least || session.stopped !== null || !session.isIdle) return;
+      if (bytes <= least || session.stopped || !session.isIdle) return;
       const isUrgent = bytes > FAR * limit && failed < ROUND;
       if (isUrgent || now() >= restUntil) keep(Infinity);
     },

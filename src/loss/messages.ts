@@ -68,6 +68,5 @@ export function pinnedText(
     : `${names.join(" and ")} has been reading one old snapshot`;
   return `The WAL of "${path}" is at ${(walBytes / 2 ** 20).toFixed(1)} MiB ` +
     `and cannot be cut back: ${who}. End that read transaction (a forgotten ` +
-    "iterate() or BEGIN), or that process; until then it grows with " +
-    "every write.";
+    "iterate() or BEGIN), or that process; until then it grows.";
 }

@@ -418,6 +418,23 @@ test(
 );
 
 test(
+  "what was rescued is not said to be there once its database is gone",
+  { skip: needs("unlinking") },
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    rmSync(`${path}-wal`);
+    await pause(2);
+    const rescued = /Nothing that was acknowledged is lost/;
+    assert.throws(() => insert(db, 2), rescued);
+    assert.throws(() => insert(db, 2), rescued);
+    rmSync(path);
+    assert.throws(() => insert(db, 2), /moments before this one may be lost/);
+    db.close();
+  }),
+);
+
+test(
   "a lost connection does not write over what others have written since",
   { skip: needs("/proc") },
   withDatabase(async (path) => {
