@@ -20,7 +20,11 @@ function source(columns) {
         name: "book",
         columns: { id: { type: Number, primary: true } },
         relations: {
-          author: { type: "many-to-one", target: "author", onDelete: "CASCADE" },
+          author: {
+            type: "many-to-one",
+            target: "author",
+            onDelete: "CASCADE",
+          },
         },
       }),
     ],
