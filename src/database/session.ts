@@ -69,7 +69,7 @@ export class Session {
   ownMoves = 0;
   /** Loops over rows under way. */
   iterating = 0;
-  /** Whether the outermost transaction is a `read`, and wrote all the same. */
+  /** Whether the outermost transaction is a `read`, and whether it may write. */
   reading = false;
   wrote = false;
   /** What waits for the end of the transaction. */

@@ -89,7 +89,7 @@ export class Turns {
     let result: T | undefined;
     const ask = () => void (result = this.#at(false, run));
     const failure = waitSync(this.wait(ask));
-    if (failure) throw failure;
+    if (failure !== null) throw failure;
     this.tell();
     return result as T;
   }

@@ -14,9 +14,8 @@ import { sharedState } from "./shared_state.ts";
  */
 export function atExit(run: () => void): () => void {
   return join("exit", run, (callAll) => {
-    const onExit = () => callAll();
-    process.on("exit", onExit);
-    return () => void process.removeListener("exit", onExit);
+    process.on("exit", callAll);
+    return () => void process.removeListener("exit", callAll);
   });
 }
 

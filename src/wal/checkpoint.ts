@@ -71,7 +71,7 @@ export function truncate(
  * (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
  */
 export function hasPending(connection: Connection, schema: string): boolean {
-  return versionOf(connection) < "3.51" ||
+  return Number(versionOf(connection).split(".")[1]) < 51 ||
     !checkpoint(connection, "NOOP", schema).done;
 }
 
