@@ -24,6 +24,12 @@ export function spread(values: readonly number[], decimals: number): string {
   return `${middle} (${low}–${high})`;
 }
 
+/** The least and the greatest: `1.02–1.31`. */
+export function rangeOf(values: readonly number[], decimals: number): string {
+  return [Math.min(...values), Math.max(...values)]
+    .map((value) => value.toFixed(decimals)).join("–");
+}
+
 /** Jain's index: 1 when all have the same, 1/n when one has everything. */
 export function jain(values: readonly number[]): number {
   const sum = values.reduce((a, b) => a + b, 0);

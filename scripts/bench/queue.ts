@@ -7,7 +7,7 @@
 
 import type { Runtime } from "../runtimes/runtimes.ts";
 import { poisson } from "./arrivals.ts";
-import { median, quantile } from "./figures.ts";
+import { median, quantile, rangeOf } from "./figures.ts";
 import { peerFolder } from "./peers.ts";
 import { type Dot, dot, dotPlot } from "./plot/dots.ts";
 import { type Bench, roundsOf, type Row, type Section } from "./section.ts";
@@ -33,7 +33,7 @@ export const queue: Section = {
     `that of the next; ${ROUNDS} rounds, the kinds in turn, all pooled; in ` +
     "brackets the range over the rounds",
   target: "p99 of async bodies at most 1.5 × write's",
-  seconds: 260,
+  seconds: 460,
   async run(bench) {
     const rows: Row[] = [];
     const dots: Dot[] = [];
@@ -48,9 +48,7 @@ export const queue: Section = {
             `${runtime.name} ${runtime.version}`,
             way,
             median(seen[way].flat()).toFixed(2),
-            `${p99(way).toFixed(1)} (${Math.min(...each).toFixed(1)}–${
-              Math.max(...each).toFixed(1)
-            })`,
+            `${p99(way).toFixed(1)} (${rangeOf(each, 1)})`,
             quantile(seen[way].flat(), 1).toFixed(1),
             way === "litelatch" ? "" : ratio.toFixed(2),
           ],
@@ -104,7 +102,7 @@ async function measure(
         [own, ...others.map((of) => task("litelatch", of))],
       );
       const ends = all[0]!.writes.map(({ end }) => end);
-      // The others have ended by then, or have not begun.
+      // After that the others have no more to write.
       const last = SECONDS * 1000 * Math.min(1, bench.scale);
       const gaps = ends.map((end, i) => end - (ends[i - 1] ?? 0))
         .filter((_, i) => ends[i]! <= last);

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { pause } from "./crew.ts";
-import { median, quantile } from "./figures.ts";
+import { median, quantile, rangeOf } from "./figures.ts";
 import { buildPeers, LOCKERS, peerFolder, versionsOf } from "./peers.ts";
 import { type Dot, dot, dotPlot } from "./plot/dots.ts";
 import { Program } from "./program.ts";
@@ -162,9 +162,7 @@ function rowOf({ runtime, name, cpu, takeover }: Pair): Row {
     cells: [
       runtime.label,
       name,
-      `${median(cpu).toFixed(2)} (${Math.min(...cpu).toFixed(2)}–${
-        Math.max(...cpu).toFixed(2)
-      })`,
+      `${median(cpu).toFixed(2)} (${rangeOf(cpu, 2)})`,
       `${median(takeover).toFixed(0)}, at most ${longest.toFixed(0)}`,
     ],
     reached: isOurs(name) ? median(cpu) < MOST_CPU && longest < MOST_MS : null,

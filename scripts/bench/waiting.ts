@@ -7,7 +7,7 @@
 
 import { pinnedRuntime, type Runtime } from "../runtimes/runtimes.ts";
 import { firstCome, poisson } from "./arrivals.ts";
-import { jain, median, quantile } from "./figures.ts";
+import { jain, median, quantile, rangeOf } from "./figures.ts";
 import { peerFolder, PEERS } from "./peers.ts";
 import type { Kind } from "./plot/page.ts";
 import { tailPlot } from "./plot/tail.ts";
@@ -160,10 +160,7 @@ function tableOf(runs: Runs): Pick<Report, "head" | "rows"> {
       kind,
       ...SHARES.map(([, share]) => {
         const each = runs[kind].map((run) => quantile(run.latencies, share));
-        const range = `${Math.min(...each).toFixed(1)}–${
-          Math.max(...each).toFixed(1)
-        }`;
-        return `${pooled(runs, kind, share).toFixed(1)} (${range})`;
+        return `${pooled(runs, kind, share).toFixed(1)} (${rangeOf(each, 1)})`;
       }),
       fairness(kind).toFixed(3),
       median(runs[kind].map((run) => run.hold)).toFixed(2),

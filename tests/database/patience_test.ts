@@ -52,16 +52,21 @@ function untilBusy(
   }
 }
 
+/** The ways to run one statement that writes. */
+function inserting(db: Database): (() => void)[] {
+  const insert = db.prepare("INSERT INTO t VALUES (9)");
+  return [
+    () => void insert.run(),
+    () => void insert.all(),
+    () => db.exec("INSERT INTO t VALUES (9)"),
+  ];
+}
+
 test(
   "a plain statement after writes waits as long as before",
   staged(({ db, other }) => {
     const insert = db.prepare("INSERT INTO t VALUES (9)");
-    const ways = [
-      () => void insert.run(),
-      () => void insert.all(),
-      () => db.exec("INSERT INTO t VALUES (9)"),
-    ];
-    for (const way of ways) {
+    for (const way of inserting(db)) {
       db.write(() => insert.run());
       assert.ok(untilBusy(other, way) >= WAITED, String(way));
     }
@@ -138,14 +143,9 @@ test(
 test(
   "what writes first in a deferred transaction waits as long as before",
   staged(({ db, other }) => {
-    const insert = db.prepare("INSERT INTO t VALUES (9)");
-    const ways = [
-      () => void insert.run(),
-      () => void insert.all(),
-      () => db.exec("INSERT INTO t VALUES (9)"),
-      () => db.exec("INSERT INTO t VALUES (9); INSERT INTO t VALUES (10)"),
-    ];
-    for (const way of ways) {
+    const several = () =>
+      db.exec("INSERT INTO t VALUES (9); INSERT INTO t VALUES (10)");
+    for (const way of [...inserting(db), several]) {
       db.exec("BEGIN");
       assert.ok(untilBusy(other, way) >= WAITED, String(way));
       db.exec("ROLLBACK");
