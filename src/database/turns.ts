@@ -14,17 +14,22 @@ import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
 import { ownWriter, writersOf } from "./busy_error.ts";
 
-// With 2, eight writers of one row get a fifth less done; with those of 2 ms the
-// turns are more even (scripts/bench/saturated.ts).
+// With 2, the p99 of writes at a load of 40 % is a twentieth more; with those that
+// write all the time the turns are more even (scripts/bench/saturated.ts).
 const TURN_MS = 4;
 // A wait that is told; who has the lock is asked then, and after ten times that.
 const FELT_MS = 50;
 
-/** How long to sleep before it is asked again. */
+/**
+ * How long to sleep before it is asked again. Where waits are short, nearly all
+ * of a wait is the time until somebody asks; where they are long, all ask
+ * seldom, as to ask holds up those that write.
+ */
 export function pauseAt(waitedMs: number, usualMs = 0): number {
-  const age = waitedMs / Math.max(2, usualMs);
+  const usual = Math.max(2, usualMs);
+  const pause = Math.min(1, usual / 10) / (1 + (waitedMs / usual) ** 2);
   // Behind a transaction that lasts for seconds, nobody needs to hurry.
-  return Math.max(0.1, waitedMs / 5000, 1 / (1 + age * age));
+  return Math.max(0.03, waitedMs / 1000, pause);
 }
 
 /**

@@ -65,10 +65,16 @@ export function quickStat(
   return found && { identity: named(found), size: Number(found.size) };
 }
 
-/** Node and Bun give the upper half of all numbers as negative ones. */
 function named({ dev, ino }: Record<"dev" | "ino", bigint | number>): string {
-  const [device, inode] = [dev, ino].map((n) => BigInt.asUintN(64, BigInt(n)));
-  return `${device}:${inode}`;
+  return `${whole(dev)}:${whole(ino)}`;
+}
+
+/**
+ * Node and Bun give the upper half of all numbers as negative ones. To make a
+ * `BigInt` of each took more than half of a look whose code is not warm.
+ */
+function whole(n: bigint | number): bigint | number {
+  return n >= 0 && n < 2 ** 53 ? n : BigInt.asUintN(64, BigInt(n));
 }
 
 const HOW = { bigint: true, throwIfNoEntry: false } as const;

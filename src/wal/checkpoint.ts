@@ -27,7 +27,7 @@ export function walBytes(path: string): number {
 /** A passive one moves what it can and makes nobody wait. */
 export function checkpoint(
   connection: Connection,
-  mode: "PASSIVE" | "TRUNCATE" | "NOOP" = "PASSIVE",
+  mode: "PASSIVE" | "FULL" | "TRUNCATE" | "NOOP" = "PASSIVE",
   schema = "",
 ): Progress {
   const sql = `PRAGMA ${schema}wal_checkpoint(${mode})`;
@@ -50,16 +50,19 @@ export function checkpoint(
 /**
  * Empties the file. While it waits for readers it holds the write lock: a writer
  * may wait `patienceMs` (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
+ *
+ * @param mode A full one lets the next writer begin the file anew.
  */
 export function truncate(
   connection: Connection,
   patienceMs: number,
   schema?: string,
+  mode: "FULL" | "TRUNCATE" = "TRUNCATE",
 ): Progress {
   const before = connection.value("PRAGMA busy_timeout");
   connection.exec(`PRAGMA busy_timeout=${Math.round(patienceMs)}`);
   try {
-    return checkpoint(connection, "TRUNCATE", schema);
+    return checkpoint(connection, mode, schema);
   } finally {
     connection.exec(`PRAGMA busy_timeout=${before}`);
   }
