@@ -199,7 +199,8 @@ export class LossWatch implements Attachment {
     const shm = this.#onShm();
     // Where one of the two is listed, the other one must be.
     this.#wereListed ||= !!(database || shm);
-    if (!this.#wereListed) return null;
+    // Without a WAL they are held while something runs.
+    if (!this.#wereListed || !this.files.open["-wal"]) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
   }
 

@@ -312,3 +312,26 @@ function refusalOf(db: Database): string {
     return error.message;
   }
 }
+
+test(
+  "a journal mode that the caller has set stays, also after the next look",
+  withDatabase((path) => {
+    const ways: ((db: Database, sql: string) => void)[] = [
+      (db, sql) => db.exec(sql),
+      (db, sql) => (db.native as { exec(sql: string): void }).exec(sql),
+    ];
+    for (const run of ways) {
+      const db = make(path);
+      // The locks have to be seen once before they can be missed.
+      for (const mode of ["wal", "delete", "wal"]) {
+        run(db, `PRAGMA journal_mode=${mode}`);
+        for (let n = 0; n < 4; n++) {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60);
+          insert(db, n);
+        }
+        assert.equal(query(path, "PRAGMA journal_mode"), mode);
+      }
+      db.close();
+    }
+  }),
+);
