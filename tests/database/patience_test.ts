@@ -183,3 +183,31 @@ test(
     for (const one of [reader, db, other]) one.close();
   }),
 );
+
+test(
+  "who has read and then writes in a transaction of its own is refused at once",
+  withDatabase((path) => {
+    // A wait for it would outlast the test.
+    const options = { busyTimeout: 3_600_000, onWarning: () => {} };
+    const db = open(path, options);
+    const other = open(path, options);
+    db.exec("CREATE TABLE t (a)");
+    const ways = [
+      () => db.exec("BEGIN; SELECT a FROM t"),
+      () => {
+        db.exec("BEGIN");
+        db.prepare("SELECT a FROM t").all();
+      },
+    ];
+    for (const begin of ways) {
+      for (const way of inserting(db)) {
+        begin();
+        other.exec("BEGIN IMMEDIATE");
+        assert.throws(way, BusyError, `${begin}, ${way}`);
+        other.exec("ROLLBACK");
+        db.exec("ROLLBACK");
+      }
+    }
+    for (const one of [db, other]) one.close();
+  }),
+);
