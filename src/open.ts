@@ -4,10 +4,10 @@ import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { type Apart, AsyncWrites } from "./database/async_writes.ts";
 import {
+  type Connected,
   Lifetime,
   type Opened,
   type Parts,
-  reopenAll,
 } from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
@@ -119,8 +119,9 @@ function* opening(
 ): Waiting<Database> {
   requireSqlite();
   if (!/^(file:)?:memory:$/.test(String(path))) {
-    const open = (path: string) => connect(path, settings);
-    return yield* openAt(toPath(path), settings, blocking, open);
+    const asked = toPath(path);
+    const opened = yield* openAt(asked, settings, blocking, connect);
+    return yield* furnish(opened, asked, settings, handleOf);
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
   return yield* inMemory(connection, settings);
@@ -134,7 +135,8 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     throw cannotOpen(file ?? MEMORY, why);
   }
   if (file === undefined) return yield* inMemory(connection, settings);
-  return yield* openAt(toPath(file), settings, true, function* (path) {
+  const asked = toPath(file);
+  const opened = yield* openAt(asked, settings, true, function* (path) {
     refuseGone(path, [""]);
     yield* refuseForeign(path, false);
     const files = yield* configure(connection, settings, path);
@@ -144,6 +146,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     yield* refuseForeign(path, true);
     return { connection, files };
   });
+  return yield* furnish(opened, asked, settings, handleOf);
 }
 
 function* inMemory(
@@ -151,35 +154,29 @@ function* inMemory(
   settings: Settings,
 ): Waiting<Database> {
   const files = yield* configure(connection, settings, null);
-  const parts = furnish({ connection, files }, MEMORY, null, settings);
-  return new Database(yield* parts);
+  const opened = { path: MEMORY, lock: null, connection, files };
+  return yield* furnish(opened, MEMORY, settings, handleOf);
 }
 
-/** From a path to a handle: the place, the lock, the connection. */
+/** From a path to a connection: the place, the lock, the settings. */
 function* openAt(
   asked: string,
   settings: Settings,
   blocking: boolean,
-  open: (path: string) => Waiting<Opened>,
-): Waiting<Database> {
+  open: (path: string, settings: Settings) => Waiting<Connected>,
+): Waiting<Opened> {
   const target = locateDatabase(asked, settings);
   const { path } = target;
   refuseLost(path);
   const lock = yield* lockFor(target, settings, blocking);
   let opened: Opened | undefined;
-  let database: Database | undefined;
   try {
-    opened = yield* open(path);
-    const parts = yield* furnish(opened, path, lock, settings, asked);
-    return database = new Database(parts);
+    return opened = { path, lock, ...yield* open(path, settings) };
   } catch (error) {
     throw explain(path, error, settings);
   } finally {
     // An aborted wait comes here without an error.
-    if (database === undefined) {
-      opened?.connection.close();
-      lock?.release();
-    }
+    if (opened === undefined) lock?.release();
   }
 }
 
@@ -255,7 +252,7 @@ function* lockFor(
 }
 
 /** Connects to a file, with every setting in force. */
-function* connect(path: string, settings: Settings): Waiting<Opened> {
+function* connect(path: string, settings: Settings): Waiting<Connected> {
   const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
   const immutable = readOnly && canNobodyWrite(path);
@@ -305,54 +302,62 @@ function canNobodyWrite(path: string): boolean {
 }
 
 /** From a connection to a handle, with what takes part in its writes. */
-function* furnish(
-  { connection, files }: Opened,
-  path: string,
-  lock: Lock | null,
+function* furnish<T>(
+  opened: Opened,
+  asked: string,
   settings: Settings,
-  asked = path,
-): Waiting<Parts> {
-  const bug = whyNoCheckpoints(versionOf(connection));
-  if (bug !== null && files !== null && isFirst("wal-reset")) {
-    const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
-      "Database.setCustomSQLite): it can corrupt the database";
-    warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
+  make: (parts: Parts) => T,
+): Waiting<T> {
+  const { connection, path, files, lock } = opened;
+  let made: T | undefined;
+  try {
+    const bug = whyNoCheckpoints(versionOf(connection));
+    if (bug !== null && files !== null && isFirst("wal-reset")) {
+      const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
+        "Database.setCustomSQLite): it can corrupt the database";
+      warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
+    }
+    const session = new Session(opened, asked, settings);
+    yield* attachLease(session);
+    const watch = files && new LossWatch(session, files);
+    if (watch !== null) session.attachments.push(watch);
+    if (watch !== null && bug === null && !settings.readOnly) {
+      session.attachments.push(walUpkeep(session, watch, settings));
+    }
+    const reconnect = () => {
+      locateDatabase(session.path, settings);
+      return waitSync(connect(session.path, settings));
+    };
+    const parts: Parts = {
+      session,
+      watch,
+      reconnect: files !== null && connection.owned ? reconnect : null,
+      relocate: () =>
+        locate(asked).path === session.path
+          ? null
+          : waitSync(openAt(asked, settings, true, connect)),
+      asyncWrites: new AsyncWrites(session, () => openApart(parts)),
+    };
+    return made = make(parts);
+  } catch (error) {
+    throw explain(path, error, settings);
+  } finally {
+    if (made === undefined) {
+      connection.close();
+      lock?.release();
+    }
   }
-  const session = new Session(connection, path, settings);
-  yield* attachLease(session);
-  const reopen = () => reopenAll(session.path, true);
-  const watch = files &&
-    new LossWatch(session, () => parts.lock, files, reopen);
-  const noCheckpoint = settings.readOnly ? "this handle is readOnly" : bug;
-  if (watch !== null) session.attachments.push(watch);
-  if (watch !== null && noCheckpoint === null) {
-    session.attachments.push(walUpkeep(session, watch, settings));
-  }
-  const isOurs = files !== null && connection.owned;
-  const reconnect = (path: string) => {
-    locateDatabase(path, settings);
-    return waitSync(connect(path, settings));
-  };
-  const parts: Parts = {
-    session,
-    lock,
-    watch,
-    settings,
-    noCheckpoint,
-    asked,
-    reconnect: isOurs ? reconnect : null,
-    relocate: relocating(asked, settings),
-    asyncWrites: new AsyncWrites(session, () => openApart(parts)),
-  };
-  return parts;
+}
+
+function handleOf(parts: Parts): Database {
+  return new Database(parts);
 }
 
 /** The connection for bodies that await; in memory there is but one. */
 function* openApart(main: Parts): Waiting<Apart<Parts>> {
-  const { session, settings, asked, lock } = main;
-  const { path } = session;
+  const { path, asked, settings, lock, told, connection } = main.session;
   if (path === MEMORY) return { parts: main, close: () => {} };
-  if (!isOfRuntime(session.connection)) {
+  if (!isOfRuntime(connection)) {
     throw new UnsupportedError(
       `Cannot run an async body on "${path}": a second connection would not see ` +
         "better-sqlite3's locks; use a sync body, or open() it",
@@ -360,17 +365,13 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
   }
   // A new one would read another database by the files of the lost one.
   main.watch?.look();
-  const opened = yield* connect(path, settings);
-  let parts: Parts | undefined;
-  try {
-    parts = yield* furnish(opened, path, lock, settings, asked);
-    parts.session.told = session.told;
-  } finally {
-    if (parts === undefined) opened.connection.close();
-  }
-  const lifetime = new Lifetime(parts);
-  // The lock is that of the handle.
-  return { parts, close: () => lifetime.close(true) };
+  const opened = { path, lock: null, ...yield* connect(path, settings) };
+  return yield* furnish(opened, asked, settings, (parts) => {
+    Object.assign(parts.session, { lock, told });
+    const lifetime = new Lifetime(parts);
+    // The lock is that of the handle.
+    return { parts, close: () => lifetime.close(true) };
+  });
 }
 
 function* attachLease(session: Session): Waiting<void> {
@@ -384,23 +385,6 @@ function* attachLease(session: Session): Waiting<void> {
   session.attachments.push(attachment);
   // A new holder is known to the database before it reads anything.
   if (attachment.begun) yield* writing(session, null, () => {});
-}
-
-/** The place that a re-pointed link leads to. */
-function relocating(asked: string, settings: Settings): Parts["relocate"] {
-  return (before) => {
-    if (locate(asked).path === before) return null;
-    const target = locateDatabase(asked, settings);
-    const { path } = target;
-    refuseLost(path);
-    const lock = waitSync(lockFor(target, settings, true));
-    try {
-      return { path, lock, ...waitSync(connect(path, settings)) };
-    } catch (error) {
-      lock?.release();
-      throw error;
-    }
-  };
 }
 
 /** Says what an error of SQLite means for whoever opened `path`. */

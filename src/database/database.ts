@@ -62,7 +62,7 @@ export class Database implements Disposable {
 
   /** Its lock; `null` without one. */
   get lock(): Lock | null {
-    return this.#parts.lock;
+    return this.#session.lock;
   }
 
   /** What was warned of in this thread, the latest last, printed or not. */
@@ -176,8 +176,7 @@ export class Database implements Disposable {
     }
     // This handle is not collected before it has run.
     const run = (parts: Parts, lent: Session) => {
-      const { lock } = this.#parts;
-      const own = { ...parts, session: lent, lock, asyncWrites: null };
+      const own = { ...parts, session: lent, asyncWrites: null };
       return body(new Database(own, true));
     };
     const made = isAsync(body) ? new Error() : null;
@@ -212,9 +211,8 @@ export class Database implements Disposable {
    * @throws {LockLostError} If one of its files was taken away.
    */
   checkpoint(): CheckpointResult {
-    const { noCheckpoint, watch } = this.#parts;
-    const look = () => watch?.look();
-    const result = checkpointNow(this.#session, noCheckpoint, look);
+    const look = () => this.#parts.watch?.look();
+    const result = checkpointNow(this.#session, look);
     this.#session.each((one) => one.checkpointed?.());
     return result;
   }
@@ -304,10 +302,10 @@ function refuseInside(): never {
 }
 
 /** Whether the path leads to another file now; also by a re-pointed link. */
-function away({ watch, asked, session }: Parts): Away {
+function away({ watch, session }: Parts): Away {
   return () => {
     if (watch === null) return null;
-    const identity = identityOf(asked);
+    const identity = identityOf(session.asked);
     if (identity === watch.files.open[""]) return null;
     session.told.isSaid = true;
     return identity === null ? "gone" : "replaced";

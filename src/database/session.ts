@@ -6,6 +6,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
+import type { Lock } from "../lock/lock.ts";
 import { filesOf, WatchedFiles } from "../loss/watched_files.ts";
 import type { Attachment } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
@@ -48,7 +49,10 @@ const BY_SQLITE =
 /** What a handle and its statements share. */
 export class Session {
   path: string;
+  /** What the caller asked for, as an absolute path; it may be a link. */
+  readonly asked: string;
   readonly settings: Settings;
+  lock: Lock | null;
   /** What takes part in the writes, in this order. */
   readonly attachments: Attachment[] = [];
   connection: Connection;
@@ -82,9 +86,15 @@ export class Session {
   /** Whether there is no commit that somebody would have to be told of. */
   told = { isSaid: true };
 
-  constructor(connection: Connection, path: string, settings: Settings) {
+  constructor(
+    { connection, path, lock }: Pick<Session, "connection" | "path" | "lock">,
+    asked: string,
+    settings: Settings,
+  ) {
     this.connection = connection;
     this.path = path;
+    this.lock = lock;
+    this.asked = asked;
     this.settings = settings;
     this.turns = new Turns(connection, settings, path, !connection.owned);
   }
