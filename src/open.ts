@@ -354,9 +354,9 @@ function handleOf(parts: Parts): Database {
 }
 
 /** The connection for bodies that await; in memory there is but one. */
-function* openApart(main: Parts): Waiting<Apart<Parts>> {
-  const { path, asked, settings, lock, told, connection } = main.session;
-  if (path === MEMORY) return { parts: main, close: () => {} };
+function* openApart({ session, watch }: Parts): Waiting<Apart> {
+  const { path, asked, settings, lock, told, connection } = session;
+  if (path === MEMORY) return { session, close: () => {} };
   if (!isOfRuntime(connection)) {
     throw new UnsupportedError(
       `Cannot run an async body on "${path}": a second connection would not see ` +
@@ -364,13 +364,14 @@ function* openApart(main: Parts): Waiting<Apart<Parts>> {
     );
   }
   // A new one would read another database by the files of the lost one.
-  main.watch?.look();
+  watch?.look();
   const opened = { path, lock: null, ...yield* connect(path, settings) };
   return yield* furnish(opened, asked, settings, (parts) => {
-    Object.assign(parts.session, { lock, told });
+    const { session } = parts;
+    Object.assign(session, { lock, told });
     const lifetime = new Lifetime(parts);
     // The lock is that of the handle.
-    return { parts, close: () => lifetime.close(true) };
+    return { session, close: () => lifetime.close(true) };
   });
 }
 

@@ -30,12 +30,12 @@ const IN_MEMORY = () =>
   "connection; await it first, or use the handle that the body was given";
 
 /** The second connection of a handle. */
-export interface Apart<P> {
-  readonly parts: P;
+export interface Apart {
+  readonly session: Session;
   close(): void;
 }
 
-type Run<P> = (parts: P, session: Session) => unknown;
+type Run = (session: Session) => unknown;
 
 interface Call {
   start(): Promise<void>;
@@ -45,16 +45,16 @@ interface Call {
 }
 
 /** Asynchronous writes of one handle, in the order of the calls. */
-export class AsyncWrites<P extends { readonly session: Session }> {
+export class AsyncWrites {
   readonly #main: Session;
-  readonly #open: () => Waiting<Apart<P>>;
+  readonly #open: () => Waiting<Apart>;
   readonly #queue: Call[] = [];
-  #apart: Apart<P> | null = null;
+  #apart: Apart | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
   #nap: Nap | null = null;
 
-  constructor(main: Session, open: () => Waiting<Apart<P>>) {
+  constructor(main: Session, open: () => Waiting<Apart>) {
     this.#main = main;
     this.#open = open;
   }
@@ -123,10 +123,9 @@ export class AsyncWrites<P extends { readonly session: Session }> {
    *
    * @param made Made where it was asked for.
    */
-  *writing(run: Run<P>, made: Error, since: Stopwatch): Waiting<unknown> {
+  *writing(run: Run, made: Error, since: Stopwatch): Waiting<unknown> {
     const main = this.#main;
-    const { parts } = this.#apart ??= yield* this.#open();
-    const { session } = parts;
+    const { session } = this.#apart ??= yield* this.#open();
     if (main.stopped === "closed") this.#drop();
     main.require();
     if (session !== main && (main.isPersonal || main.turns.isShared)) {
@@ -140,11 +139,10 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     session.made = made;
     if (session === main) session.stop("ended", IN_MEMORY);
     // At once: whoever closes the handle finds it waiting or in its body.
-    return this.#transact(run, parts);
+    return this.#transact(run, session);
   }
 
-  async #transact(run: Run<P>, parts: P): Promise<unknown> {
-    const { session } = parts;
+  async #transact(run: Run, session: Session): Promise<unknown> {
     const lent = this.#lent = lend(session);
     if (session === this.#main) lent.stopped = null;
     let stop: (() => void) | undefined;
@@ -153,7 +151,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       stop = unkept(setTimeout(warn, LONG_MS));
       const disown = disowning(this.#main, session);
       session.each((one) => one.begun?.());
-      const result = await run(parts, lent);
+      const result = await run(lent);
       lent.requireTransaction();
       session.each((one) => one.beforeCommit?.());
       session.turns.commit();

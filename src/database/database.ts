@@ -8,7 +8,7 @@ import { refused } from "./busy_error.ts";
 import {
   type Away,
   type Change,
-  changesOf,
+  movesOf,
   tellChanges,
   type Teller,
   type WatchOptions,
@@ -34,22 +34,24 @@ export class Database implements Disposable {
   readonly #lifetime: Pick<Lifetime, "reopen" | "close" | "outlive">;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
-  readonly #look: () => Change;
+  readonly #away: Away;
+  readonly #hasMoved: () => boolean;
 
   /** @ignore */
   constructor(parts: Parts, isLent = false) {
     this.#parts = parts;
     this.#session = parts.session;
+    this.#away = away(parts);
     // It is of one transaction only, and ends with it.
     if (isLent) {
       const reopen = refuseInside;
       this.#lifetime = { reopen, close: reopen, outlive() {} };
       // Nobody else writes meanwhile.
-      this.#look = () => "unchanged";
+      this.#hasMoved = () => false;
       return;
     }
     // It reads, and that may fail: then nothing may be registered.
-    this.#look = changesOf(this.#session, away(parts));
+    this.#hasMoved = movesOf(this.#session);
     const lifetime = new Lifetime(parts);
     lifetime.endWith(this);
     this.#lifetime = lifetime;
@@ -175,10 +177,8 @@ export class Database implements Disposable {
       return writeInside(session, this, body) as Promise<Awaited<T>>;
     }
     // This handle is not collected before it has run.
-    const run = (parts: Parts, lent: Session) => {
-      const own = { ...parts, session: lent, asyncWrites: null };
-      return body(new Database(own, true));
-    };
+    const run = (session: Session) =>
+      body(new Database({ ...this.#parts, session, asyncWrites: null }, true));
     const made = isAsync(body) ? new Error() : null;
     return asyncWrites.queue<T>((since) => {
       return made
@@ -227,12 +227,11 @@ export class Database implements Disposable {
    * @throws {LockLostError} If this handle cannot see any more what others do.
    */
   poll(): Change {
-    const session = this.#session;
-    const found = session.stopped === "closed" ? null : away(this.#parts)();
+    const found = this.#away();
     if (found !== null) return found;
-    session.require();
+    this.#session.require();
     this.#parts.watch?.look();
-    return this.#look();
+    return this.#hasMoved() ? "changed" : "unchanged";
   }
 
   /**
@@ -251,8 +250,7 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const gone = away(this.#parts);
-    const found = tellChanges(this.#session, gone, listener, options);
+    const found = tellChanges(this.#session, this.#away, listener, options);
     this.#listeners.add(found);
     return () => {
       found.stop();
@@ -304,7 +302,7 @@ function refuseInside(): never {
 /** Whether the path leads to another file now; also by a re-pointed link. */
 function away({ watch, session }: Parts): Away {
   return () => {
-    if (watch === null) return null;
+    if (watch === null || session.stopped === "closed") return null;
     const identity = identityOf(session.asked);
     if (identity === watch.files.open[""]) return null;
     session.told.isSaid = true;

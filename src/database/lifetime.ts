@@ -22,7 +22,7 @@ export interface Parts {
   /** `null` for a database in memory. */
   readonly watch: LossWatch | null;
   /** For bodies that await; `null` on the connection that they run on. */
-  readonly asyncWrites: AsyncWrites<Parts> | null;
+  readonly asyncWrites: AsyncWrites | null;
   /** Opens the file anew; `null` where the connection is not ours. */
   readonly reconnect: (() => Connected) | null;
   /** Opens what the path leads to now; `null` if it is the same place. */

@@ -1,12 +1,6 @@
 /** A prepared statement, as callers have it. */
 
-import type {
-  Connection,
-  Prepared,
-  Row,
-  RunResult,
-  Value,
-} from "../driver/contract.ts";
+import type { Prepared, Row, RunResult, Value } from "../driver/contract.ts";
 import { bare } from "../driver/prepared.ts";
 import type { Heeded, Session } from "./session.ts";
 
@@ -26,7 +20,6 @@ export class Statement {
   readonly #onlyReads: boolean;
   readonly #heeded: Heeded;
   #prepared: Prepared;
-  #connection: Connection;
   #epoch: number;
 
   /** @ignore */
@@ -36,7 +29,6 @@ export class Statement {
     this.#sql = sql;
     this.#onlyReads = READS.test(bare(sql));
     this.#heeded = session.heed(sql);
-    this.#connection = session.connection;
     this.#prepared = this.#prepare();
     this.#epoch = session.epoch;
   }
@@ -126,9 +118,8 @@ export class Statement {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
-    if (!this.#onlyReads && isShared || this.#epoch !== session.epoch) {
-      this.#renew();
-    }
+    if (!this.#onlyReads && isShared) session.require();
+    this.#renew();
     try {
       if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
       // In a write() of ours nothing is to be asked that is not asked before
@@ -137,7 +128,7 @@ export class Statement {
         !this.#heeded.ends && !isShared;
       return isPlain ? run() : session.guarded(() => {
         // A look may have opened the connection anew.
-        if (this.#epoch !== session.epoch) this.#renew();
+        this.#renew();
         return run();
       }, this.#heeded);
     } catch (error) {
@@ -150,14 +141,12 @@ export class Statement {
     return this.#session.explain(error, undefined, what);
   }
 
-  /** Prepares it anew on a new connection. */
+  /** Prepares it anew where the connection may be another by now. */
   #renew(): void {
-    const { connection, epoch } = this.#session;
+    const { epoch } = this.#session;
+    if (this.#epoch === epoch) return;
     this.#session.require();
-    if (connection !== this.#connection) {
-      this.#prepared = this.#prepare();
-      this.#connection = connection;
-    }
+    this.#prepared = this.#prepare();
     this.#epoch = epoch;
   }
 }
