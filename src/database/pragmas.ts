@@ -4,11 +4,9 @@
  */
 
 import type { Connection, Value } from "../driver/contract.ts";
-import { isBusy } from "../driver/result_codes.ts";
 import { PragmaError } from "../errors.ts";
 import { WatchedFiles } from "../loss/watched_files.ts";
-import { switchError } from "./busy_error.ts";
-import { pauseAt } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import { Stopwatch } from "../os/clock.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { WAL_WRITE } from "../os/lock_bytes.ts";
@@ -39,35 +37,24 @@ export function* configure(
   path: string | null,
   isAlone = false,
 ): Waiting<WatchedFiles | null> {
-  const watch = new Stopwatch();
-  let cause: unknown;
   set(connection, "busy_timeout", settings.busyTimeout);
-  connection.exec("PRAGMA busy_timeout=0");
   if (path === null) {
     apply(connection, settings, false);
     return null;
   }
-  for (;;) {
-    try {
-      if (isAlone || !isIndexInTheMaking(path)) {
-        switchToWal(connection, settings, path);
-        apply(connection, settings, true);
-        // SQLite opens `-wal` and `-shm` at the first read: what was put in
-        // their place after that is not what is open.
-        connection.value("PRAGMA user_version");
-        return new WatchedFiles(path, !settings.readOnly);
+  const failure = yield* new Turns(connection, settings, path, false)
+    .wait(() => {
+      if (!isAlone && isIndexInTheMaking(path)) {
+        throw Object.assign(Error("it is recovered"), { code: "SQLITE_BUSY" });
       }
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      cause = error;
-    }
-    if (watch.elapsed >= settings.busyTimeout) {
-      throw switchError(path, watch.elapsed, cause);
-    }
-    const pause = pauseAt(watch.elapsed);
-    yield pause;
-    watch.add(pause);
-  }
+      switchToWal(connection, settings, path);
+      apply(connection, settings, true);
+      // SQLite opens `-wal` and `-shm` at the first read: what was put in
+      // their place after that is not what is open.
+      connection.value("PRAGMA user_version");
+    }, new Stopwatch());
+  if (failure !== null) throw failure;
+  return new WatchedFiles(path, !settings.readOnly);
 }
 
 function apply(
