@@ -164,6 +164,7 @@ export class AsyncWrites {
     } finally {
       stop?.();
       lent.depth = session.depth = 0;
+      session.made = null;
       lent.stop("ended", SETTLED);
       this.#lent = null;
       if (session.stopped === "ended") session.resume();
@@ -212,7 +213,6 @@ function warnOfLong({ made, path, settings }: Session): void {
 function lend(session: Session): Session {
   const { connection } = session;
   return Object.assign(Object.create(session) as Session, {
-    isLent: true,
     connection: {
       ...connection,
       prepare(sql: string): Prepared {

@@ -65,10 +65,8 @@ export class Session {
   epoch = 0;
   /** Open transactions and savepoints of ours. */
   depth = 0;
-  /** Made where the one was asked for whose body awaits. */
+  /** Made where the one under way was asked for, if its body awaits. */
   made: Error | null = null;
-  /** Whether it is of one transaction only, whose body awaits. */
-  isLent = false;
   /** By how much `data_version` moved for commits of the same handle. */
   ownMoves = 0;
   /** Loops over rows under way. */
@@ -205,9 +203,8 @@ export class Session {
   }
 
   /** @throws {LitelatchError} If it has. */
-  requireTransaction(looks: boolean = this.turns.isShared): void {
-    // All that our own handle runs is looked at where it runs.
-    if (looks) this.noticeEnd(BY_THE_BODY);
+  requireTransaction(): void {
+    this.noticeEnd(BY_THE_BODY);
     this.require();
   }
 
@@ -268,7 +265,7 @@ export class Session {
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {
   const { connection } = session;
-  session.requireTransaction(true);
+  session.requireTransaction();
   // A COMMIT may be followed by a BEGIN in the same text.
   if (ends) connection.exec("SAVEPOINT litelatch_end");
   const result = run();
@@ -279,6 +276,6 @@ function inside<T>(session: Session, run: () => T, ends: boolean): T {
       connection.exec("ROLLBACK");
     }
   }
-  session.requireTransaction(true);
+  session.requireTransaction();
   return result;
 }
