@@ -220,8 +220,8 @@ function locateDatabase(path: string, settings: Settings): Location {
 
 /** SQLite would give a further connection the state of a lost one. */
 function refuseLost(path: string): void {
-  const { abandoned: lost } = sharedState();
-  if (lost.size > 0 && lost.has(identityOf(path) ?? "")) throw abandoned(path);
+  const lost = sharedState().abandoned;
+  if (lost.has(identityOf(path) ?? "")) throw abandoned(path);
   for (const handle of handlesOn(path)) {
     const reason = handle.loss();
     if (reason !== null) throw new LockLostError(reason);
@@ -397,9 +397,21 @@ function explain(
   const code = primaryCode(error);
   if (code === null) return error;
   if (isBusy(error)) return switchError(path, busyTimeout, error);
-  const why = readOnly && code === SQLITE.READONLY
-    ? "for its -wal and -shm this user must be able to write to its folder"
-    : reasonOf(path, code, messageOf(error));
+  const said = messageOf(error);
+  const reasons: Record<number, string> = {
+    [SQLITE.NOTADB]: "the file must be an SQLite database",
+    [SQLITE.READONLY]: readOnly
+      ? "for its -wal and -shm this user must be able to write to its folder"
+      : READ_ONLY,
+    [SQLITE.CANTOPEN]:
+      "this user must be able to read and write it, and to create -wal and " +
+      "-shm files beside it; check the rights, and the length of the path " +
+      `(${path.length} characters)`,
+    [SQLITE.FULL]: "the disk is full; make room first",
+    [SQLITE.IOERR]: `the filesystem${onFilesystem(path)} failed (${said}); ` +
+      "WAL needs shared memory and locks: use a local disk",
+  };
+  const why = whyNoDescriptor() ?? reasons[code] ?? said;
   return cannotOpen(path, why, error);
 }
 
@@ -417,29 +429,6 @@ const REPLACED =
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +
   "open() it with { readOnly: true }";
-
-function reasonOf(path: string, code: number, said: string): string {
-  const descriptors = whyNoDescriptor();
-  if (descriptors !== null) return descriptors;
-  switch (code) {
-    case SQLITE.NOTADB:
-      return "the file must be an SQLite database";
-    case SQLITE.READONLY:
-      return READ_ONLY;
-    case SQLITE.CANTOPEN:
-      return "this user must be able to read and write it, and to create -wal " +
-        "and -shm files beside it; check the rights, and the length of the path " +
-        `(${path.length} characters)`;
-    case SQLITE.FULL:
-      return "the disk is full; make room first";
-    case SQLITE.IOERR:
-      return `the filesystem${
-        onFilesystem(path)
-      } failed (${said}); WAL needs ` +
-        "shared memory and locks: use a local disk";
-  }
-  return said;
-}
 
 function cannotOpen(
   path: string,

@@ -36,8 +36,7 @@ export function switchError(
   waitedMs: number,
   cause: unknown,
 ): BusyError {
-  const what = "open in WAL mode";
-  return busyError(what, path, [path], waitedMs, cause, lockersOf, "a lock");
+  return busyError("open in WAL mode", path, [path], waitedMs, cause, false);
 }
 
 /**
@@ -52,9 +51,11 @@ export function busyError(
   places: readonly string[],
   waitedMs: number,
   cause: unknown,
-  find = writersOf,
-  lock = "the write lock",
+  isWrite = true,
 ): BusyError {
+  const [lock, find] = isWrite
+    ? ["the write lock", writersOf] as const
+    : ["a lock", lockersOf] as const;
   const locked = places.map((path) => ({ path, pids: find(path) }))
     .find(({ pids }) => pids.length > 0);
   const whose = locked?.path === path
