@@ -34,14 +34,12 @@ export class Database implements Disposable {
   readonly #lifetime: Pick<Lifetime, "reopen" | "close" | "outlive">;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
-  readonly #away: Away;
   readonly #hasMoved: () => boolean;
 
   /** @ignore */
   constructor(parts: Parts, isLent = false) {
     this.#parts = parts;
     this.#session = parts.session;
-    this.#away = away(parts);
     // It is of one transaction only, and ends with it.
     if (isLent) {
       const reopen = refuseInside;
@@ -250,7 +248,12 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const found = tellChanges(this.#session, this.#away, listener, options);
+    const found = tellChanges(
+      this.#session,
+      () => this.#away(),
+      listener,
+      options,
+    );
     this.#listeners.add(found);
     return () => {
       found.stop();
@@ -287,6 +290,16 @@ export class Database implements Disposable {
     this.#lifetime.close();
   }
 
+  /** Whether the path leads to another file now; also by a re-pointed link. */
+  #away(): ReturnType<Away> {
+    const { watch, session } = this.#parts;
+    if (watch === null || session.stopped === "closed") return null;
+    const identity = identityOf(session.asked);
+    if (identity === watch.files.open[""]) return null;
+    session.told.isSaid = true;
+    return identity === null ? "gone" : "replaced";
+  }
+
   /** Closes it at the end of a `using` block. */
   [Symbol.dispose](): void {
     this.close();
@@ -297,15 +310,4 @@ function refuseInside(): never {
   throw refused(
     "Cannot close or reopen inside of a transaction: its handle ends with it",
   );
-}
-
-/** Whether the path leads to another file now; also by a re-pointed link. */
-function away({ watch, session }: Parts): Away {
-  return () => {
-    if (watch === null || session.stopped === "closed") return null;
-    const identity = identityOf(session.asked);
-    if (identity === watch.files.open[""]) return null;
-    session.told.isSaid = true;
-    return identity === null ? "gone" : "replaced";
-  };
 }

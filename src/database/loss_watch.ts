@@ -40,8 +40,7 @@ export class LossWatch implements Attachment {
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
-  #onDatabase!: OwnLock;
-  #onShm!: OwnLock;
+  #ownLocks!: [database: OwnLock, shm: OwnLock];
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;
@@ -184,8 +183,7 @@ export class LossWatch implements Attachment {
   }
 
   #dropped(): "database" | "shm" | null {
-    const database = this.#onDatabase();
-    const shm = this.#onShm();
+    const [database, shm] = this.#ownLocks.map((isThere) => isThere());
     // Where one of the two is listed, the other one must be.
     this.#wereListed ||= !!(database || shm);
     if (!this.#wereListed) return null;
@@ -221,7 +219,7 @@ export class LossWatch implements Attachment {
   }
 
   connected(): void {
-    [this.#onDatabase, this.#onShm] = ownLocks(this.files.path);
+    this.#ownLocks = ownLocks(this.files.path);
     this.#hasLocks = true;
   }
 
