@@ -3,15 +3,10 @@
 import { switchError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { type Apart, AsyncWrites } from "./database/async_writes.ts";
-import {
-  type Connected,
-  Lifetime,
-  type Opened,
-  type Parts,
-} from "./database/lifetime.ts";
+import { Lifetime, type Parts } from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
-import { Session } from "./database/session.ts";
+import { type Connected, type Opened, Session } from "./database/session.ts";
 import { writing } from "./database/transactions.ts";
 import { walUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
@@ -119,9 +114,8 @@ function* opening(
 ): Waiting<Database> {
   requireSqlite();
   if (!/^(file:)?:memory:$/.test(String(path))) {
-    const asked = toPath(path);
-    const opened = yield* openAt(asked, settings, blocking, connect);
-    return yield* furnish(opened, asked, settings, handleOf);
+    const opened = openAt(toPath(path), settings, blocking, connect);
+    return yield* furnish(yield* opened, handleOf);
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
   return yield* inMemory(connection, settings);
@@ -135,8 +129,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     throw cannotOpen(file ?? MEMORY, why);
   }
   if (file === undefined) return yield* inMemory(connection, settings);
-  const asked = toPath(file);
-  const opened = yield* openAt(asked, settings, true, function* (path) {
+  const opened = openAt(toPath(file), settings, true, function* (path) {
     refuseGone(path, [""]);
     yield* refuseForeign(path, false);
     const files = yield* configure(connection, settings, path);
@@ -146,7 +139,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     yield* refuseForeign(path, true);
     return { connection, files };
   });
-  return yield* furnish(opened, asked, settings, handleOf);
+  return yield* furnish(yield* opened, handleOf);
 }
 
 function* inMemory(
@@ -154,8 +147,8 @@ function* inMemory(
   settings: Settings,
 ): Waiting<Database> {
   const files = yield* configure(connection, settings, null);
-  const opened = { path: MEMORY, lock: null, connection, files };
-  return yield* furnish(opened, MEMORY, settings, handleOf);
+  const place = { asked: MEMORY, path: MEMORY, lock: null, settings };
+  return yield* furnish({ ...place, connection, files }, handleOf);
 }
 
 /** From a path to a connection: the place, the lock, the settings. */
@@ -169,9 +162,10 @@ function* openAt(
   const { path } = target;
   refuseLost(path);
   const lock = yield* lockFor(target, settings, blocking);
-  let opened: Opened | undefined;
+  let opened: Connected | undefined;
   try {
-    return opened = { path, lock, ...yield* open(path, settings) };
+    opened = yield* open(path, settings);
+    return { asked, path, lock, settings, ...opened };
   } catch (error) {
     throw explain(path, error, settings);
   } finally {
@@ -235,15 +229,12 @@ function* lockFor(
 ): Waiting<Lock | null> {
   const { lock: mode, onLocked, onWarning } = settings;
   if (mode === "none") return null;
-  let lock: Lock | null = null;
+  // Before: a listener that throws must not leave it taken.
+  warnOfNetwork(target, onWarning);
   try {
     const ask = { what: "Database", target, mode, blocking };
-    lock = yield* acquire({ ...settings, ...ask });
-    warnOfNetwork(target, onWarning);
-    return lock;
+    return yield* acquire({ ...settings, ...ask });
   } catch (error) {
-    // A listener for warnings that throws must not leave it taken.
-    lock?.release();
     if (!(error instanceof LockedError) || onLocked === "throw") throw error;
     if (onLocked === "warn") warn(error.message, error.code, onWarning);
     else onLocked(error.holders);
@@ -304,11 +295,9 @@ function canNobodyWrite(path: string): boolean {
 /** From a connection to a handle, with what takes part in its writes. */
 function* furnish<T>(
   opened: Opened,
-  asked: string,
-  settings: Settings,
   make: (parts: Parts) => T,
 ): Waiting<T> {
-  const { connection, path, files, lock } = opened;
+  const { asked, path, lock, settings, connection, files } = opened;
   let made: T | undefined;
   try {
     const bug = whyNoCheckpoints(versionOf(connection));
@@ -317,7 +306,7 @@ function* furnish<T>(
         "Database.setCustomSQLite): it can corrupt the database";
       warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
     }
-    const session = new Session(opened, asked, settings);
+    const session = new Session(opened);
     yield* attachLease(session);
     const watch = files && new LossWatch(session, files);
     if (watch !== null) session.attachments.push(watch);
@@ -356,6 +345,7 @@ function handleOf(parts: Parts): Database {
 /** The connection for bodies that await; in memory there is but one. */
 function* openApart({ session, watch }: Parts): Waiting<Apart> {
   const { path, asked, settings, lock, told, connection } = session;
+  const place = { asked, path, lock: null, settings };
   if (path === MEMORY) return { session, close: () => {} };
   if (!isOfRuntime(connection)) {
     throw new UnsupportedError(
@@ -365,8 +355,8 @@ function* openApart({ session, watch }: Parts): Waiting<Apart> {
   }
   // A new one would read another database by the files of the lost one.
   watch?.look();
-  const opened = { path, lock: null, ...yield* connect(path, settings) };
-  return yield* furnish(opened, asked, settings, (parts) => {
+  const opened = { ...place, ...yield* connect(path, settings) };
+  return yield* furnish(opened, (parts) => {
     const { session } = parts;
     Object.assign(session, { lock, told });
     const lifetime = new Lifetime(parts);

@@ -1,10 +1,7 @@
 /** From open to close of one handle, whose connection may be opened anew. */
 
-import type { Connection } from "../driver/contract.ts";
 import { type LitelatchError, UnsupportedError } from "../errors.ts";
-import type { Lock } from "../lock/lock.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
-import type { WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
@@ -13,7 +10,7 @@ import { identityOf } from "../os/stat.ts";
 import type { AsyncWrites } from "./async_writes.ts";
 import { placeOf } from "./busy_error.ts";
 import { type LossWatch, reopenAll } from "./loss_watch.ts";
-import type { Session } from "./session.ts";
+import type { Connected, Opened, Session } from "./session.ts";
 import { undo } from "./transactions.ts";
 
 /** What a handle is made of. */
@@ -27,19 +24,6 @@ export interface Parts {
   readonly reconnect: (() => Connected) | null;
   /** Opens what the path leads to now; `null` if it is the same place. */
   readonly relocate: () => Opened | null;
-}
-
-/** A connection with every setting in force. */
-export interface Connected {
-  connection: Connection;
-  /** `null` for a database in memory. */
-  files: WatchedFiles | null;
-}
-
-/** The same, with its place and its lock. */
-export interface Opened extends Connected {
-  path: string;
-  lock: Lock | null;
 }
 
 const FIRST_BEAT_MS = 100;

@@ -20,6 +20,22 @@ import {
 } from "./busy_error.ts";
 import { Turns } from "./turns.ts";
 
+/** A connection with every setting in force. */
+export interface Connected {
+  connection: Connection;
+  /** `null` for a database in memory. */
+  files: WatchedFiles | null;
+}
+
+/** The same, with its place and its lock. */
+export interface Opened extends Connected {
+  /** What the caller asked for, as an absolute path; it may be a link. */
+  asked: string;
+  path: string;
+  lock: Lock | null;
+  settings: Settings;
+}
+
 /** Why nothing more may be run. */
 export type Stopped = "closed" | "ended" | "lost";
 
@@ -49,7 +65,6 @@ const BY_SQLITE =
 /** What a handle and its statements share. */
 export class Session {
   path: string;
-  /** What the caller asked for, as an absolute path; it may be a link. */
   readonly asked: string;
   readonly settings: Settings;
   lock: Lock | null;
@@ -84,11 +99,7 @@ export class Session {
   /** Whether there is no commit that somebody would have to be told of. */
   told = { isSaid: true };
 
-  constructor(
-    { connection, path, lock }: Pick<Session, "connection" | "path" | "lock">,
-    asked: string,
-    settings: Settings,
-  ) {
+  constructor({ connection, path, lock, asked, settings }: Opened) {
     this.connection = connection;
     this.path = path;
     this.lock = lock;
