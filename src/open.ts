@@ -1,6 +1,6 @@
 /** One open: the path, the lock, the connection, its settings, the handle. */
 
-import { switchError } from "./database/busy_error.ts";
+import { busyError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { type Apart, AsyncWrites } from "./database/async_writes.ts";
 import { Lifetime, type Parts } from "./database/lifetime.ts";
@@ -37,7 +37,7 @@ import { filesOf, WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
-import { locate, type Location, toPath } from "./os/paths.ts";
+import { locate, type Location, partsOf, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { openPaths } from "./os/procfs.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
@@ -125,8 +125,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
   const file = filesOf(connection)[0]?.path;
   if (connection.inTransaction()) {
-    const why = "it is in a transaction; end it first";
-    throw cannotOpen(file ?? MEMORY, why);
+    throw cannotOpen(file ?? MEMORY, "it is in a transaction; end it first");
   }
   if (file === undefined) return yield* inMemory(connection, settings);
   const opened = openAt(toPath(file), settings, true, function* (path) {
@@ -246,7 +245,9 @@ function* lockFor(
 function* connect(path: string, settings: Settings): Waiting<Connected> {
   const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
-  const immutable = readOnly && canNobodyWrite(path);
+  // Then SQLite cannot make the `-shm` that it reads a WAL database by.
+  const immutable = readOnly && stat(`${path}-wal`) === null &&
+    [path, partsOf(path).folder].every((one) => canWrite(one) === false);
   let connection: Connection | undefined;
   let isDone = false;
   try {
@@ -285,13 +286,6 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
   }
 }
 
-/** Then SQLite cannot make the `-shm` that it reads a WAL database by. */
-function canNobodyWrite(path: string): boolean {
-  const { folder } = locate(path);
-  return canWrite(path) === false && canWrite(folder) === false &&
-    stat(`${path}-wal`) === null;
-}
-
 /** From a connection to a handle, with what takes part in its writes. */
 function* furnish<T>(
   opened: Opened,
@@ -307,11 +301,20 @@ function* furnish<T>(
       warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
     }
     const session = new Session(opened);
-    yield* attachLease(session);
+    const { attachments } = session;
+    const lease = settings.readOnly ? null : settings.lease;
+    if (lease !== null) {
+      const exec = (sql: string) => session.connection.exec(sql);
+      const value = (sql: string) => session.connection.value(sql);
+      const attachment = lease.attach({ path, exec, value });
+      attachments.push(attachment);
+      // A new holder is known to the database before it reads anything.
+      if (attachment.begun) yield* writing(session, null, () => {});
+    }
     const watch = files && new LossWatch(session, files);
-    if (watch !== null) session.attachments.push(watch);
+    if (watch !== null) attachments.push(watch);
     if (watch !== null && bug === null && !settings.readOnly) {
-      session.attachments.push(walUpkeep(session, watch, settings));
+      attachments.push(walUpkeep(session, watch, settings));
     }
     const reconnect = () => {
       locateDatabase(session.path, settings);
@@ -365,19 +368,6 @@ function* openApart({ session, watch }: Parts): Waiting<Apart> {
   });
 }
 
-function* attachLease(session: Session): Waiting<void> {
-  const { lease, readOnly } = session.settings;
-  if (lease === null || readOnly) return;
-  const attachment = lease.attach({
-    path: session.path,
-    exec: (sql) => session.connection.exec(sql),
-    value: (sql) => session.connection.value(sql),
-  });
-  session.attachments.push(attachment);
-  // A new holder is known to the database before it reads anything.
-  if (attachment.begun) yield* writing(session, null, () => {});
-}
-
 /** Says what an error of SQLite means for whoever opened `path`. */
 function explain(
   path: string,
@@ -386,7 +376,10 @@ function explain(
 ): unknown {
   const code = primaryCode(error);
   if (code === null) return error;
-  if (isBusy(error)) return switchError(path, busyTimeout, error);
+  if (isBusy(error)) {
+    const what = "open in WAL mode";
+    return busyError(what, path, [path], busyTimeout, error, false);
+  }
   const said = messageOf(error);
   const reasons: Record<number, string> = {
     [SQLITE.NOTADB]: "the file must be an SQLite database",

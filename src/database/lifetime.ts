@@ -126,15 +126,11 @@ export class Lifetime implements OpenHandle {
     session.connection.close(forOwner);
   }
 
-  attach(): void {
-    const { reconnect } = this.#parts;
-    if (reconnect) this.#goOn(reconnect());
-  }
-
-  #goOn({ connection, files }: Connected): void {
+  attach(opened: Connected | undefined = this.#parts.reconnect?.()): void {
+    if (!opened?.files) return;
     const { session, watch } = this.#parts;
-    session.resume(connection);
-    if (watch && files) watch.files = files;
+    session.resume(opened.connection);
+    if (watch) watch.files = opened.files;
     this.#isDetached = false;
     session.each((one) => one.connected?.());
   }
@@ -188,7 +184,7 @@ export class Lifetime implements OpenHandle {
     session.lock?.release();
     session.lock = relocated.lock;
     session.path = relocated.path;
-    this.#goOn(relocated);
+    this.attach(relocated);
   }
 
   /**
