@@ -50,9 +50,7 @@ export class Database implements Disposable {
     }
     // It reads, and that may fail: then nothing may be registered.
     this.#hasMoved = movesOf(this.#session);
-    const lifetime = new Lifetime(parts);
-    lifetime.endWith(this);
-    this.#lifetime = lifetime;
+    this.#lifetime = new Lifetime(parts, this);
   }
 
   /** The file, absolute and without symbolic links; or `":memory:"`. */

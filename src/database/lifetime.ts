@@ -38,10 +38,11 @@ export class Lifetime implements OpenHandle {
   readonly #ending: (() => void)[] = [];
   #isDetached = false;
 
-  constructor(parts: Parts) {
+  /** @param handle What the caller has; the connection of bodies has none. */
+  constructor(parts: Parts, handle?: object) {
     this.#parts = parts;
     sharedState().open.add(this.#self);
-    const { heartbeat } = parts.session.settings;
+    const { heartbeat, exitWithParent } = parts.session.settings;
     if (heartbeat !== false) {
       const beat = weakly(this, "beat");
       // Locks that are dropped can be told from locks that are never listed
@@ -49,18 +50,12 @@ export class Lifetime implements OpenHandle {
       const first = setTimeout(beat, Math.min(FIRST_BEAT_MS, heartbeat));
       this.#ending.push(every(heartbeat, beat), unkept(first));
     }
-    if (parts.watch === null) return;
     // What was lost must be harmless before the runtime closes it; and who has
     // it open may have changed since the loss was seen.
-    this.#ending.push(atExit(weakly(this, "disarm")));
-  }
-
-  /** Ends when its time has come; `handle` is what the caller has. */
-  endWith(handle: object): void {
-    const { session, reconnect } = this.#parts;
-    if (session.settings.exitWithParent) {
-      this.#ending.push(whenOrphaned(() => this.close()));
-    } else if (reconnect === null) this.outlive();
+    if (parts.watch) this.#ending.push(atExit(weakly(this, "disarm")));
+    if (!handle) return;
+    if (exitWithParent) this.#ending.push(whenOrphaned(() => this.close()));
+    else if (parts.reconnect === null) this.outlive();
     else {
       const ends = sharedState().ends ??= new FinalizationRegistry((f) => f());
       ends.register(handle, () => this.close(true), this);
