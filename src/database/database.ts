@@ -31,26 +31,21 @@ const CACHED_STATEMENTS = 100;
 export class Database implements Disposable {
   readonly #parts: Parts;
   readonly #session: Session;
-  readonly #lifetime: Pick<Lifetime, "reopen" | "close" | "outlive">;
+  /** `null` for the handle of one transaction, which ends with it. */
+  readonly #lifetime: Lifetime | null;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
   readonly #hasMoved: () => boolean;
 
   /** @ignore */
-  constructor(parts: Parts, isLent = false) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     this.#session = parts.session;
-    // It is of one transaction only, and ends with it.
-    if (isLent) {
-      const reopen = refuseInside;
-      this.#lifetime = { reopen, close: reopen, outlive() {} };
-      // Nobody else writes meanwhile.
-      this.#hasMoved = () => false;
-      return;
-    }
-    // It reads, and that may fail: then nothing may be registered.
-    this.#hasMoved = movesOf(this.#session);
-    this.#lifetime = new Lifetime(parts, this);
+    const isLent = parts.asyncWrites === null;
+    // It reads, and that may fail: then nothing may be registered. In one
+    // transaction nobody else writes.
+    this.#hasMoved = isLent ? () => false : movesOf(this.#session);
+    this.#lifetime = isLent ? null : new Lifetime(parts, this);
   }
 
   /** The file, absolute and without symbolic links; or `":memory:"`. */
@@ -74,7 +69,7 @@ export class Database implements Disposable {
     session.turns.share();
     session.letCheckpoint();
     session.isPersonal = true;
-    this.#lifetime.outlive();
+    this.#lifetime?.outlive();
     return session.connection.native;
   }
 
@@ -174,7 +169,7 @@ export class Database implements Disposable {
     }
     // This handle is not collected before it has run.
     const run = (session: Session) =>
-      body(new Database({ ...this.#parts, session, asyncWrites: null }, true));
+      body(new Database({ ...this.#parts, session, asyncWrites: null }));
     const made = isAsync(body) ? new Error() : null;
     return asyncWrites.queue<T>((since) => {
       return made
@@ -271,7 +266,7 @@ export class Database implements Disposable {
    * @throws {LockLostError} If what was lost cannot be had back.
    */
   reopen(): void {
-    this.#lifetime.reopen();
+    (this.#lifetime ?? refuseInside()).reopen();
   }
 
   /**
@@ -285,7 +280,7 @@ export class Database implements Disposable {
     this.#statements.clear();
     for (const { stop } of this.#listeners) stop();
     this.#listeners.clear();
-    this.#lifetime.close();
+    (this.#lifetime ?? refuseInside()).close();
   }
 
   /** Whether the path leads to another file now; also by a re-pointed link. */

@@ -18,7 +18,7 @@ export interface Parts {
   readonly session: Session;
   /** `null` for a database in memory. */
   readonly watch: LossWatch | null;
-  /** For bodies that await; `null` on the connection that they run on. */
+  /** For bodies that await; `null` inside of one. */
   readonly asyncWrites: AsyncWrites | null;
   /** Opens the file anew; `null` where the connection is not ours. */
   readonly reconnect: (() => Connected) | null;
