@@ -202,10 +202,7 @@ export class Database implements Disposable {
    * @throws {LockLostError} If one of its files was taken away.
    */
   checkpoint(): CheckpointResult {
-    const look = () => this.#parts.watch?.look();
-    const result = checkpointNow(this.#session, look);
-    this.#session.each((one) => one.checkpointed?.());
-    return result;
+    return checkpointNow(this.#session, () => this.#parts.watch?.look());
   }
 
   /**
