@@ -3,7 +3,6 @@
  * handle all that the process does meanwhile would be part of them.
  */
 
-import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
 import { type Nap, now, sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
@@ -12,12 +11,12 @@ import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
+import { kept } from "./statement.ts";
 import { beginning, undo } from "./transactions.ts";
 
 // Those in the queue are asked as in `waitAsync`, by sleeps that no test stops.
 const LOOK_EVERY_MS = 20;
 const LONG_MS = 1000;
-const MOST_KEPT = 100;
 // ORMs switch foreign keys off, then rebuild a table in a transaction: its DROP
 // TABLE would delete the rows that refer to it.
 const INHERITED = ["foreign_keys", "synchronous"];
@@ -143,7 +142,9 @@ export class AsyncWrites {
   }
 
   async #transact(run: Run, session: Session): Promise<unknown> {
-    const lent = this.#lent = lend(session);
+    // Its end is none of the connection: what it does not set itself it sees of
+    // the other.
+    const lent = this.#lent = Object.create(session) as Session;
     if (session === this.#main) lent.stopped = null;
     let stop: (() => void) | undefined;
     try {
@@ -207,27 +208,6 @@ function warnOfLong({ made, path, settings }: Session): void {
 }
 
 /**
- * The same connection for one transaction, whose end is none of the connection:
- * what it does not set itself it sees of the other.
- */
-function lend(session: Session): Session {
-  const { connection } = session;
-  return Object.assign(Object.create(session) as Session, {
-    connection: {
-      ...connection,
-      prepare(sql: string): Prepared {
-        let own: Prepared | undefined;
-        return {
-          ...kept(connection, sql),
-          iterate: (values) => (own = connection.prepare(sql)).iterate(values),
-          finalize: () => own?.finalize(),
-        };
-      },
-    },
-  });
-}
-
-/**
  * A commit of ours is no change by others, unless one of theirs came between:
  * that moves the version of the connection that committed, too.
  */
@@ -240,15 +220,4 @@ function disowning(main: Session, own: Session): () => void {
     const moves = versionOf(main) - before;
     if (versionOf(own) === known && moves > 0) main.ownMoves += moves;
   };
-}
-
-const statements = new WeakMap<Connection, Map<string, Prepared>>();
-
-/** Prepares it once for many bodies: that takes longer than to run it. */
-function kept(connection: Connection, sql: string): Prepared {
-  const known = statements.get(connection) ?? new Map<string, Prepared>();
-  const statement = known.get(sql) ?? connection.prepare(sql);
-  if (known.size > MOST_KEPT) known.clear();
-  statements.set(connection, known.set(sql, statement));
-  return statement;
 }

@@ -1,6 +1,12 @@
 /** A prepared statement, as callers have it. */
 
-import type { Prepared, Row, RunResult, Value } from "../driver/contract.ts";
+import type {
+  Connection,
+  Prepared,
+  Row,
+  RunResult,
+  Value,
+} from "../driver/contract.ts";
 import { bare } from "../driver/prepared.ts";
 import type { Heeded, Session } from "./session.ts";
 
@@ -88,7 +94,7 @@ export class Statement {
     session.require();
     // A statement of its own: this one is cached, and somebody may run it
     // again while the loop goes on.
-    const prepared = this.#prepare();
+    const prepared = this.#prepare(true);
     let rows: Iterator<Row> = [].values();
     session.iterating++;
     try {
@@ -107,9 +113,12 @@ export class Statement {
     }
   }
 
-  #prepare(): Prepared {
-    const { turns, connection } = this.#session;
-    const prepare = () => connection.prepare(this.#sql);
+  #prepare(isOwn = false): Prepared {
+    const { turns, connection, made } = this.#session;
+    const prepare = () =>
+      made === null || isOwn
+        ? connection.prepare(this.#sql)
+        : kept(connection, this.#sql);
     return turns.again(prepare, this.#heeded.waits);
   }
 
@@ -149,6 +158,18 @@ export class Statement {
     this.#prepared = this.#prepare();
     this.#epoch = epoch;
   }
+}
+
+const MOST_KEPT = 100;
+const statements = new WeakMap<Connection, Map<string, Prepared>>();
+
+/** Prepares it once for many bodies that await: that takes longer than to run it. */
+export function kept(connection: Connection, sql: string): Prepared {
+  const known = statements.get(connection) ?? new Map<string, Prepared>();
+  const statement = known.get(sql) ?? connection.prepare(sql);
+  if (known.size > MOST_KEPT) known.clear();
+  statements.set(connection, known.set(sql, statement));
+  return statement;
 }
 
 const READS = /^(?:select|values|explain)\b/i;
