@@ -378,7 +378,7 @@ function explain(
   if (code === null) return error;
   if (isBusy(error)) {
     const what = "open in WAL mode";
-    return busyError(what, path, [path], busyTimeout, error, false);
+    return busyError(what, path, busyTimeout, error, [path], false);
   }
   const said = messageOf(error);
   const reasons: Record<number, string> = {

@@ -111,7 +111,7 @@ export class AsyncWrites {
       else if (call.since.elapsed < busyTimeout) this.#queue.push(call);
       else {
         // To ask for each of thousands who has it would take seconds.
-        late ??= busyError("write to", path, [path], busyTimeout, null);
+        late ??= busyError("write to", path, busyTimeout, null);
         call.reject(late);
       }
     }

@@ -40,9 +40,9 @@ function lockersOf(path: string): number[] {
 export function busyError(
   what: string,
   path: string,
-  places: readonly string[],
   waitedMs: number,
   cause: unknown,
+  places: readonly string[] = [path],
   isWrite = true,
 ): BusyError {
   const [lock, find] = isWrite

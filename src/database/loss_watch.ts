@@ -85,9 +85,7 @@ export class LossWatch implements Attachment {
     this.#lastLook = now();
     for (const files of this.all) {
       const loss = files.look();
-      if (loss && !this.#isOwnDoing(files, loss)) {
-        this.#refuse(files, loss);
-      }
+      if (loss && !this.#isOwnDoing(files, loss)) this.#refuse(files, loss);
     }
     // Only this process can drop them, and those that wait ask with the lock.
     const awake = this.#lastLook - asleepMs;

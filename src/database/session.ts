@@ -270,7 +270,7 @@ export class Session {
     const mayBeStale = this.reading || this.iterating > 0;
     return isStale || (mayBeStale && writersOf(path).length === 0)
       ? staleError(path, isStale, error)
-      : busyError(what, path, places, waitedMs, error);
+      : busyError(what, path, waitedMs, error, places);
   }
 }
 

@@ -25,8 +25,8 @@ export class Statement {
   readonly #sql: string;
   readonly #onlyReads: boolean;
   readonly #heeded: Heeded;
-  #prepared: Prepared;
-  #epoch: number;
+  #prepared!: Prepared;
+  #epoch = -1;
 
   /** @ignore */
   constructor(owner: object, session: Session, sql: string) {
@@ -35,8 +35,7 @@ export class Statement {
     this.#sql = sql;
     this.#onlyReads = READS.test(bare(sql));
     this.#heeded = session.heed(sql);
-    this.#prepared = this.#prepare();
-    this.#epoch = session.epoch;
+    this.#renew();
   }
 
   /**
@@ -150,7 +149,7 @@ export class Statement {
     return this.#session.explain(error, undefined, what);
   }
 
-  /** Prepares it anew where the connection may be another by now. */
+  /** Prepares it where that was not done, or the connection may be another. */
   #renew(): void {
     const { epoch } = this.#session;
     if (this.#epoch === epoch) return;
