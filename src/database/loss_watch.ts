@@ -181,6 +181,8 @@ export class LossWatch implements Attachment {
   }
 
   #dropped(): "database" | "shm" | null {
+    // The caller may have left WAL mode, and only there SQLite keeps them.
+    if (this.files.open["-wal"] === null) return null;
     const [database, shm] = this.#ownLocks.map((isThere) => isThere());
     // Where one of the two is listed, the other one must be.
     this.#wereListed ||= !!(database || shm);
