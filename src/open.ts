@@ -1,17 +1,12 @@
 /** One open: the path, the lock, the connection, its settings, the handle. */
 
-import { switchError } from "./database/busy_error.ts";
+import { busyError } from "./database/busy_error.ts";
 import { Database } from "./database/database.ts";
 import { type Apart, AsyncWrites } from "./database/async_writes.ts";
-import {
-  Lifetime,
-  type Opened,
-  type Parts,
-  reopenAll,
-} from "./database/lifetime.ts";
+import { Lifetime, type Parts } from "./database/lifetime.ts";
 import { LossWatch } from "./database/loss_watch.ts";
 import { configure } from "./database/pragmas.ts";
-import { Session } from "./database/session.ts";
+import { type Connected, type Opened, Session } from "./database/session.ts";
 import { writing } from "./database/transactions.ts";
 import { walUpkeep } from "./database/wal_upkeep.ts";
 import type { Connection } from "./driver/contract.ts";
@@ -42,7 +37,7 @@ import { filesOf, WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
-import { locate, type Location, toPath } from "./os/paths.ts";
+import { locate, type Location, partsOf, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { openPaths } from "./os/procfs.ts";
 import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
@@ -119,8 +114,8 @@ function* opening(
 ): Waiting<Database> {
   requireSqlite();
   if (!/^(file:)?:memory:$/.test(String(path))) {
-    const open = (path: string) => connect(path, settings);
-    return yield* openAt(toPath(path), settings, blocking, open);
+    const opened = openAt(toPath(path), settings, blocking, connect);
+    return yield* furnish(yield* opened, handleOf);
   }
   const connection = openConnection(MEMORY, { readOnly: false, create: true });
   return yield* inMemory(connection, settings);
@@ -130,11 +125,10 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
   const file = filesOf(connection)[0]?.path;
   if (connection.inTransaction()) {
-    const why = "it is in a transaction; end it first";
-    throw cannotOpen(file ?? MEMORY, why);
+    throw cannotOpen(file ?? MEMORY, "it is in a transaction; end it first");
   }
   if (file === undefined) return yield* inMemory(connection, settings);
-  return yield* openAt(toPath(file), settings, true, function* (path) {
+  const opened = openAt(toPath(file), settings, true, function* (path) {
     refuseGone(path, [""]);
     yield* refuseForeign(path, false);
     const files = yield* configure(connection, settings, path);
@@ -144,6 +138,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     yield* refuseForeign(path, true);
     return { connection, files };
   });
+  return yield* furnish(yield* opened, handleOf);
 }
 
 function* inMemory(
@@ -151,35 +146,30 @@ function* inMemory(
   settings: Settings,
 ): Waiting<Database> {
   const files = yield* configure(connection, settings, null);
-  const parts = furnish({ connection, files }, MEMORY, null, settings);
-  return new Database(yield* parts);
+  const place = { asked: MEMORY, path: MEMORY, lock: null, settings };
+  return yield* furnish({ ...place, connection, files }, handleOf);
 }
 
-/** From a path to a handle: the place, the lock, the connection. */
+/** From a path to a connection: the place, the lock, the settings. */
 function* openAt(
   asked: string,
   settings: Settings,
   blocking: boolean,
-  open: (path: string) => Waiting<Opened>,
-): Waiting<Database> {
+  open: (path: string, settings: Settings) => Waiting<Connected>,
+): Waiting<Opened> {
   const target = locateDatabase(asked, settings);
   const { path } = target;
   refuseLost(path);
   const lock = yield* lockFor(target, settings, blocking);
-  let opened: Opened | undefined;
-  let database: Database | undefined;
+  let opened: Connected | undefined;
   try {
-    opened = yield* open(path);
-    const parts = yield* furnish(opened, path, lock, settings, asked);
-    return database = new Database(parts);
+    opened = yield* open(path, settings);
+    return { asked, path, lock, settings, ...opened };
   } catch (error) {
     throw explain(path, error, settings);
   } finally {
     // An aborted wait comes here without an error.
-    if (database === undefined) {
-      opened?.connection.close();
-      lock?.release();
-    }
+    if (opened === undefined) lock?.release();
   }
 }
 
@@ -223,8 +213,8 @@ function locateDatabase(path: string, settings: Settings): Location {
 
 /** SQLite would give a further connection the state of a lost one. */
 function refuseLost(path: string): void {
-  const { abandoned: lost } = sharedState();
-  if (lost.size > 0 && lost.has(identityOf(path) ?? "")) throw abandoned(path);
+  const lost = sharedState().abandoned;
+  if (lost.has(identityOf(path) ?? "")) throw abandoned(path);
   for (const handle of handlesOn(path)) {
     const reason = handle.loss();
     if (reason !== null) throw new LockLostError(reason);
@@ -238,15 +228,12 @@ function* lockFor(
 ): Waiting<Lock | null> {
   const { lock: mode, onLocked, onWarning } = settings;
   if (mode === "none") return null;
-  let lock: Lock | null = null;
+  // Before: a listener that throws must not leave it taken.
+  warnOfNetwork(target, onWarning);
   try {
     const ask = { what: "Database", target, mode, blocking };
-    lock = yield* acquire({ ...settings, ...ask });
-    warnOfNetwork(target, onWarning);
-    return lock;
+    return yield* acquire({ ...settings, ...ask });
   } catch (error) {
-    // A listener for warnings that throws must not leave it taken.
-    lock?.release();
     if (!(error instanceof LockedError) || onLocked === "throw") throw error;
     if (onLocked === "warn") warn(error.message, error.code, onWarning);
     else onLocked(error.holders);
@@ -255,10 +242,12 @@ function* lockFor(
 }
 
 /** Connects to a file, with every setting in force. */
-function* connect(path: string, settings: Settings): Waiting<Opened> {
+function* connect(path: string, settings: Settings): Waiting<Connected> {
   const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
-  const immutable = readOnly && canNobodyWrite(path);
+  // Then SQLite cannot make the `-shm` that it reads a WAL database by.
+  const immutable = readOnly && stat(`${path}-wal`) === null &&
+    [path, partsOf(path).folder].every((one) => canWrite(one) === false);
   let connection: Connection | undefined;
   let isDone = false;
   try {
@@ -297,110 +286,86 @@ function* connect(path: string, settings: Settings): Waiting<Opened> {
   }
 }
 
-/** Then SQLite cannot make the `-shm` that it reads a WAL database by. */
-function canNobodyWrite(path: string): boolean {
-  const { folder } = locate(path);
-  return canWrite(path) === false && canWrite(folder) === false &&
-    stat(`${path}-wal`) === null;
+/** From a connection to a handle, with what takes part in its writes. */
+function* furnish<T>(
+  opened: Opened,
+  make: (parts: Parts) => T,
+): Waiting<T> {
+  const { asked, path, lock, settings, connection, files } = opened;
+  let made: T | undefined;
+  try {
+    const bug = whyNoCheckpoints(versionOf(connection));
+    if (bug !== null && files !== null && isFirst("wal-reset")) {
+      const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
+        "Database.setCustomSQLite): it can corrupt the database";
+      warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
+    }
+    const session = new Session(opened);
+    const { attachments } = session;
+    const lease = settings.readOnly ? null : settings.lease;
+    if (lease !== null) {
+      const exec = (sql: string) => session.connection.exec(sql);
+      const value = (sql: string) => session.connection.value(sql);
+      const attachment = lease.attach({ path, exec, value });
+      attachments.push(attachment);
+      // A new holder is known to the database before it reads anything.
+      if (attachment.begun) yield* writing(session, null, () => {});
+    }
+    const watch = files && new LossWatch(session, files);
+    if (watch !== null) attachments.push(watch);
+    if (watch !== null && bug === null && !settings.readOnly) {
+      attachments.push(walUpkeep(session, watch, settings));
+    }
+    const reconnect = () => {
+      locateDatabase(session.path, settings);
+      return waitSync(connect(session.path, settings));
+    };
+    const parts: Parts = {
+      session,
+      watch,
+      reconnect: files !== null && connection.owned ? reconnect : null,
+      relocate: () =>
+        locate(asked).path === session.path
+          ? null
+          : waitSync(openAt(asked, settings, true, connect)),
+      asyncWrites: new AsyncWrites(session, () => openApart(parts)),
+    };
+    return made = make(parts);
+  } catch (error) {
+    throw explain(path, error, settings);
+  } finally {
+    if (made === undefined) {
+      connection.close();
+      lock?.release();
+    }
+  }
 }
 
-/** From a connection to a handle, with what takes part in its writes. */
-function* furnish(
-  { connection, files }: Opened,
-  path: string,
-  lock: Lock | null,
-  settings: Settings,
-  asked = path,
-): Waiting<Parts> {
-  const bug = whyNoCheckpoints(versionOf(connection));
-  if (bug !== null && files !== null && isFirst("wal-reset")) {
-    const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
-      "Database.setCustomSQLite): it can corrupt the database";
-    warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
-  }
-  const session = new Session(connection, path, settings);
-  yield* attachLease(session);
-  const reopen = () => reopenAll(session.path, true);
-  const watch = files &&
-    new LossWatch(session, () => parts.lock, files, reopen);
-  const noCheckpoint = settings.readOnly ? "this handle is readOnly" : bug;
-  if (watch !== null) session.attachments.push(watch);
-  if (watch !== null && noCheckpoint === null) {
-    session.attachments.push(walUpkeep(session, watch, settings));
-  }
-  const isOurs = files !== null && connection.owned;
-  const reconnect = (path: string) => {
-    locateDatabase(path, settings);
-    return waitSync(connect(path, settings));
-  };
-  const parts: Parts = {
-    session,
-    lock,
-    watch,
-    settings,
-    noCheckpoint,
-    asked,
-    reconnect: isOurs ? reconnect : null,
-    relocate: relocating(asked, settings),
-    asyncWrites: new AsyncWrites(session, () => openApart(parts)),
-  };
-  return parts;
+function handleOf(parts: Parts): Database {
+  return new Database(parts);
 }
 
 /** The connection for bodies that await; in memory there is but one. */
-function* openApart(main: Parts): Waiting<Apart<Parts>> {
-  const { session, settings, asked, lock } = main;
-  const { path } = session;
-  if (path === MEMORY) return { parts: main, close: () => {} };
-  if (!isOfRuntime(session.connection)) {
+function* openApart({ session, watch }: Parts): Waiting<Apart> {
+  const { path, asked, settings, lock, told, connection } = session;
+  const place = { asked, path, lock: null, settings };
+  if (path === MEMORY) return { session, close: () => {} };
+  if (!isOfRuntime(connection)) {
     throw new UnsupportedError(
       `Cannot run an async body on "${path}": a second connection would not see ` +
         "better-sqlite3's locks; use a sync body, or open() it",
     );
   }
   // A new one would read another database by the files of the lost one.
-  main.watch?.look();
-  const opened = yield* connect(path, settings);
-  let parts: Parts | undefined;
-  try {
-    parts = yield* furnish(opened, path, lock, settings, asked);
-    parts.session.told = session.told;
-  } finally {
-    if (parts === undefined) opened.connection.close();
-  }
-  const lifetime = new Lifetime(parts);
-  // The lock is that of the handle.
-  return { parts, close: () => lifetime.close(true) };
-}
-
-function* attachLease(session: Session): Waiting<void> {
-  const { lease, readOnly } = session.settings;
-  if (lease === null || readOnly) return;
-  const attachment = lease.attach({
-    path: session.path,
-    exec: (sql) => session.connection.exec(sql),
-    value: (sql) => session.connection.value(sql),
+  watch?.look();
+  const opened = { ...place, ...yield* connect(path, settings) };
+  return yield* furnish(opened, (parts) => {
+    const { session } = parts;
+    Object.assign(session, { lock, told });
+    const lifetime = new Lifetime(parts);
+    // The lock is that of the handle.
+    return { session, close: () => lifetime.close(true) };
   });
-  session.attachments.push(attachment);
-  // A new holder is known to the database before it reads anything.
-  if (attachment.begun) yield* writing(session, null, () => {});
-}
-
-/** The place that a re-pointed link leads to. */
-function relocating(asked: string, settings: Settings): Parts["relocate"] {
-  return (before) => {
-    if (locate(asked).path === before) return null;
-    const target = locateDatabase(asked, settings);
-    const { path } = target;
-    refuseLost(path);
-    const lock = waitSync(lockFor(target, settings, true));
-    try {
-      return { path, lock, ...waitSync(connect(path, settings)) };
-    } catch (error) {
-      lock?.release();
-      throw error;
-    }
-  };
 }
 
 /** Says what an error of SQLite means for whoever opened `path`. */
@@ -411,10 +376,25 @@ function explain(
 ): unknown {
   const code = primaryCode(error);
   if (code === null) return error;
-  if (isBusy(error)) return switchError(path, busyTimeout, error);
-  const why = readOnly && code === SQLITE.READONLY
-    ? "for its -wal and -shm this user must be able to write to its folder"
-    : reasonOf(path, code, messageOf(error));
+  if (isBusy(error)) {
+    const what = "open in WAL mode";
+    return busyError(what, path, busyTimeout, error, [path], false);
+  }
+  const said = messageOf(error);
+  const reasons: Record<number, string> = {
+    [SQLITE.NOTADB]: "the file must be an SQLite database",
+    [SQLITE.READONLY]: readOnly
+      ? "for its -wal and -shm this user must be able to write to its folder"
+      : READ_ONLY,
+    [SQLITE.CANTOPEN]:
+      "this user must be able to read and write it, and to create -wal and " +
+      "-shm files beside it; check the rights, and the length of the path " +
+      `(${path.length} characters)`,
+    [SQLITE.FULL]: "the disk is full; make room first",
+    [SQLITE.IOERR]: `the filesystem${onFilesystem(path)} failed (${said}); ` +
+      "WAL needs shared memory and locks: use a local disk",
+  };
+  const why = whyNoDescriptor() ?? reasons[code] ?? said;
   return cannotOpen(path, why, error);
 }
 
@@ -432,29 +412,6 @@ const REPLACED =
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +
   "open() it with { readOnly: true }";
-
-function reasonOf(path: string, code: number, said: string): string {
-  const descriptors = whyNoDescriptor();
-  if (descriptors !== null) return descriptors;
-  switch (code) {
-    case SQLITE.NOTADB:
-      return "the file must be an SQLite database";
-    case SQLITE.READONLY:
-      return READ_ONLY;
-    case SQLITE.CANTOPEN:
-      return "this user must be able to read and write it, and to create -wal " +
-        "and -shm files beside it; check the rights, and the length of the path " +
-        `(${path.length} characters)`;
-    case SQLITE.FULL:
-      return "the disk is full; make room first";
-    case SQLITE.IOERR:
-      return `the filesystem${
-        onFilesystem(path)
-      } failed (${said}); WAL needs ` +
-        "shared memory and locks: use a local disk";
-  }
-  return said;
-}
 
 function cannotOpen(
   path: string,

@@ -50,8 +50,6 @@ export interface Attachment {
   beat?(): void;
   /** On a new connection, after the handle was reopened. */
   connected?(): void;
-  /** After a checkpoint that was asked for. */
-  checkpointed?(): void;
   /** Makes of an error of SQLite what it means here, or gives it back. */
   explain?(error: unknown): unknown;
   /** At the end of the handle. */

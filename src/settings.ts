@@ -1,12 +1,6 @@
 /** Checks what a caller asked for, and fills in the defaults. */
 
-import type {
-  AdoptOptions,
-  LeaseLike,
-  LegacyLike,
-  LockOptions,
-  OpenOptions,
-} from "./options.ts";
+import type { AdoptOptions, LockOptions, OpenOptions } from "./options.ts";
 import { legible } from "./printable.ts";
 
 /** Options with every default filled in; `null` where there is none. */
@@ -56,94 +50,85 @@ function whole(unit: string, most = Infinity): Check {
 // https://sqlite.org/c3ref/busy_timeout.html
 const INT = 0x7fffffff;
 
-type Checks = Record<string, Check>;
+/** An object with this method, which is called `name`. */
+function having(method: string, name: string): Check {
+  return (value) => typeof Object(value)[method] === "function" ? null : name;
+}
 
-function locking(): Checks {
+/** Of each option the default, and what it must be. */
+type Known = Record<string, readonly [filledIn: unknown, must: Check]>;
+
+function locking(): Known {
+  const aString = typed("string", "a string");
   return {
-    app: typed("string", "a string"),
-    purpose: typed("string", "a string"),
-    wait: milliseconds,
-    legacy: (value) =>
-      typeof (value as Partial<LegacyLike> | null)?.guard === "function"
-        ? null
-        : "what legacyLocks() made",
+    app: [null, aString],
+    purpose: [null, aString],
+    wait: [0, milliseconds],
+    legacy: [null, having("guard", "what legacyLocks() made")],
   };
 }
 
-function adopting(): Checks {
+function opening(): Known {
   const aFunction = typed("function", "a function");
+  const flag = typed("boolean", "true or false");
   return {
     ...locking(),
-    lock: oneOf("shared", "exclusive", "none"),
-    onLocked: (value) =>
-      typeof value === "function" ? null : oneOf("throw", "warn")(value),
-    busyTimeout: whole("milliseconds", INT),
-    synchronous: oneOf("normal", "full"),
-    journalSizeLimit: whole("bytes"),
-    walAutocheckpoint: whole("pages"),
-    foreignKeys: typed("boolean", "true or false"),
-    heartbeat: (value) =>
+    lock: ["shared", oneOf("shared", "exclusive", "none")],
+    onLocked: [
+      "throw",
+      (value) =>
+        typeof value === "function" ? null : oneOf("throw", "warn")(value),
+    ],
+    busyTimeout: [5000, whole("milliseconds", INT)],
+    synchronous: ["normal", oneOf("normal", "full")],
+    journalSizeLimit: [16 * 1024 * 1024, whole("bytes")],
+    walAutocheckpoint: [1000, whole("pages")],
+    foreignKeys: [true, flag],
+    heartbeat: [30_000, (value) =>
       value === false ||
         (typeof value === "number" && value >= 10 && value <= INT)
         ? null
-        : `a number of milliseconds from 10 to ${INT}, or false`,
-    onWarning: aFunction,
-    onWait: aFunction,
+        : `a number of milliseconds from 10 to ${INT}, or false`],
+    onWarning: [null, aFunction],
+    onWait: [null, aFunction],
+    readOnly: [false, flag],
+    create: [true, flag],
+    exitWithParent: [false, flag],
+    lease: [null, having("attach", "a lease that acquireLease() gave")],
   };
 }
 
 /** Checks the options of `open`, and fills in the defaults. */
 export function openSettings(options: OpenOptions | undefined): Settings {
-  const flag = typed("boolean", "true or false");
-  return fill("open a database", options, {
-    ...adopting(),
-    readOnly: flag,
-    create: flag,
-    exitWithParent: flag,
-    lease: (value) =>
-      typeof (value as Partial<LeaseLike> | null)?.attach === "function"
-        ? null
-        : "a lease that acquireLease() gave",
-  });
+  return fill("open a database", options, opening());
 }
 
 /** Checks the options of `adopt`, and fills in the defaults. */
 export function adoptSettings(options: AdoptOptions | undefined): Settings {
-  return fill("adopt a database", options, adopting());
+  const others = ["readOnly", "create", "exitWithParent", "lease"];
+  return fill("adopt a database", options, opening(), others);
 }
-
-const NOBODY = { app: null, purpose: null, wait: 0, legacy: null };
 
 /** Checks the options of `acquireLock`, and fills in the defaults. */
 export function lockSettings(options: LockOptions | undefined): LockSettings {
-  const checks = { ...locking(), mode: oneOf("shared", "exclusive") };
-  const doing = "acquire a lock";
-  return { ...NOBODY, mode: "exclusive", ...check(doing, options, checks) };
+  const mode = ["exclusive", oneOf("shared", "exclusive")] as const;
+  return fill("acquire a lock", options, { ...locking(), mode });
 }
 
-function fill(
+/** @param others Cannot be asked for here, and have their defaults. */
+function fill<T>(
   doing: string,
-  options: OpenOptions | undefined,
-  checks: Checks,
-): Settings {
-  return {
-    ...NOBODY,
-    lock: "shared",
-    onLocked: "throw",
-    busyTimeout: 5000,
-    synchronous: "normal",
-    journalSizeLimit: 16 * 1024 * 1024,
-    walAutocheckpoint: 1000,
-    foreignKeys: true,
-    heartbeat: 30_000,
-    onWarning: null,
-    onWait: null,
-    readOnly: false,
-    create: true,
-    exitWithParent: false,
-    lease: null,
-    ...check(doing, options, checks),
-  };
+  options: object | undefined,
+  known: Known,
+  others: readonly string[] = [],
+): T {
+  const filled: Record<string, unknown> = {};
+  const checks: Record<string, Check> = {};
+  for (const [name, [filledIn, must]] of Object.entries(known)) {
+    filled[name] = filledIn;
+    if (!others.includes(name)) checks[name] = must;
+  }
+  return Object.assign(filled, check(doing, options, checks)) as T;
 }
 
 /**
@@ -157,7 +142,7 @@ function fill(
 export function check<T extends object>(
   doing: string,
   options: T | undefined,
-  checks: Checks,
+  checks: Record<string, Check>,
 ): Partial<T> {
   const refuse = (why: string): never => {
     throw new TypeError(legible(`Cannot ${doing}: ${why}`));

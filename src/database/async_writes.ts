@@ -3,7 +3,6 @@
  * handle all that the process does meanwhile would be part of them.
  */
 
-import type { Connection, Prepared } from "../driver/contract.ts";
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
 import { type Nap, now, sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
@@ -12,12 +11,12 @@ import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
+import { kept } from "./statement.ts";
 import { beginning, undo } from "./transactions.ts";
 
 // Those in the queue are asked as in `waitAsync`, by sleeps that no test stops.
 const LOOK_EVERY_MS = 20;
 const LONG_MS = 1000;
-const MOST_KEPT = 100;
 // ORMs switch foreign keys off, then rebuild a table in a transaction: its DROP
 // TABLE would delete the rows that refer to it.
 const INHERITED = ["foreign_keys", "synchronous"];
@@ -30,12 +29,12 @@ const IN_MEMORY = () =>
   "connection; await it first, or use the handle that the body was given";
 
 /** The second connection of a handle. */
-export interface Apart<P> {
-  readonly parts: P;
+export interface Apart {
+  readonly session: Session;
   close(): void;
 }
 
-type Run<P> = (parts: P, session: Session) => unknown;
+type Run = (session: Session) => unknown;
 
 interface Call {
   start(): Promise<void>;
@@ -45,16 +44,16 @@ interface Call {
 }
 
 /** Asynchronous writes of one handle, in the order of the calls. */
-export class AsyncWrites<P extends { readonly session: Session }> {
+export class AsyncWrites {
   readonly #main: Session;
-  readonly #open: () => Waiting<Apart<P>>;
+  readonly #open: () => Waiting<Apart>;
   readonly #queue: Call[] = [];
-  #apart: Apart<P> | null = null;
+  #apart: Apart | null = null;
   #current: Call | null = null;
   #lent: Session | null = null;
   #nap: Nap | null = null;
 
-  constructor(main: Session, open: () => Waiting<Apart<P>>) {
+  constructor(main: Session, open: () => Waiting<Apart>) {
     this.#main = main;
     this.#open = open;
   }
@@ -112,7 +111,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       else if (call.since.elapsed < busyTimeout) this.#queue.push(call);
       else {
         // To ask for each of thousands who has it would take seconds.
-        late ??= busyError("write to", path, [path], busyTimeout, null);
+        late ??= busyError("write to", path, busyTimeout, null);
         call.reject(late);
       }
     }
@@ -123,10 +122,9 @@ export class AsyncWrites<P extends { readonly session: Session }> {
    *
    * @param made Made where it was asked for.
    */
-  *writing(run: Run<P>, made: Error, since: Stopwatch): Waiting<unknown> {
+  *writing(run: Run, made: Error, since: Stopwatch): Waiting<unknown> {
     const main = this.#main;
-    const { parts } = this.#apart ??= yield* this.#open();
-    const { session } = parts;
+    const { session } = this.#apart ??= yield* this.#open();
     if (main.stopped === "closed") this.#drop();
     main.require();
     if (session !== main && (main.isPersonal || main.turns.isShared)) {
@@ -140,12 +138,13 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     session.made = made;
     if (session === main) session.stop("ended", IN_MEMORY);
     // At once: whoever closes the handle finds it waiting or in its body.
-    return this.#transact(run, parts);
+    return this.#transact(run, session);
   }
 
-  async #transact(run: Run<P>, parts: P): Promise<unknown> {
-    const { session } = parts;
-    const lent = this.#lent = lend(session);
+  async #transact(run: Run, session: Session): Promise<unknown> {
+    // Its end is none of the connection: what it does not set itself it sees of
+    // the other.
+    const lent = this.#lent = Object.create(session) as Session;
     if (session === this.#main) lent.stopped = null;
     let stop: (() => void) | undefined;
     try {
@@ -153,7 +152,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
       stop = unkept(setTimeout(warn, LONG_MS));
       const disown = disowning(this.#main, session);
       session.each((one) => one.begun?.());
-      const result = await run(parts, lent);
+      const result = await run(lent);
       lent.requireTransaction();
       session.each((one) => one.beforeCommit?.());
       session.turns.commit();
@@ -166,6 +165,7 @@ export class AsyncWrites<P extends { readonly session: Session }> {
     } finally {
       stop?.();
       lent.depth = session.depth = 0;
+      session.made = null;
       lent.stop("ended", SETTLED);
       this.#lent = null;
       if (session.stopped === "ended") session.resume();
@@ -208,28 +208,6 @@ function warnOfLong({ made, path, settings }: Session): void {
 }
 
 /**
- * The same connection for one transaction, whose end is none of the connection:
- * what it does not set itself it sees of the other.
- */
-function lend(session: Session): Session {
-  const { connection } = session;
-  return Object.assign(Object.create(session) as Session, {
-    isLent: true,
-    connection: {
-      ...connection,
-      prepare(sql: string): Prepared {
-        let own: Prepared | undefined;
-        return {
-          ...kept(connection, sql),
-          iterate: (values) => (own = connection.prepare(sql)).iterate(values),
-          finalize: () => own?.finalize(),
-        };
-      },
-    },
-  });
-}
-
-/**
  * A commit of ours is no change by others, unless one of theirs came between:
  * that moves the version of the connection that committed, too.
  */
@@ -242,15 +220,4 @@ function disowning(main: Session, own: Session): () => void {
     const moves = versionOf(main) - before;
     if (versionOf(own) === known && moves > 0) main.ownMoves += moves;
   };
-}
-
-const statements = new WeakMap<Connection, Map<string, Prepared>>();
-
-/** Prepares it once for many bodies: that takes longer than to run it. */
-function kept(connection: Connection, sql: string): Prepared {
-  const known = statements.get(connection) ?? new Map<string, Prepared>();
-  const statement = known.get(sql) ?? connection.prepare(sql);
-  if (known.size > MOST_KEPT) known.clear();
-  statements.set(connection, known.set(sql, statement));
-  return statement;
 }

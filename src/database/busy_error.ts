@@ -30,38 +30,34 @@ function lockersOf(path: string): number[] {
     .filter((pid) => pid !== self().pid || locks.length === 1);
 }
 
-/** The error of a switch to WAL that others were in the way of. */
-export function switchError(
-  path: string,
-  waitedMs: number,
-  cause: unknown,
-): BusyError {
-  const what = "open in WAL mode";
-  return busyError(what, path, [path], waitedMs, cause, lockersOf, "a lock");
-}
-
 /**
  * The error of a wait that was too long.
  *
  * @param what What could not be done, such as `write to`.
  * @param places It, and what is attached to it, in the order to look at.
+ * @param isWrite Else any lock was in the way, as at the switch to WAL.
  */
 export function busyError(
   what: string,
   path: string,
-  places: readonly string[],
   waitedMs: number,
   cause: unknown,
-  find = writersOf,
-  lock = "the write lock",
+  places: readonly string[] = [path],
+  isWrite = true,
 ): BusyError {
+  const [lock, find] = isWrite
+    ? ["the write lock", writersOf] as const
+    : ["a lock", lockersOf] as const;
   const locked = places.map((path) => ({ path, pids: find(path) }))
     .find(({ pids }) => pids.length > 0);
   const whose = locked?.path === path
     ? ""
     : ` of the attached "${locked?.path}"`;
-  const who = locked
-    ? `${lock}${whose} is held by ${names(locked.path, locked.pids)}.`
+  const own = `PID ${self().pid}, which is this process, by another connection`;
+  const names = locked?.pids
+    .map((pid) => pid === self().pid ? own : nameOf(locked.path, pid));
+  const who = names
+    ? `${lock}${whose} is held by ${names.join(" and ")}.`
     : "another connection has locked it; which one cannot be told.";
   // A body that awaits this very write looks like any other that takes long.
   const place = ownWriter(path);
@@ -75,12 +71,6 @@ export function busyError(
     locked?.pids ?? [],
     { cause },
   );
-}
-
-function names(path: string, pids: number[]): string {
-  const own = `PID ${self().pid}, which is this process, by another connection`;
-  return pids.map((pid) => pid === self().pid ? own : nameOf(path, pid))
-    .join(" and ");
 }
 
 /**

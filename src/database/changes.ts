@@ -23,7 +23,7 @@ export type Away = () => "replaced" | "gone" | null;
  * often, for a foreign checkpoint that resets the WAL. A file that was replaced
  * or deleted lives on for SQLite, so that is seen by its identity.
  */
-export function changesOf(session: Session, away: Away): () => Change {
+export function movesOf(session: Session): () => boolean {
   let known: Connection | undefined;
   let seen = 0;
   const hasMoved = () => {
@@ -39,10 +39,7 @@ export function changesOf(session: Session, away: Away): () => Change {
     return moved;
   };
   hasMoved();
-  return () => {
-    if (session.stopped === "closed") return "unchanged";
-    return away() ?? (hasMoved() ? "changed" : "unchanged");
-  };
+  return hasMoved;
 }
 
 // A file that is replaced or gone is told at once, whatever the interval.
@@ -71,13 +68,14 @@ export function tellChanges(
   }
   let last: Change = "unchanged";
   let told = -Infinity;
-  const look = changesOf(session, away);
+  const hasMoved = movesOf(session);
   const teller: Teller = {
     tell() {
       const before = last;
       try {
         // What others commit is left to a later look.
-        last = now() - told < least ? away() ?? "unchanged" : look();
+        last = away() ??
+          (now() - told >= least && hasMoved() ? "changed" : "unchanged");
       } catch {
         // The next look may succeed; nobody could catch this one's error.
         return;

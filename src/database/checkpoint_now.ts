@@ -7,7 +7,9 @@ import {
   ATTEMPTS_MS,
   checkpoint,
   truncate,
+  versionOf,
   walBytes,
+  whyNoCheckpoints,
 } from "../wal/checkpoint.ts";
 import { lookout } from "../wal/readers.ts";
 import { refused } from "./busy_error.ts";
@@ -37,16 +39,14 @@ const BETWEEN_MS = 2;
 /**
  * Empties the WAL in the attempts of the upkeep, one after the other.
  *
- * @param forbidden Why there may be none here, in words.
  * @param look Called right before each attempt; throws if the WAL is lost.
  */
 export function checkpointNow(
   session: Session,
-  forbidden: string | null,
   look: () => void,
 ): CheckpointResult {
   session.require();
-  const { connection, path } = session;
+  const { connection, path, settings } = session;
   if (connection.inTransaction()) {
     throw refused(
       `Cannot checkpoint "${path}" inside a transaction: call it after ` +
@@ -69,6 +69,9 @@ export function checkpointNow(
     reason,
   });
   look();
+  const forbidden = settings.readOnly
+    ? "this handle is readOnly"
+    : whyNoCheckpoints(versionOf(connection));
   if (forbidden !== null) return result(forbidden);
   let seen = checkpoint(connection);
   const all = Math.max(seen.log, 0);

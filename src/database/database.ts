@@ -8,7 +8,7 @@ import { refused } from "./busy_error.ts";
 import {
   type Away,
   type Change,
-  changesOf,
+  movesOf,
   tellChanges,
   type Teller,
   type WatchOptions,
@@ -31,28 +31,21 @@ const CACHED_STATEMENTS = 100;
 export class Database implements Disposable {
   readonly #parts: Parts;
   readonly #session: Session;
-  readonly #lifetime: Pick<Lifetime, "reopen" | "close" | "outlive">;
+  /** `null` for the handle of one transaction, which ends with it. */
+  readonly #lifetime: Lifetime | null;
   readonly #statements = new Map<string, Statement>();
   readonly #listeners = new Set<Teller>();
-  readonly #look: () => Change;
+  readonly #hasMoved: () => boolean;
 
   /** @ignore */
-  constructor(parts: Parts, isLent = false) {
+  constructor(parts: Parts) {
     this.#parts = parts;
     this.#session = parts.session;
-    // It is of one transaction only, and ends with it.
-    if (isLent) {
-      const reopen = refuseInside;
-      this.#lifetime = { reopen, close: reopen, outlive() {} };
-      // Nobody else writes meanwhile.
-      this.#look = () => "unchanged";
-      return;
-    }
-    // It reads, and that may fail: then nothing may be registered.
-    this.#look = changesOf(this.#session, away(parts));
-    const lifetime = new Lifetime(parts);
-    lifetime.endWith(this);
-    this.#lifetime = lifetime;
+    const isLent = parts.asyncWrites === null;
+    // It reads, and that may fail: then nothing may be registered. In one
+    // transaction nobody else writes.
+    this.#hasMoved = isLent ? () => false : movesOf(this.#session);
+    this.#lifetime = isLent ? null : new Lifetime(parts, this);
   }
 
   /** The file, absolute and without symbolic links; or `":memory:"`. */
@@ -62,7 +55,7 @@ export class Database implements Disposable {
 
   /** Its lock; `null` without one. */
   get lock(): Lock | null {
-    return this.#parts.lock;
+    return this.#session.lock;
   }
 
   /** What was warned of in this thread, the latest last, printed or not. */
@@ -76,7 +69,7 @@ export class Database implements Disposable {
     session.turns.share();
     session.letCheckpoint();
     session.isPersonal = true;
-    this.#lifetime.outlive();
+    this.#lifetime?.outlive();
     return session.connection.native;
   }
 
@@ -175,11 +168,8 @@ export class Database implements Disposable {
       return writeInside(session, this, body) as Promise<Awaited<T>>;
     }
     // This handle is not collected before it has run.
-    const run = (parts: Parts, lent: Session) => {
-      const { lock } = this.#parts;
-      const own = { ...parts, session: lent, lock, asyncWrites: null };
-      return body(new Database(own, true));
-    };
+    const run = (session: Session) =>
+      body(new Database({ ...this.#parts, session, asyncWrites: null }));
     const made = isAsync(body) ? new Error() : null;
     return asyncWrites.queue<T>((since) => {
       return made
@@ -212,11 +202,7 @@ export class Database implements Disposable {
    * @throws {LockLostError} If one of its files was taken away.
    */
   checkpoint(): CheckpointResult {
-    const { noCheckpoint, watch } = this.#parts;
-    const look = () => watch?.look();
-    const result = checkpointNow(this.#session, noCheckpoint, look);
-    this.#session.each((one) => one.checkpointed?.());
-    return result;
+    return checkpointNow(this.#session, () => this.#parts.watch?.look());
   }
 
   /**
@@ -229,12 +215,11 @@ export class Database implements Disposable {
    * @throws {LockLostError} If this handle cannot see any more what others do.
    */
   poll(): Change {
-    const session = this.#session;
-    const found = session.stopped === "closed" ? null : away(this.#parts)();
+    const found = this.#away();
     if (found !== null) return found;
-    session.require();
+    this.#session.require();
     this.#parts.watch?.look();
-    return this.#look();
+    return this.#hasMoved() ? "changed" : "unchanged";
   }
 
   /**
@@ -253,8 +238,12 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
-    const gone = away(this.#parts);
-    const found = tellChanges(this.#session, gone, listener, options);
+    const found = tellChanges(
+      this.#session,
+      () => this.#away(),
+      listener,
+      options,
+    );
     this.#listeners.add(found);
     return () => {
       found.stop();
@@ -274,7 +263,7 @@ export class Database implements Disposable {
    * @throws {LockLostError} If what was lost cannot be had back.
    */
   reopen(): void {
-    this.#lifetime.reopen();
+    (this.#lifetime ?? refuseInside()).reopen();
   }
 
   /**
@@ -288,7 +277,17 @@ export class Database implements Disposable {
     this.#statements.clear();
     for (const { stop } of this.#listeners) stop();
     this.#listeners.clear();
-    this.#lifetime.close();
+    (this.#lifetime ?? refuseInside()).close();
+  }
+
+  /** Whether the path leads to another file now; also by a re-pointed link. */
+  #away(): ReturnType<Away> {
+    const { watch, session } = this.#parts;
+    if (watch === null || session.stopped === "closed") return null;
+    const identity = identityOf(session.asked);
+    if (identity === watch.files.open[""]) return null;
+    session.told.isSaid = true;
+    return identity === null ? "gone" : "replaced";
   }
 
   /** Closes it at the end of a `using` block. */
@@ -301,15 +300,4 @@ function refuseInside(): never {
   throw refused(
     "Cannot close or reopen inside of a transaction: its handle ends with it",
   );
-}
-
-/** Whether the path leads to another file now; also by a re-pointed link. */
-function away({ watch, asked, session }: Parts): Away {
-  return () => {
-    if (watch === null) return null;
-    const identity = identityOf(asked);
-    if (identity === watch.files.open[""]) return null;
-    session.told.isSaid = true;
-    return identity === null ? "gone" : "replaced";
-  };
 }

@@ -1,53 +1,29 @@
 /** From open to close of one handle, whose connection may be opened anew. */
 
-import type { Connection } from "../driver/contract.ts";
-import { LitelatchError, UnsupportedError } from "../errors.ts";
-import type { Lock } from "../lock/lock.ts";
+import { type LitelatchError, UnsupportedError } from "../errors.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
-import { abandoned, reopenFailed } from "../loss/messages.ts";
-import type { WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import type { Settings } from "../settings.ts";
 import type { AsyncWrites } from "./async_writes.ts";
 import { placeOf } from "./busy_error.ts";
-import type { LossWatch } from "./loss_watch.ts";
-import type { Session } from "./session.ts";
+import { type LossWatch, reopenAll } from "./loss_watch.ts";
+import type { Connected, Opened, Session } from "./session.ts";
 import { undo } from "./transactions.ts";
 
 /** What a handle is made of. */
 export interface Parts {
   readonly session: Session;
-  lock: Lock | null;
   /** `null` for a database in memory. */
   readonly watch: LossWatch | null;
-  readonly settings: Settings;
-  /** For bodies that await; `null` on the connection that they run on. */
-  readonly asyncWrites: AsyncWrites<Parts> | null;
-  /** Why there may be no checkpoint of ours; `null` if there may be. */
-  readonly noCheckpoint: string | null;
-  /** What the caller asked for, as an absolute path; it may be a link. */
-  readonly asked: string;
-  /** Opens a file anew; `null` where the connection is not ours. */
-  readonly reconnect: ((path: string) => Opened) | null;
+  /** For bodies that await; `null` inside of one. */
+  readonly asyncWrites: AsyncWrites | null;
+  /** Opens the file anew; `null` where the connection is not ours. */
+  readonly reconnect: (() => Connected) | null;
   /** Opens what the path leads to now; `null` if it is the same place. */
-  readonly relocate: (path: string) => Relocated | null;
-}
-
-/** A connection with every setting in force. */
-export interface Opened {
-  connection: Connection;
-  /** `null` for a database in memory. */
-  files: WatchedFiles | null;
-}
-
-/** A database at another place than before. */
-export interface Relocated extends Opened {
-  path: string;
-  lock: Lock | null;
+  readonly relocate: () => Opened | null;
 }
 
 const FIRST_BEAT_MS = 100;
@@ -62,10 +38,11 @@ export class Lifetime implements OpenHandle {
   readonly #ending: (() => void)[] = [];
   #isDetached = false;
 
-  constructor(parts: Parts) {
+  /** @param handle What the caller has; the connection of bodies has none. */
+  constructor(parts: Parts, handle?: object) {
     this.#parts = parts;
     sharedState().open.add(this.#self);
-    const { heartbeat } = parts.settings;
+    const { heartbeat, exitWithParent } = parts.session.settings;
     if (heartbeat !== false) {
       const beat = weakly(this, "beat");
       // Locks that are dropped can be told from locks that are never listed
@@ -73,18 +50,12 @@ export class Lifetime implements OpenHandle {
       const first = setTimeout(beat, Math.min(FIRST_BEAT_MS, heartbeat));
       this.#ending.push(every(heartbeat, beat), unkept(first));
     }
-    if (parts.watch === null) return;
     // What was lost must be harmless before the runtime closes it; and who has
     // it open may have changed since the loss was seen.
-    this.#ending.push(atExit(weakly(this, "disarm")));
-  }
-
-  /** Ends when its time has come; `handle` is what the caller has. */
-  endWith(handle: object): void {
-    const { settings, reconnect } = this.#parts;
-    if (settings.exitWithParent) {
-      this.#ending.push(whenOrphaned(() => this.close()));
-    } else if (reconnect === null) this.outlive();
+    if (parts.watch) this.#ending.push(atExit(weakly(this, "disarm")));
+    if (!handle) return;
+    if (exitWithParent) this.#ending.push(whenOrphaned(() => this.close()));
+    else if (parts.reconnect === null) this.outlive();
     else {
       const ends = sharedState().ends ??= new FinalizationRegistry((f) => f());
       ends.register(handle, () => this.close(true), this);
@@ -150,15 +121,11 @@ export class Lifetime implements OpenHandle {
     session.connection.close(forOwner);
   }
 
-  attach(): void {
-    const { session, reconnect } = this.#parts;
-    if (reconnect) this.#goOn(reconnect(session.path));
-  }
-
-  #goOn({ connection, files }: Opened): void {
+  attach(opened: Connected | undefined = this.#parts.reconnect?.()): void {
+    if (!opened?.files) return;
     const { session, watch } = this.#parts;
-    session.resume(connection);
-    if (watch && files) watch.files = files;
+    session.resume(opened.connection);
+    if (watch) watch.files = opened.files;
     this.#isDetached = false;
     session.each((one) => one.connected?.());
   }
@@ -190,8 +157,7 @@ export class Lifetime implements OpenHandle {
 
   /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
-    const { session, lock, watch, reconnect, relocate, asyncWrites } =
-      this.#parts;
+    const { session, watch, reconnect, relocate, asyncWrites } = this.#parts;
     if (session.stopped === "closed") session.require();
     if (reconnect === null) {
       throw new UnsupportedError(
@@ -200,7 +166,7 @@ export class Lifetime implements OpenHandle {
     }
     // Commits go with the old connections, and nobody was told of it yet.
     for (const handle of handlesOn(session.path)) handle.requireSaid?.();
-    const relocated = relocate(session.path);
+    const relocated = relocate();
     if (relocated === null) {
       // The lock is kept, so it must be there.
       watch?.lookAtLock();
@@ -210,10 +176,10 @@ export class Lifetime implements OpenHandle {
     }
     asyncWrites?.close();
     this.#leave();
-    lock?.release();
-    this.#parts.lock = relocated.lock;
+    session.lock?.release();
+    session.lock = relocated.lock;
     session.path = relocated.path;
-    this.#goOn(relocated);
+    this.attach(relocated);
   }
 
   /**
@@ -224,7 +190,7 @@ export class Lifetime implements OpenHandle {
    * @throws {LockLostError} After it is closed, if commits may be lost.
    */
   close(keepsLock = false): void {
-    const { session, lock, watch, reconnect, asyncWrites } = this.#parts;
+    const { session, watch, reconnect, asyncWrites } = this.#parts;
     if (session.stopped === "closed") return;
     let unsaid: LitelatchError | null | undefined;
     try {
@@ -240,46 +206,8 @@ export class Lifetime implements OpenHandle {
       session.each((one) => one.end?.());
       for (const end of this.#ending.splice(0)) end();
       sharedState().open.delete(this.#self);
-      if (!keepsLock) lock?.release();
+      if (!keepsLock) session.lock?.release();
     }
     if (unsaid) throw unsaid;
-  }
-}
-
-/**
- * Closes every connection of this process to one file, and opens them anew.
- *
- * SQLite keeps one state for all connections of a process to one file: its
- * locks, and the shared memory of the WAL. A new one beside an old one would
- * believe in locks that are gone, or read a new WAL by the index of a lost
- * one. So all of them are closed before the first is opened.
- *
- * @param silently Whether nobody asked for it, so that nothing may be lost.
- * @throws {LitelatchError} If one of them cannot be opened anew; then none was.
- */
-export function reopenAll(path: string, silently: boolean): void {
-  const handles = handlesOn(path);
-  const obstacles = handles.map((handle) => handle.obstacle());
-  const what = obstacles.includes("adopted")
-    ? "adopted: its owner has to close it"
-    : obstacles.includes("busy")
-    ? "in a transaction, or in a loop over rows; end it first"
-    : silently && obstacles.includes("personal")
-    ? "set by hand"
-    : null;
-  if (what !== null) {
-    throw new LitelatchError(
-      "LITELATCH_OPEN",
-      `Cannot open "${path}" anew: every connection of this process must be ` +
-        `closed, and one is ${what}`,
-    );
-  }
-  if (!handles.every((handle) => handle.mayClose())) throw abandoned(path);
-  try {
-    for (const handle of handles) handle.detach();
-    for (const handle of handles) handle.attach();
-  } catch (error) {
-    for (const handle of handles) handle.stop(reopenFailed(path, error));
-    throw error;
   }
 }

@@ -5,10 +5,9 @@
 
 import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
-import { type LitelatchError, LockLostError } from "../errors.ts";
-import type { Lock } from "../lock/lock.ts";
+import { LitelatchError, LockLostError } from "../errors.ts";
 import { isHarmless, rescue } from "../loss/harmless_end.ts";
-import { lossText } from "../loss/messages.ts";
+import { abandoned, lossText, reopenFailed } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
   type OwnLock,
@@ -38,28 +37,17 @@ const FIRST_LOCKS_MS = 20;
 export class LossWatch implements Attachment {
   files: WatchedFiles;
   readonly #session: Session;
-  readonly #lock: () => Lock | null;
-  readonly #reopen: () => void;
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
   #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
-  #onDatabase!: OwnLock;
-  #onShm!: OwnLock;
+  #ownLocks!: [database: OwnLock, shm: OwnLock];
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;
 
-  /** @param reopen Opens the files anew; throws where something is lost by it. */
-  constructor(
-    session: Session,
-    lock: () => Lock | null,
-    files: WatchedFiles,
-    reopen: () => void,
-  ) {
+  constructor(session: Session, files: WatchedFiles) {
     this.#session = session;
-    this.#lock = lock;
     this.files = files;
-    this.#reopen = reopen;
     this.connected();
   }
 
@@ -68,7 +56,7 @@ export class LossWatch implements Attachment {
     if (now() - this.#lastLook >= FRESH_MS) this.look();
     if (!this.#hasLocks) this.#retake();
     this.#session.told.isSaid = false;
-    if (this.#lock()?.held !== false) return;
+    if (this.#session.lock?.held !== false) return;
     throw new LockLostError(
       `Cannot write to "${this.#session.path}": its lock was released by hand ` +
         "(lock.release()), so another process may hold one that excludes it. " +
@@ -97,9 +85,7 @@ export class LossWatch implements Attachment {
     this.#lastLook = now();
     for (const files of this.all) {
       const loss = files.look();
-      if (loss && !this.#isOwnDoing(files, loss)) {
-        this.#refuse(files, loss);
-      }
+      if (loss && !this.#isOwnDoing(files, loss)) this.#refuse(files, loss);
     }
     // Only this process can drop them, and those that wait ask with the lock.
     const awake = this.#lastLook - asleepMs;
@@ -114,7 +100,7 @@ export class LossWatch implements Attachment {
 
   /** @throws {LockLostError} If the file that carries our lock is not there. */
   lookAtLock(): void {
-    const path = this.#lock()?.path ?? "";
+    const path = this.#session.lock?.path ?? "";
     const held = sharedState().locks.get(path);
     if (held && identityOf(`${path}.lock`) !== held.lockFile) {
       this.#refuse(this.files, "lock file");
@@ -172,7 +158,7 @@ export class LossWatch implements Attachment {
     const isShared = isOpenElsewhere(path);
     const reopen = () => {
       this.look();
-      attempt(this.#reopen, null);
+      attempt(() => reopenAll(path, true), null);
       return files !== this.files && files.look() !== null;
     };
     const isNew = attempt(() => withFile(`${path}-wal`, "r", reopen), true);
@@ -195,8 +181,9 @@ export class LossWatch implements Attachment {
   }
 
   #dropped(): "database" | "shm" | null {
-    const database = this.#onDatabase();
-    const shm = this.#onShm();
+    // The caller may have left WAL mode, and only there SQLite keeps them.
+    if (this.files.open["-wal"] === null) return null;
+    const [database, shm] = this.#ownLocks.map((isThere) => isThere());
     // Where one of the two is listed, the other one must be.
     this.#wereListed ||= !!(database || shm);
     // Without a WAL they are held while something runs.
@@ -233,7 +220,7 @@ export class LossWatch implements Attachment {
   }
 
   connected(): void {
-    [this.#onDatabase, this.#onShm] = ownLocks(this.files.path);
+    this.#ownLocks = ownLocks(this.files.path);
     this.#hasLocks = true;
   }
 
@@ -251,5 +238,43 @@ export class LossWatch implements Attachment {
     // At once: every runtime closes what is open at its end.
     if (!isSafe) isHarmless(connection, files);
     session.require();
+  }
+}
+
+/**
+ * Closes every connection of this process to one file, and opens them anew.
+ *
+ * SQLite keeps one state for all connections of a process to one file: its
+ * locks, and the shared memory of the WAL. A new one beside an old one would
+ * believe in locks that are gone, or read a new WAL by the index of a lost
+ * one. So all of them are closed before the first is opened.
+ *
+ * @param silently Whether nobody asked for it, so that nothing may be lost.
+ * @throws {LitelatchError} If one of them cannot be opened anew; then none was.
+ */
+export function reopenAll(path: string, silently: boolean): void {
+  const handles = handlesOn(path);
+  const obstacles = handles.map((handle) => handle.obstacle());
+  const what = obstacles.includes("adopted")
+    ? "adopted: its owner has to close it"
+    : obstacles.includes("busy")
+    ? "in a transaction, or in a loop over rows; end it first"
+    : silently && obstacles.includes("personal")
+    ? "set by hand"
+    : null;
+  if (what !== null) {
+    throw new LitelatchError(
+      "LITELATCH_OPEN",
+      `Cannot open "${path}" anew: every connection of this process must be ` +
+        `closed, and one is ${what}`,
+    );
+  }
+  if (!handles.every((handle) => handle.mayClose())) throw abandoned(path);
+  try {
+    for (const handle of handles) handle.detach();
+    for (const handle of handles) handle.attach();
+  } catch (error) {
+    for (const handle of handles) handle.stop(reopenFailed(path, error));
+    throw error;
   }
 }

@@ -3,12 +3,10 @@
  * back: SQLite is silent about a pragma that it does not take.
  */
 
-import type { Connection, Value } from "../driver/contract.ts";
-import { isBusy } from "../driver/result_codes.ts";
+import type { Connection } from "../driver/contract.ts";
 import { PragmaError } from "../errors.ts";
 import { WatchedFiles } from "../loss/watched_files.ts";
-import { switchError } from "./busy_error.ts";
-import { pauseAt } from "./turns.ts";
+import { Turns } from "./turns.ts";
 import { Stopwatch } from "../os/clock.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { WAL_WRITE } from "../os/lock_bytes.ts";
@@ -39,41 +37,30 @@ export function* configure(
   path: string | null,
   isAlone = false,
 ): Waiting<WatchedFiles | null> {
-  const watch = new Stopwatch();
-  let cause: unknown;
   set(connection, "busy_timeout", settings.busyTimeout);
-  connection.exec("PRAGMA busy_timeout=0");
   if (path === null) {
-    apply(connection, settings, false);
+    apply(connection, settings, path);
     return null;
   }
-  for (;;) {
-    try {
-      if (isAlone || !isIndexInTheMaking(path)) {
-        switchToWal(connection, settings, path);
-        apply(connection, settings, true);
-        // SQLite opens `-wal` and `-shm` at the first read: what was put in
-        // their place after that is not what is open.
-        connection.value("PRAGMA user_version");
-        return new WatchedFiles(path, !settings.readOnly);
+  const failure = yield* new Turns(connection, settings, path, false)
+    .wait(() => {
+      if (!isAlone && isIndexInTheMaking(path)) {
+        throw Object.assign(Error("it is recovered"), { code: "SQLITE_BUSY" });
       }
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      cause = error;
-    }
-    if (watch.elapsed >= settings.busyTimeout) {
-      throw switchError(path, watch.elapsed, cause);
-    }
-    const pause = pauseAt(watch.elapsed);
-    yield pause;
-    watch.add(pause);
-  }
+      switchToWal(connection, settings, path);
+      apply(connection, settings, path);
+      // SQLite opens `-wal` and `-shm` at the first read: what was put in
+      // their place after that is not what is open.
+      connection.value("PRAGMA user_version");
+    }, new Stopwatch());
+  if (failure !== null) throw failure;
+  return new WatchedFiles(path, !settings.readOnly);
 }
 
 function apply(
   connection: Connection,
   settings: Settings,
-  isFile: boolean,
+  path: string | null,
 ): void {
   // The owner of an adopted connection may have chosen a stricter one. It is
   // set in any case: some builds lower what was not set (WAL_SYNCHRONOUS).
@@ -85,7 +72,7 @@ function apply(
   // On macOS a disk may keep in its cache what was merely synchronized.
   if (synchronous > 1) set(connection, "fullfsync", 1);
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
-  if (!isFile) return;
+  if (path === null) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);
   // Where checkpoints are ours, none comes inside of a COMMIT; see walUpkeep.
   const isOurs = connection.owned &&
@@ -99,11 +86,18 @@ function switchToWal(
   { readOnly }: Settings,
   path: string,
 ): void {
-  if (connection.value("PRAGMA journal_mode") === "wal") return;
   // A read-only connection takes the database as it is.
-  if (readOnly) return;
+  if (connection.value("PRAGMA journal_mode") === "wal" || readOnly) return;
   const mode = connection.value("PRAGMA journal_mode=WAL");
-  if (mode !== "wal") throw walRefused(path, mode);
+  if (mode === "wal") return;
+  throw new PragmaError(
+    `Cannot switch "${path}" to WAL: SQLite keeps the journal mode "${mode}"` +
+      `${onFilesystem(path)}. WAL needs shared memory, which network ` +
+      "filesystems lack: use a local disk.",
+    "journal_mode",
+    "wal",
+    String(mode),
+  );
 }
 
 // What the first of all has made by now: the index is written in blocks.
@@ -123,18 +117,6 @@ function isIndexInTheMaking(path: string): boolean {
   // To read it would drop locks of this process, if it has the file open.
   if (!isStopped || isOpenHere(`${path}-shm`) !== false) return false;
   return readSmall(`${path}-shm`)?.startsWith("\0".repeat(48)) ?? false;
-}
-
-function walRefused(path: string, mode: Value): PragmaError {
-  const where = onFilesystem(path);
-  return new PragmaError(
-    `Cannot switch "${path}" to WAL: SQLite keeps the journal mode ` +
-      `"${mode}"${where}. WAL needs shared memory, which network ` +
-      "filesystems lack: use a local disk.",
-    "journal_mode",
-    "wal",
-    String(mode),
-  );
 }
 
 function set(connection: Connection, name: string, wanted: number): void {

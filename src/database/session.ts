@@ -6,6 +6,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
+import type { Lock } from "../lock/lock.ts";
 import { filesOf, WatchedFiles } from "../loss/watched_files.ts";
 import type { Attachment } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
@@ -18,6 +19,22 @@ import {
   writersOf,
 } from "./busy_error.ts";
 import { Turns } from "./turns.ts";
+
+/** A connection with every setting in force. */
+export interface Connected {
+  connection: Connection;
+  /** `null` for a database in memory. */
+  files: WatchedFiles | null;
+}
+
+/** The same, with its place and its lock. */
+export interface Opened extends Connected {
+  /** What the caller asked for, as an absolute path; it may be a link. */
+  asked: string;
+  path: string;
+  lock: Lock | null;
+  settings: Settings;
+}
 
 /** Why nothing more may be run. */
 export type Stopped = "closed" | "ended" | "lost";
@@ -48,7 +65,9 @@ const BY_SQLITE =
 /** What a handle and its statements share. */
 export class Session {
   path: string;
+  readonly asked: string;
   readonly settings: Settings;
+  lock: Lock | null;
   /** What takes part in the writes, in this order. */
   readonly attachments: Attachment[] = [];
   connection: Connection;
@@ -61,10 +80,8 @@ export class Session {
   epoch = 0;
   /** Open transactions and savepoints of ours. */
   depth = 0;
-  /** Made where the one was asked for whose body awaits. */
+  /** Made where the one under way was asked for, if its body awaits. */
   made: Error | null = null;
-  /** Whether it is of one transaction only, whose body awaits. */
-  isLent = false;
   /** By how much `data_version` moved for commits of the same handle. */
   ownMoves = 0;
   /** Loops over rows under way. */
@@ -82,9 +99,11 @@ export class Session {
   /** Whether there is no commit that somebody would have to be told of. */
   told = { isSaid: true };
 
-  constructor(connection: Connection, path: string, settings: Settings) {
+  constructor({ connection, path, lock, asked, settings }: Opened) {
     this.connection = connection;
     this.path = path;
+    this.lock = lock;
+    this.asked = asked;
     this.settings = settings;
     this.turns = new Turns(connection, settings, path, !connection.owned);
   }
@@ -195,9 +214,8 @@ export class Session {
   }
 
   /** @throws {LitelatchError} If it has. */
-  requireTransaction(looks: boolean = this.turns.isShared): void {
-    // All that our own handle runs is looked at where it runs.
-    if (looks) this.noticeEnd(BY_THE_BODY);
+  requireTransaction(): void {
+    this.noticeEnd(BY_THE_BODY);
     this.require();
   }
 
@@ -252,13 +270,13 @@ export class Session {
     const mayBeStale = this.reading || this.iterating > 0;
     return isStale || (mayBeStale && writersOf(path).length === 0)
       ? staleError(path, isStale, error)
-      : busyError(what, path, places, waitedMs, error);
+      : busyError(what, path, waitedMs, error, places);
   }
 }
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {
   const { connection } = session;
-  session.requireTransaction(true);
+  session.requireTransaction();
   // A COMMIT may be followed by a BEGIN in the same text.
   if (ends) connection.exec("SAVEPOINT litelatch_end");
   const result = run();
@@ -269,6 +287,6 @@ function inside<T>(session: Session, run: () => T, ends: boolean): T {
       connection.exec("ROLLBACK");
     }
   }
-  session.requireTransaction(true);
+  session.requireTransaction();
   return result;
 }

@@ -25,9 +25,8 @@ export class Statement {
   readonly #sql: string;
   readonly #onlyReads: boolean;
   readonly #heeded: Heeded;
-  #prepared: Prepared;
-  #connection: Connection;
-  #epoch: number;
+  #prepared!: Prepared;
+  #epoch = -1;
 
   /** @ignore */
   constructor(owner: object, session: Session, sql: string) {
@@ -36,9 +35,7 @@ export class Statement {
     this.#sql = sql;
     this.#onlyReads = READS.test(bare(sql));
     this.#heeded = session.heed(sql);
-    this.#connection = session.connection;
-    this.#prepared = this.#prepare();
-    this.#epoch = session.epoch;
+    this.#renew();
   }
 
   /**
@@ -96,7 +93,7 @@ export class Statement {
     session.require();
     // A statement of its own: this one is cached, and somebody may run it
     // again while the loop goes on.
-    const prepared = this.#prepare();
+    const prepared = this.#prepare(true);
     let rows: Iterator<Row> = [].values();
     session.iterating++;
     try {
@@ -115,9 +112,12 @@ export class Statement {
     }
   }
 
-  #prepare(): Prepared {
-    const { turns, connection } = this.#session;
-    const prepare = () => connection.prepare(this.#sql);
+  #prepare(isOwn = false): Prepared {
+    const { turns, connection, made } = this.#session;
+    const prepare = () =>
+      made === null || isOwn
+        ? connection.prepare(this.#sql)
+        : kept(connection, this.#sql);
     return turns.again(prepare, this.#heeded.waits);
   }
 
@@ -126,9 +126,8 @@ export class Statement {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
-    if (!this.#onlyReads && isShared || this.#epoch !== session.epoch) {
-      this.#renew();
-    }
+    if (!this.#onlyReads && isShared) session.require();
+    this.#renew();
     try {
       if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
       // In a write() of ours nothing is to be asked that is not asked before
@@ -137,7 +136,7 @@ export class Statement {
         !this.#heeded.ends && !isShared;
       return isPlain ? run() : session.guarded(() => {
         // A look may have opened the connection anew.
-        if (this.#epoch !== session.epoch) this.#renew();
+        this.#renew();
         return run();
       }, this.#heeded);
     } catch (error) {
@@ -150,16 +149,26 @@ export class Statement {
     return this.#session.explain(error, undefined, what);
   }
 
-  /** Prepares it anew on a new connection. */
+  /** Prepares it where that was not done, or the connection may be another. */
   #renew(): void {
-    const { connection, epoch } = this.#session;
+    const { epoch } = this.#session;
+    if (this.#epoch === epoch) return;
     this.#session.require();
-    if (connection !== this.#connection) {
-      this.#prepared = this.#prepare();
-      this.#connection = connection;
-    }
+    this.#prepared = this.#prepare();
     this.#epoch = epoch;
   }
+}
+
+const MOST_KEPT = 100;
+const statements = new WeakMap<Connection, Map<string, Prepared>>();
+
+/** Prepares it once for many bodies that await: that takes longer than to run it. */
+export function kept(connection: Connection, sql: string): Prepared {
+  const known = statements.get(connection) ?? new Map<string, Prepared>();
+  const statement = known.get(sql) ?? connection.prepare(sql);
+  if (known.size > MOST_KEPT) known.clear();
+  statements.set(connection, known.set(sql, statement));
+  return statement;
 }
 
 const READS = /^(?:select|values|explain)\b/i;

@@ -12,7 +12,7 @@ type Body<D, T> = (db: D) => T;
 export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   requireWrite(session);
   requireSync("write", body);
-  if (session.depth > 0) return savepoint(session, () => body(db));
+  if (session.depth > 0) return savepoint(session, db, body);
   const pause = session.turns.pauseForOthers();
   if (pause > 0) sleepSync(pause);
   try {
@@ -21,7 +21,7 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
     if (!isBusy(error)) throw error;
     waitSync(beginning(session));
   }
-  return transact(session, () => body(db), "write");
+  return transact(session, db, body, "write");
 }
 
 /** As {@linkcode write}; with `since`, the thread goes on while it waits. */
@@ -35,7 +35,7 @@ export function* writing<D, T>(
   yield* beginning(session, since);
   // No pause here: until the body is done, nobody else may see the open
   // transaction on this connection.
-  return transact(session, () => body(db), "write");
+  return transact(session, db, body, "write");
 }
 
 /** Waits for its turn, and begins. */
@@ -76,7 +76,7 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   if (session.depth > 0) return refusePromise("read", body(db));
   refuseOwnTransaction(session, "read");
   session.connection.exec("BEGIN");
-  return transact(session, () => body(db), "read");
+  return transact(session, db, body, "read");
 }
 
 /**
@@ -91,7 +91,7 @@ export function writeInside<D, T>(
   return new Promise((resolve, reject) => {
     const result = write(session, db, body);
     // Its body may await this one, which would wait for the COMMIT after it.
-    if (session.isLent) return resolve(result);
+    if (session.made !== null) return resolve(result);
     session.inner.push((cause) => {
       if (cause === null) return resolve(result);
       const message = `Cannot write to "${session.path}": the write() around ` +
@@ -101,9 +101,10 @@ export function writeInside<D, T>(
   });
 }
 
-function transact<T>(
+function transact<D, T>(
   session: Session,
-  body: () => T,
+  db: D,
+  body: Body<D, T>,
   name: "read" | "write",
 ): T {
   session.depth = 1;
@@ -112,7 +113,7 @@ function transact<T>(
   let failure: unknown = null;
   try {
     if (session.wrote) session.each((one) => one.begun?.());
-    const result = refusePromise(name, body());
+    const result = refusePromise(name, body(db));
     session.requireTransaction();
     if (session.wrote) session.each((one) => one.beforeCommit?.());
     session.turns.commit();
@@ -131,12 +132,12 @@ function transact<T>(
   }
 }
 
-function savepoint<T>(session: Session, body: () => T): T {
+function savepoint<D, T>(session: Session, db: D, body: Body<D, T>): T {
   const name = `litelatch_${session.depth}`;
   session.connection.exec(`SAVEPOINT ${name}`);
   session.depth++;
   try {
-    const result = refusePromise("write", body());
+    const result = refusePromise("write", body(db));
     session.require();
     session.connection.exec(`RELEASE ${name}`);
     return result;

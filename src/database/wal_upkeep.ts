@@ -119,7 +119,6 @@ export function walUpkeep(
   };
 
   return {
-    checkpointed,
     afterWrite() {
       const bytes = watch.files.walBytes;
       // Until the next look.
