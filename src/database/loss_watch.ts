@@ -186,8 +186,7 @@ export class LossWatch implements Attachment {
     const [database, shm] = this.#ownLocks.map((isThere) => isThere());
     // Where one of the two is listed, the other one must be.
     this.#wereListed ||= !!(database || shm);
-    // Without a WAL they are held while something runs.
-    if (!this.#wereListed || !this.files.open["-wal"]) return null;
+    if (!this.#wereListed) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
   }
 

@@ -98,21 +98,6 @@ test(
 );
 
 test(
-  "a journal mode that has no such locks is no dropped one, and stays",
-  { skip: noKernelList },
-  withDatabase(async (path) => {
-    const db = make(path);
-    insert(db, 1);
-    await pause(SEEN_MS);
-    db.exec("PRAGMA journal_mode=DELETE");
-    await pause(SEEN_MS);
-    insert(db, 2);
-    assert.equal(query(path, "PRAGMA journal_mode"), "delete");
-    db.close();
-  }),
-);
-
-test(
   "beside others, a handle on which something was set is read and not written",
   { skip: noKernelList },
   withDatabase(async (path) => {
