@@ -32,9 +32,8 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     statement.safeIntegers(true);
     if (/^explain\b/i.test(bare(sql))) {
       // Else it does not end, and keeps the locks of whatever comes next.
-      const all = (values = []) => [...statement.iterate(values)];
-      const run = () => ({ changes: 0, lastInsertRowid: 0 });
-      Object.assign(statement, { all, run });
+      statement.all = (...values) => [...statement.iterate(...values)];
+      statement.run = () => ({ changes: 0, lastInsertRowid: 0 });
     }
     if (live.size % 1000 === 999) {
       for (const old of live) if (!old.deref()) live.delete(old);
