@@ -8,7 +8,7 @@ import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import {
-  descriptorsOf,
+  descriptorsOn,
   locksAt,
   locksOn,
   locksOnEach,
@@ -34,14 +34,9 @@ function ownLock(path: string, byte: number): OwnLock {
     pidsAt(locksAt("self", descriptor) ?? [], byte).length > 0;
   return () => {
     if (listedAt !== undefined && isListedAt(listedAt)) return true;
-    const file = identityOf(path);
-    const found = file === null ? null : descriptorsOf("self");
-    if (found === null) return null;
-    listedAt = found.find((name) =>
-      attempt(() => identityOf(`/proc/self/fd/${name}`), null) === file &&
-      isListedAt(name)
-    );
-    return listedAt !== undefined;
+    const found = descriptorsOn(identityOf(path));
+    listedAt = found?.find(isListedAt);
+    return found && listedAt !== undefined;
   };
 }
 
@@ -157,7 +152,7 @@ function foreigners(
   }
   return asked.flatMap((pid) => {
     if (pid === own) return [];
-    const names = openPaths(pid)?.map(([, name]) => name) ?? [];
+    const names = openPaths(pid) ?? [];
     // SQLite opens the database, the -wal and the -shm in this order, and
     // closes them in the other.
     const [hasFile, hasWal, hasShm] = ENDS

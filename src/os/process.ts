@@ -1,6 +1,6 @@
 /** Who we are, and whether another process is alive. @module */
 
-import { legible, printable, programOf } from "../printable.ts";
+import { legible, printable } from "../printable.ts";
 import {
   attempt,
   failureOf,
@@ -39,7 +39,7 @@ export function self(): Self {
   return me = {
     pid: process.pid,
     ppid: process.ppid,
-    startToken: processStat("self")?.startToken ?? null,
+    startToken: processStat(process.pid)?.startToken ?? null,
     bootId: readProc("sys/kernel/random/boot_id")?.trim() ?? null,
     pidNamespace: readProcLink("self/ns/pid"),
     thread: readProcLink("thread-self")?.split("/")[2] ?? null,
@@ -56,12 +56,10 @@ export function self(): Self {
 export function isAlive(other: ProcessIdentity): boolean | null {
   const own = self();
   if (!provesLives()) return answers(other.pid) ? null : false;
-  const { bootId, pidNamespace } = own;
-  if (bootId === null || bootId !== other.bootId) return null;
-  if (pidNamespace === null || pidNamespace !== other.pidNamespace) return null;
-  const token = other.pid === own.pid
-    ? own.startToken
-    : startTokenOf(other.pid);
+  for (const world of ["bootId", "pidNamespace"] as const) {
+    if (own[world] === null || own[world] !== other[world]) return null;
+  }
+  const token = startTokenOf(other.pid);
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) {
@@ -128,11 +126,12 @@ export function warn(
 
 /** After `-e`, and from standard input, argv[1] is the first argument. */
 function ownCommand(): string {
-  const program = partsOf(process.execPath ?? "").name.replace(/\.exe$/i, "");
+  const { name } = partsOf(process.execPath ?? "");
+  const program = printable(name.replace(/\.exe$/i, ""), 60);
   const script = process.argv[1] ?? "";
   const isFile = () =>
     isGranted({ name: "read", path: script }) && stat(script)?.kind === "file";
   return attempt(isFile, false)
     ? `${program} ${printable(partsOf(script).name, 60)}`
-    : programOf([program]);
+    : program;
 }
