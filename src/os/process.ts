@@ -1,13 +1,7 @@
 /** Who we are, and whether another process is alive. @module */
 
 import { legible, printable } from "../printable.ts";
-import {
-  attempt,
-  failureOf,
-  isGranted,
-  mayReadProc,
-  type Realm,
-} from "./builtin.ts";
+import { attempt, failureOf, isGranted, mayReadProc } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
 import { sharedState } from "./shared_state.ts";
@@ -99,16 +93,6 @@ export function answers(pid: number): boolean {
   if (!mayReadProc()) return true;
   // EPERM: it is alive and belongs to somebody else.
   return failureOf(() => process.kill(pid, 0)) !== "ESRCH";
-}
-
-/** Whether this is a worker: its handles end before the process does. */
-export function inWorker(): boolean {
-  const { Bun } = globalThis as Realm;
-  // node:worker_threads costs Bun 2.7 ms, and does not know that a web worker
-  // of Deno is one.
-  if (Bun?.isMainThread !== undefined) return !Bun.isMainThread;
-  return "WorkerGlobalScope" in globalThis ||
-    !process.getBuiltinModule("node:worker_threads").isMainThread;
 }
 
 /** Warns where the caller wants it: by default as the runtime does. */
