@@ -48,7 +48,6 @@ export function* holdersNow(
   if (waited < DOUBT_MS && proven.length === 0) return null;
   // In the kernel's list it has another number, and would be named twice.
   if (recorded.some((one) => one.pidNamespace === "other")) return recorded;
-  const known = recorded.map(({ pid }) => pid);
   const listed = new Set<number>();
   let strangers: number[] | null = null;
   let held: LockMode = "shared";
@@ -77,7 +76,9 @@ export function* holdersNow(
     }
     for (const pid of now) listed.add(pid);
     strangers = (strangers ?? now)
-      .filter((pid) => now.includes(pid) && !known.includes(pid));
+      .filter((pid) =>
+        now.includes(pid) && !recorded.some((one) => one.pid === pid)
+      );
     const isClear = recorded.length > 0
       ? recorded.every(({ pid, alive }) => alive || listed.has(pid))
       : !isLast;
@@ -129,8 +130,7 @@ export function toHolder(record: HolderRecord): Holder {
   const { pid, ppid, app, purpose, command, runtime, mode, acquiredAt } =
     record;
   const facts = { pid, ppid, app, purpose, command, runtime, mode, acquiredAt };
-  const own = self().pidNamespace;
-  const there = record.pidNamespace;
+  const [own, there] = [self().pidNamespace, record.pidNamespace];
   const where = own === there ? "own" : "other";
   const pidNamespace = own && there ? where : null;
   return { ...facts, alive: isAlive(record), pidNamespace };

@@ -71,8 +71,6 @@ export function retakeDatabaseLock(connection: Connection): boolean {
   return hasLeft && isBack;
 }
 
-const ENDS = ["", "-wal", "-shm"];
-
 /**
  * Whether nobody can be there whom {@linkcode refuseForeign} would refuse, since
  * SQLite gives us the file alone; it is made WAL's own as it is. To read the
@@ -155,7 +153,7 @@ function foreigners(
     const names = openPaths(pid) ?? [];
     // SQLite opens the database, the -wal and the -shm in this order, and
     // closes them in the other.
-    const [hasFile, hasWal, hasShm] = ENDS
+    const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
       .map((end) => names.includes(path + end));
     // A -shm that was deleted at this very name is another matter: a loss, which
     // those notice that left a record.
@@ -171,7 +169,7 @@ function foreigners(
       : isOpen && isLost && !isNoticed()
       ? "writes to this -wal by a deleted -shm"
       : hasOther
-      ? "has the same file open by another name, because it was renamed, linked or mounted elsewhere meanwhile, and each name has a WAL of its own"
+      ? "has the same file open by another name (renamed, linked or mounted), and each name has a WAL of its own"
       : null;
     return why === null ? [] : { pid, why };
   });
