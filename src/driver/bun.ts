@@ -48,10 +48,7 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     });
   };
   const isOpen = () => native.inTransaction !== undefined;
-  const connection = connected(native, owned, prepare, isOpen, () => {
+  return connected(native, owned, prepare, isOpen, () => {
     for (const reference of live) reference.deref()?.finalize();
   });
-  // It throws where there is no statement.
-  const exec = (sql: string) => void (bare(sql) && connection.exec(sql));
-  return { ...connection, exec };
 }

@@ -38,7 +38,9 @@ export interface Connection {
   /** Runs one or more statements and forgets their rows. */
   exec(sql: string): void;
   prepare(sql: string): Prepared;
-  /** The one value that a pragma or a query answers with, asked for once. */
+  /** All rows of a pragma or a query, asked for once. */
+  rows(sql: string): Row[];
+  /** The one value that it answers with. */
   value(sql: string): Value;
   /** Whether a transaction is open. */
   inTransaction(): boolean;

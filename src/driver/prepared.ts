@@ -49,19 +49,22 @@ export function connected(
   beforeClose?: () => void,
 ): Connection {
   let closed = false;
+  const rows = (sql: string): Row[] => {
+    const statement = prepare(sql);
+    try {
+      return statement.all([]);
+    } finally {
+      statement.finalize();
+    }
+  };
   return {
     native,
     owned,
-    exec: (sql) => void native.exec(sql),
+    // Bun throws where there is no statement.
+    exec: (sql) => void (bare(sql) && native.exec(sql)),
     prepare,
-    value(sql) {
-      const statement = prepare(sql);
-      try {
-        return Object.values(statement.get([]) ?? {})[0] ?? null;
-      } finally {
-        statement.finalize();
-      }
-    },
+    rows,
+    value: (sql) => Object.values(rows(sql)[0] ?? {})[0] ?? null,
     inTransaction() {
       try {
         return native.inTransaction ?? native.isTransaction ?? false;

@@ -20,17 +20,12 @@ export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 export function filesOf(
   connection: Connection,
 ): Pick<WatchedFiles, "path" | "schema">[] {
-  const statement = connection.prepare("PRAGMA database_list");
-  try {
-    return statement.all([])
-      .filter(({ file }) => file)
-      .map(({ file, name }) => ({
-        path: String(file),
-        schema: `"${String(name).replaceAll('"', '""')}".`,
-      }));
-  } finally {
-    statement.finalize();
-  }
+  return connection.rows("PRAGMA database_list")
+    .filter(({ file }) => file)
+    .map(({ file, name }) => ({
+      path: String(file),
+      schema: `"${String(name).replaceAll('"', '""')}".`,
+    }));
 }
 
 type End = "" | "-wal" | "-shm";
