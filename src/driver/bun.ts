@@ -16,12 +16,10 @@ interface BunStatement extends NativeStatement {
 
 type BunDatabase = NativeDatabase<BunStatement>;
 
-/** The class of `bun:sqlite`. */
 export interface BunModule {
   Database: new (path: string, flags: number) => BunDatabase;
 }
 
-/** Wraps a live Database of `bun:sqlite`. */
 export function connectBun(native: BunDatabase, owned: boolean): Connection {
   // A live statement keeps a closed database, and its locks, until it is
   // collected; so every one is finalized first. Weak, because a program may

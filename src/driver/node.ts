@@ -19,12 +19,10 @@ interface NodeStatement extends NativeStatement {
 
 type NodeDatabase = NativeDatabase<NodeStatement>;
 
-/** The class of `node:sqlite`. */
 export interface NodeModule {
   DatabaseSync: new (path: string, options: object) => NodeDatabase;
 }
 
-/** Wraps a live DatabaseSync. */
 export function connectNode(native: NodeDatabase, owned: boolean): Connection {
   // It ends with what it was made on, also if that is opened again.
   const witness = owned ? null : native.prepare("BEGIN");

@@ -19,7 +19,6 @@ export interface NativeStatement {
   iterate(...values: unknown[]): Iterable<unknown>;
 }
 
-/** A driver's connection. */
 export interface NativeDatabase<Statement = unknown> {
   /** One of the two is there. */
   readonly inTransaction?: boolean;
@@ -81,7 +80,6 @@ export function connected(
   };
 }
 
-/** Makes a prepared statement of a driver's. */
 export function prepared(
   statement: NativeStatement,
   sql: string,

@@ -49,6 +49,7 @@ export function* holdersNow(
   // In the kernel's list it has another number, and would be named twice.
   if (recorded.some((one) => one.pidNamespace === "other")) return recorded;
   const listed = new Set<number>();
+  const isThere = ({ pid, alive }: Holder) => alive || listed.has(pid);
   let strangers: number[] | null = null;
   let held: LockMode = "shared";
   let anyLock = false;
@@ -79,9 +80,7 @@ export function* holdersNow(
       .filter((pid) =>
         now.includes(pid) && !recorded.some((one) => one.pid === pid)
       );
-    const isClear = recorded.length > 0
-      ? recorded.every(({ pid, alive }) => alive || listed.has(pid))
-      : !isLast;
+    const isClear = recorded.length > 0 ? recorded.every(isThere) : !isLast;
     if (isClear && strangers.length === 0) break;
   }
   if (strangers?.length) {
@@ -100,7 +99,7 @@ export function* holdersNow(
     }
   }
   return listed.size > 0 && listsEverybody()
-    ? recorded.filter(({ pid, alive }) => alive || listed.has(pid))
+    ? recorded.filter(isThere)
     : recorded;
 }
 

@@ -89,7 +89,6 @@ export function describe(holder: Holder, thread = ""): string {
   return `PID ${pid}${where}${known}`;
 }
 
-/** What to do about holders. */
 export function advice(holders: Holder[]): string {
   const pids = new Set(holders.map(({ pid }) => pid));
   if (pids.size === 0) return "Find the process that has it open";

@@ -26,7 +26,6 @@ export interface Self extends ProcessIdentity {
 
 let me: Self | undefined;
 
-/** The running process. */
 export function self(): Self {
   if (me !== undefined) return me;
   const { bun, deno, node } = process.versions as Record<string, string>;

@@ -109,12 +109,11 @@ export function listsEverybody(): boolean {
   return readProcLink("self/ns/pid") === INITIAL_NAMESPACE;
 }
 
-/** The locks on a file. */
 export function locksOn(file: FileIdentity | null): KernelLock[] | null {
   return locksOnEach([file])?.[0] ?? null;
 }
 
-/** The same for several files at one moment. */
+/** The locks on several files at one moment. */
 export function locksOnEach(
   files: readonly (FileIdentity | null)[],
 ): KernelLock[][] | null {
@@ -247,11 +246,6 @@ export function mountOf(path: string): Mount | null {
     };
   }
   return best;
-}
-
-/** Whether a file is a mount of its own: its folder is another one's then. */
-export function isMountPoint(path: string): boolean {
-  return mountOf(path)?.folder === path;
 }
 
 /** `major:minor` as the kernel prints it, of the number that stat(2) gives. */
