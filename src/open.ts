@@ -400,7 +400,7 @@ function explain(
 
 /** What this process has open by another name, or without one. */
 function refuseGone(path: string, ends: string[]): void {
-  const open = ends.length && openPaths("self")?.map(([, name]) => name);
+  const open = ends.length && openPaths("self");
   if (open && !ends.every((end) => open.includes(path + end))) {
     throw cannotOpen(path, REPLACED);
   }

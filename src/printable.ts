@@ -21,6 +21,7 @@ export function legible(message: string): string {
 // Behind these the words of a command line are code or data.
 const CODE = /^(?:-|-[a-z]*[ecp]|--eval|--print|eval)$/;
 const SKIPPED = /^(?:-.*|run|test|watch|serve|task|x|exec|tool)$/;
+const FOLDERS = /^.*\//s;
 const SCRIPT = /^[\w@.+-]+\.(?:[cm]?[jt]sx?|py|rb|sh|pl|php)$/;
 
 /**
@@ -29,15 +30,8 @@ const SCRIPT = /^[\w@.+-]+\.(?:[cm]?[jt]sx?|py|rb|sh|pl|php)$/;
  */
 export function programOf(words: readonly string[]): string {
   const [program = "", ...rest] = words;
-  const name = printable(baseOf(program), 60);
-  const word = rest.find((word) => CODE.test(word) || !SKIPPED.test(word)) ??
-    "";
-  const script = baseOf(word);
-  return SCRIPT.test(script) && !word.includes("://")
-    ? `${name} ${script.slice(0, 60)}`
-    : name;
-}
-
-function baseOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
+  const name = printable(program.replace(FOLDERS, ""), 60);
+  const word = rest.find((word) => CODE.test(word) || !SKIPPED.test(word));
+  const script = word?.includes("://") ? "" : word?.replace(FOLDERS, "") ?? "";
+  return SCRIPT.test(script) ? `${name} ${script.slice(0, 60)}` : name;
 }

@@ -70,6 +70,6 @@ function print(result: CheckpointResult, screen: Screen): void {
   const { blockedBy } = result;
   if (blockedBy === null) say("Who that is cannot be told from here.");
   else if (blockedBy.length > 0) {
-    say(`In the way: ${list(blockedBy.map(describe))}.`);
+    say(`In the way: ${list(blockedBy.map((one) => describe(one)))}.`);
   }
 }

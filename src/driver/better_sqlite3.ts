@@ -3,42 +3,38 @@
 import type { Connection, RunResult } from "./contract.ts";
 import {
   connected,
-  type Methods,
   type NativeDatabase,
+  type NativeStatement,
   prepared,
-  spread,
 } from "./prepared.ts";
 
 type BetterDatabase = NativeDatabase<BetterStatement> & { open: boolean };
 
-interface BetterStatement extends Methods<unknown[]> {
+interface BetterStatement extends NativeStatement {
   readonly reader: boolean;
   safeIntegers(on: boolean): BetterStatement;
 }
 
 /** Wraps a live Database of better-sqlite3; its owner closes it. */
-export function connectBetter(
-  native: BetterDatabase,
-): Connection {
+export function connectBetter(native: BetterDatabase): Connection {
   const exact = (sql: string) => native.prepare(sql).safeIntegers(true);
   return connected(native, false, (sql) => {
     const statement = exact(sql);
     const { reader } = statement;
-    const methods = spread(statement);
     // It runs only what returns no rows, and asks only what does.
     if (reader) {
-      methods.run = (values = []) => {
+      statement.run = (...values) => {
         statement.all(...values);
         return exact(
           "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid",
         ).get() as RunResult;
       };
     } else {
-      methods.get = (values) => void statement.run(...values);
-      methods.all = (values) => [statement.run(...values)].slice(1);
-      methods.iterate = methods.all;
+      statement.get = (...values) => void statement.run(...values);
+      statement.all = (...values) => [statement.run(...values)].slice(1);
+      statement.iterate = statement.all;
     }
-    return prepared(methods, sql, {
+    return prepared(statement, sql, {
       call: (name) => name.slice(1),
       hasRows: () => reader,
     });

@@ -16,12 +16,10 @@ interface BunStatement extends NativeStatement {
 
 type BunDatabase = NativeDatabase<BunStatement>;
 
-/** The class of `bun:sqlite`. */
 export interface BunModule {
   Database: new (path: string, flags: number) => BunDatabase;
 }
 
-/** Wraps a live Database of `bun:sqlite`. */
 export function connectBun(native: BunDatabase, owned: boolean): Connection {
   // A live statement keeps a closed database, and its locks, until it is
   // collected; so every one is finalized first. Weak, because a program may
@@ -32,9 +30,8 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     statement.safeIntegers(true);
     if (/^explain\b/i.test(bare(sql))) {
       // Else it does not end, and keeps the locks of whatever comes next.
-      const all = (values = []) => [...statement.iterate(values)];
-      const run = () => ({ changes: 0, lastInsertRowid: 0 });
-      Object.assign(statement, { all, run });
+      statement.all = (...values) => [...statement.iterate(...values)];
+      statement.run = () => ({ changes: 0, lastInsertRowid: 0 });
     }
     if (live.size % 1000 === 999) {
       for (const old of live) if (!old.deref()) live.delete(old);
@@ -49,10 +46,7 @@ export function connectBun(native: BunDatabase, owned: boolean): Connection {
     });
   };
   const isOpen = () => native.inTransaction !== undefined;
-  const connection = connected(native, owned, prepare, isOpen, () => {
+  return connected(native, owned, prepare, isOpen, () => {
     for (const reference of live) reference.deref()?.finalize();
   });
-  // It throws where there is no statement.
-  const exec = (sql: string) => void (bare(sql) && connection.exec(sql));
-  return { ...connection, exec };
 }

@@ -17,7 +17,6 @@ export interface RunResult {
   lastInsertRowid: number | bigint;
 }
 
-/** A prepared statement. */
 export interface Prepared {
   run(parameters: Parameters): RunResult;
   /** Runs it without parameters. */
@@ -29,18 +28,17 @@ export interface Prepared {
   finalize(): void;
 }
 
-/** One connection to one database. */
 export interface Connection {
-  /** The driver's own object. */
   readonly native: unknown;
   /** Whether we opened it, so that nobody else has the driver's object. */
   readonly owned: boolean;
   /** Runs one or more statements and forgets their rows. */
   exec(sql: string): void;
   prepare(sql: string): Prepared;
-  /** The one value that a pragma or a query answers with, asked for once. */
+  /** All rows of a pragma or a query, asked for once. */
+  rows(sql: string): Row[];
+  /** The one value that it answers with. */
   value(sql: string): Value;
-  /** Whether a transaction is open. */
   inTransaction(): boolean;
   /** Throws, or says no, once its owner has closed it: also if it was reopened. */
   isOpen(): boolean;
@@ -49,7 +47,6 @@ export interface Connection {
   close(forOwner?: boolean): void;
 }
 
-/** How to open a file. */
 export interface ConnectionOptions {
   readOnly: boolean;
   create: boolean;

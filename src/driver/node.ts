@@ -3,14 +3,13 @@
 import type { Connection, Row, Value } from "./contract.ts";
 import {
   connected,
-  type Methods,
   narrow,
   type NativeDatabase,
+  type NativeStatement,
   prepared,
-  spread,
 } from "./prepared.ts";
 
-interface NodeStatement extends Methods<unknown[]> {
+interface NodeStatement extends NativeStatement {
   columns(): { name: string }[];
   readonly sourceSQL: string;
   setAllowBareNamedParameters(on: boolean): void;
@@ -20,12 +19,10 @@ interface NodeStatement extends Methods<unknown[]> {
 
 type NodeDatabase = NativeDatabase<NodeStatement>;
 
-/** The class of `node:sqlite`. */
 export interface NodeModule {
   DatabaseSync: new (path: string, options: object) => NodeDatabase;
 }
 
-/** Wraps a live DatabaseSync. */
 export function connectNode(native: NodeDatabase, owned: boolean): Connection {
   // It ends with what it was made on, also if that is opened again.
   const witness = owned ? null : native.prepare("BEGIN");
@@ -43,14 +40,14 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
     const isFixed = !/\*|\bpragma\b/i.test(sql);
     const columns = () => statement.columns().map(({ name }) => name);
     let naming: ReturnType<typeof named> | undefined;
-    const methods = spread(statement);
     // In Deno 2.9 an error only ends the rows of iterate(), so that a busy
     // database would read as an empty one.
-    methods.iterate = (values) => {
+    const { iterate } = statement;
+    statement.iterate = (...values) => {
       losesErrors ??= !fails(native, "SELECT abs(-9223372036854775808)");
-      return statement[losesErrors ? "all" : "iterate"](...values);
+      return (losesErrors ? statement.all : iterate).apply(statement, values);
     };
-    return prepared(methods, sql, {
+    return prepared(statement, sql, {
       // Node 22 wants `?1` by name, Node 24 and Deno by position.
       call: (name) =>
         name[0] !== "?" || (numberIsName ??= fails(native, "SELECT ?1", 1))

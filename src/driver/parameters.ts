@@ -68,7 +68,8 @@ export function binder(
       }
     }
     while (values.length < names.length) values.push(null);
-    if (byPosition) return values;
+    // Bun binds all by position, and takes one array faster than many values.
+    if (byPosition) return call ? values : [values];
     // Deno also takes for a name what others have put on Object.prototype.
     const named: Record<string, unknown> = Object.create(null);
     called.forEach((name, i) => {

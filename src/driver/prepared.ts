@@ -11,20 +11,14 @@ import type {
 } from "./contract.ts";
 import { binder } from "./parameters.ts";
 
-/** What the statements of all drivers have. */
-export interface Methods<Values extends unknown[]> {
-  run(...values: Values): RunResult;
-  get(...values: Values): unknown;
-  all(...values: Values): unknown[];
-  iterate(...values: Values): Iterable<unknown>;
-}
-
 /** A driver's statement, told to give every integer as a `bigint`. */
-export interface NativeStatement extends Methods<[values: unknown[]]> {
-  run(values?: unknown[]): RunResult;
+export interface NativeStatement {
+  run(...values: unknown[]): RunResult;
+  get(...values: unknown[]): unknown;
+  all(...values: unknown[]): unknown[];
+  iterate(...values: unknown[]): Iterable<unknown>;
 }
 
-/** A driver's connection. */
 export interface NativeDatabase<Statement = unknown> {
   /** One of the two is there. */
   readonly inTransaction?: boolean;
@@ -54,19 +48,22 @@ export function connected(
   beforeClose?: () => void,
 ): Connection {
   let closed = false;
+  const rows = (sql: string): Row[] => {
+    const statement = prepare(sql);
+    try {
+      return statement.all([]);
+    } finally {
+      statement.finalize();
+    }
+  };
   return {
     native,
     owned,
-    exec: (sql) => void native.exec(sql),
+    // Bun throws where there is no statement.
+    exec: (sql) => void (bare(sql) && native.exec(sql)),
     prepare,
-    value(sql) {
-      const statement = prepare(sql);
-      try {
-        return Object.values(statement.get([]) ?? {})[0] ?? null;
-      } finally {
-        statement.finalize();
-      }
-    },
+    rows,
+    value: (sql) => Object.values(rows(sql)[0] ?? {})[0] ?? null,
     inTransaction() {
       try {
         return native.inTransaction ?? native.isTransaction ?? false;
@@ -83,7 +80,6 @@ export function connected(
   };
 }
 
-/** Makes a prepared statement of a driver's. */
 export function prepared(
   statement: NativeStatement,
   sql: string,
@@ -95,7 +91,7 @@ export function prepared(
   let counts = hasRows ? undefined : true;
   return {
     run(parameters) {
-      const { changes, lastInsertRowid } = statement.run(bind(parameters));
+      const { changes, lastInsertRowid } = statement.run(...bind(parameters));
       counts ??= WRITES.test(bare(sql)) && (returns || !hasRows?.());
       return {
         changes: counts ? Number(changes) : 0,
@@ -103,16 +99,18 @@ export function prepared(
       };
     },
     // To tell what changed takes Deno an eighth of a whole write.
-    step: () => void statement.get([]),
+    step: () => void statement.get(),
     get(parameters) {
       const values = bind(parameters);
-      const row = returns ? statement.all(values)[0] : statement.get(values);
+      const row = returns
+        ? statement.all(...values)[0]
+        : statement.get(...values);
       return row ? rows()(row) : undefined;
     },
-    all: (parameters) => statement.all(bind(parameters)).map(rows()),
+    all: (parameters) => statement.all(...bind(parameters)).map(rows()),
     *iterate(parameters) {
       let toRow: ReturnType<typeof rows> | undefined;
-      for (const given of statement.iterate(bind(parameters))) {
+      for (const given of statement.iterate(...bind(parameters))) {
         yield (toRow ??= rows())(given);
       }
     },
@@ -130,16 +128,6 @@ export function bare(sql: string): string {
 
 const WRITES = /^(?:insert|update|delete|replace|with)\b/i;
 const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
-
-/** The methods of a driver that takes the values one by one. */
-export function spread(native: Methods<unknown[]>): NativeStatement {
-  return {
-    run: (values = []) => native.run(...values),
-    get: (values) => native.get(...values),
-    all: (values) => native.all(...values),
-    iterate: (values) => native.iterate(...values),
-  };
-}
 
 /** A `bigint` as a number, where that loses nothing. */
 export function narrow(value: Value): Value {

@@ -37,15 +37,14 @@ export function resultCode(error: unknown): number | null {
   if (code === "ERR_SQLITE_ERROR") {
     if (typeof errcode === "number") return errcode;
     const said = messageOf(error);
-    const words = Object.keys(MESSAGES).find((one) => said.startsWith(one));
-    return words === undefined ? null : MESSAGES[words] ?? null;
+    return Object.entries(MESSAGES).find(([text]) => said.startsWith(text))
+      ?.[1] ?? null;
   }
   if (!code.startsWith("SQLITE_")) return null;
   if (typeof errno === "number") return errno;
   // better-sqlite3 names codes and does not number them.
   const codes: Record<string, number | undefined> = SQLITE;
-  const [, primary = ""] = code.split("_");
-  return codes[code.slice(7)] ?? codes[primary] ?? null;
+  return codes[code.slice(7)] ?? codes[code.split("_")[1] ?? ""] ?? null;
 }
 
 /** What an error says, whatever was thrown. */

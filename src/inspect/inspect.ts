@@ -12,7 +12,6 @@ import { locate, type Location, toPath } from "../os/paths.ts";
 import { whyNoProc } from "../os/proc_view.ts";
 import { self } from "../os/process.ts";
 import { mountOf } from "../os/procfs.ts";
-import { isMountPoint } from "../os/procfs.ts";
 import { type FileStat, stat } from "../os/stat.ts";
 import { check } from "../settings.ts";
 import { readContents } from "./contents.ts";
@@ -138,7 +137,7 @@ function fileReport(target: Location, reasons: Reasons): FileReport | null {
     links,
     mounted: mount === null
       ? reasons.note("file.mounted", whyNoProc() ?? "the kernel does not tell")
-      : kind === "file" && isMountPoint(target.path),
+      : kind === "file" && mount.folder === target.path,
     writable: may(target.path) ?? reasons.note("file.writable", denied),
     folderWritable: may(target.folder) ??
       reasons.note("file.folderWritable", denied),

@@ -9,9 +9,9 @@
  * @module
  */
 
-import { inWorker } from "../os/process.ts";
 import {
   closeFile,
+  inWorker,
   mayRun,
   openToRead,
   readAt,

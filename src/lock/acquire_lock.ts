@@ -6,7 +6,7 @@ import type { LockOptions } from "../options.ts";
 import { crossesHosts, filesystemOf } from "../os/filesystem.ts";
 import { locate, type Location, toPath } from "../os/paths.ts";
 import { warn } from "../os/process.ts";
-import { isMountPoint } from "../os/procfs.ts";
+import { mountOf } from "../os/procfs.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { type FileStat, stat } from "../os/stat.ts";
 import { waitAsync, waitSync } from "../os/waiting.ts";
@@ -73,7 +73,7 @@ export function refuseManyNames(
   if (found?.kind !== "file") return;
   const why = found.links > 1
     ? `has ${found.links} hard links; remove the others`
-    : isMountPoint(path)
+    : mountOf(path)?.folder === path
     ? "is a mount of its own; mount its folder instead"
     : null;
   if (why === null) return;

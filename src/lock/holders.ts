@@ -48,8 +48,8 @@ export function* holdersNow(
   if (waited < DOUBT_MS && proven.length === 0) return null;
   // In the kernel's list it has another number, and would be named twice.
   if (recorded.some((one) => one.pidNamespace === "other")) return recorded;
-  const known = recorded.map(({ pid }) => pid);
   const listed = new Set<number>();
+  const isThere = ({ pid, alive }: Holder) => alive || listed.has(pid);
   let strangers: number[] | null = null;
   let held: LockMode = "shared";
   let anyLock = false;
@@ -77,10 +77,10 @@ export function* holdersNow(
     }
     for (const pid of now) listed.add(pid);
     strangers = (strangers ?? now)
-      .filter((pid) => now.includes(pid) && !known.includes(pid));
-    const isClear = recorded.length > 0
-      ? recorded.every(({ pid, alive }) => alive || listed.has(pid))
-      : !isLast;
+      .filter((pid) =>
+        now.includes(pid) && !recorded.some((one) => one.pid === pid)
+      );
+    const isClear = recorded.length > 0 ? recorded.every(isThere) : !isLast;
     if (isClear && strangers.length === 0) break;
   }
   if (strangers?.length) {
@@ -99,7 +99,7 @@ export function* holdersNow(
     }
   }
   return listed.size > 0 && listsEverybody()
-    ? recorded.filter(({ pid, alive }) => alive || listed.has(pid))
+    ? recorded.filter(isThere)
     : recorded;
 }
 
@@ -129,8 +129,7 @@ export function toHolder(record: HolderRecord): Holder {
   const { pid, ppid, app, purpose, command, runtime, mode, acquiredAt } =
     record;
   const facts = { pid, ppid, app, purpose, command, runtime, mode, acquiredAt };
-  const own = self().pidNamespace;
-  const there = record.pidNamespace;
+  const [own, there] = [self().pidNamespace, record.pidNamespace];
   const where = own === there ? "own" : "other";
   const pidNamespace = own && there ? where : null;
   return { ...facts, alive: isAlive(record), pidNamespace };

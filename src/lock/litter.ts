@@ -89,10 +89,11 @@ export function provesAnother(
 ): boolean {
   const other = parseIdentity(record.sidecar);
   if (other === null || record.sidecar === file.identity) return false;
-  if (isAlive(record) === false) return false;
+  const alive = isAlive(record);
   // On macOS nothing is proved, and it may have been deleted while held.
-  return locksOn(other)?.some(({ pid }) => pid === record.pid) ??
-    isAlive(record) ?? (isPosix() && !provesLives());
+  return alive !== false &&
+    (locksOn(other)?.some(({ pid }) => pid === record.pid) ?? alive ??
+      (isPosix() && !provesLives()));
 }
 
 /** In seconds. It says which file it speaks of, as it is set by a path. */

@@ -40,8 +40,7 @@ export class Lock implements Disposable {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.#lock.count--;
-    if (this.#lock.count === 0) this.#lock.drop();
+    if (--this.#lock.count === 0) this.#lock.drop();
   }
 
   /** Lets the lock go at the end of a `using` block. */

@@ -21,7 +21,6 @@ const WORDS = [
 ];
 type Words = Record<(typeof WORDS)[number], string | null>;
 
-/** What a pidfile says. */
 export interface HolderRecord extends Words {
   pid: number;
   ppid: number | null;
@@ -81,9 +80,8 @@ export function publishOwn(
     attempt(() => publish(place, `${unique}.tmp`, text, rights), false)
   );
   const withdraw = (): void => {
-    if (place === undefined) return;
     // Somebody else's may be in its place.
-    if (readSmall(place)?.includes(`"id":"${id}"`)) remove(place);
+    if (place && readSmall(place)?.includes(`"id":"${id}"`)) remove(place);
   };
   return { record, withdraw };
 }

@@ -3,7 +3,7 @@
 import { LockedError } from "../errors.ts";
 import type { Holder } from "../options.ts";
 import type { Location } from "../os/paths.ts";
-import { inWorker, self } from "../os/process.ts";
+import { self } from "../os/process.ts";
 import { processStat } from "../os/procfs.ts";
 import { printable } from "../printable.ts";
 import type { LockSettings } from "../settings.ts";
@@ -30,7 +30,8 @@ export function refused(
   why: "held" | "replaced" | "ours" = "held",
 ): LockedError {
   const isShared = holders.every((holder) => holder.mode === "shared");
-  const lines = [...new Set(holders.map(describe))];
+  const thread = why === "ours" ? "" : ", in another thread";
+  const lines = [...new Set(holders.map((one) => describe(one, thread)))];
   const cut = lines.splice(MOST_LINES).length;
   if (cut > 0) lines.push(`and ${cut} more`);
   const list = lines.join("\n  ");
@@ -62,16 +63,16 @@ export function refused(
   );
 }
 
-/** One line about a holder. */
-export function describe(holder: Holder): string {
+/** One line about a holder; of this process, in a `thread`. */
+export function describe(holder: Holder, thread = ""): string {
   const { pid, app, command, ppid, purpose, host, pidNamespace } = holder;
   const where = typeof host === "string"
     ? ` on ${printable(host)}`
     : pidNamespace === "other"
     ? " in another PID namespace"
-    : pid !== self().pid
-    ? ""
-    : `, which is this process${inWorker() ? ", in another thread" : ""}`;
+    : pid === self().pid
+    ? `, which is this process${thread}`
+    : "";
   const today = new Date().toISOString().slice(0, 11);
   const since = holder.acquiredAt?.replace(today, "").replace(/\.\d+Z$/, "Z");
   const state = pidNamespace === "own" && processStat(pid)?.state;
@@ -88,7 +89,6 @@ export function describe(holder: Holder): string {
   return `PID ${pid}${where}${known}`;
 }
 
-/** What to do about holders. */
 export function advice(holders: Holder[]): string {
   const pids = new Set(holders.map(({ pid }) => pid));
   if (pids.size === 0) return "Find the process that has it open";

@@ -41,7 +41,6 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
   }
 }
 
-/** A reopening that failed half way. */
 export function reopenFailed(path: string, error: unknown): string {
   return `Cannot use "${path}": it was closed to be opened anew, and that ` +
     `failed: ${messageOf(error)}`;

@@ -8,7 +8,7 @@ import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import {
-  descriptorsOf,
+  descriptorsOn,
   locksAt,
   locksOn,
   locksOnEach,
@@ -34,14 +34,9 @@ function ownLock(path: string, byte: number): OwnLock {
     pidsAt(locksAt("self", descriptor) ?? [], byte).length > 0;
   return () => {
     if (listedAt !== undefined && isListedAt(listedAt)) return true;
-    const file = identityOf(path);
-    const found = file === null ? null : descriptorsOf("self");
-    if (found === null) return null;
-    listedAt = found.find((name) =>
-      attempt(() => identityOf(`/proc/self/fd/${name}`), null) === file &&
-      isListedAt(name)
-    );
-    return listedAt !== undefined;
+    const found = descriptorsOn(identityOf(path));
+    listedAt = found?.find(isListedAt);
+    return found && listedAt !== undefined;
   };
 }
 
@@ -75,8 +70,6 @@ export function retakeDatabaseLock(connection: Connection): boolean {
   set("user_version");
   return hasLeft && isBack;
 }
-
-const ENDS = ["", "-wal", "-shm"];
 
 /**
  * Whether nobody can be there whom {@linkcode refuseForeign} would refuse, since
@@ -157,10 +150,10 @@ function foreigners(
   }
   return asked.flatMap((pid) => {
     if (pid === own) return [];
-    const names = openPaths(pid)?.map(([, name]) => name) ?? [];
+    const names = openPaths(pid) ?? [];
     // SQLite opens the database, the -wal and the -shm in this order, and
     // closes them in the other.
-    const [hasFile, hasWal, hasShm] = ENDS
+    const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
       .map((end) => names.includes(path + end));
     // A -shm that was deleted at this very name is another matter: a loss, which
     // those notice that left a record.
@@ -176,7 +169,7 @@ function foreigners(
       : isOpen && isLost && !isNoticed()
       ? "writes to this -wal by a deleted -shm"
       : hasOther
-      ? "has the same file open by another name, because it was renamed, linked or mounted elsewhere meanwhile, and each name has a WAL of its own"
+      ? "has the same file open by another name (renamed, linked or mounted), and each name has a WAL of its own"
       : null;
     return why === null ? [] : { pid, why };
   });

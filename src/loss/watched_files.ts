@@ -10,7 +10,7 @@
  */
 
 import type { Connection } from "../driver/contract.ts";
-import { openPaths } from "../os/procfs.ts";
+import { descriptorsOn, readProcLink } from "../os/procfs.ts";
 import { identityOf, quickStat } from "../os/stat.ts";
 
 /** What was deleted, moved or replaced. */
@@ -20,17 +20,12 @@ export type Loss = "database" | "wal" | "shm" | "lock file" | "locks";
 export function filesOf(
   connection: Connection,
 ): Pick<WatchedFiles, "path" | "schema">[] {
-  const statement = connection.prepare("PRAGMA database_list");
-  try {
-    return statement.all([])
-      .filter(({ file }) => file)
-      .map(({ file, name }) => ({
-        path: String(file),
-        schema: `"${String(name).replaceAll('"', '""')}".`,
-      }));
-  } finally {
-    statement.finalize();
-  }
+  return connection.rows("PRAGMA database_list")
+    .filter(({ file }) => file)
+    .map(({ file, name }) => ({
+      path: String(file),
+      schema: `"${String(name).replaceAll('"', '""')}".`,
+    }));
 }
 
 type End = "" | "-wal" | "-shm";
@@ -97,12 +92,11 @@ export class WatchedFiles {
   }
 
   /** The descriptors of an open file, each with the name that it has now. */
-  opened(end: End): (readonly [at: string, name: string])[] {
-    const identity = this.open[end];
-    if (identity === null) return [];
-    return (openPaths("self") ?? [])
-      .map(([number, name]) => [`/proc/self/fd/${number}`, name] as const)
-      .filter(([at]) => identityOf(at) === identity);
+  opened(end: End): [at: string, name: string][] {
+    return (descriptorsOn(this.open[end]) ?? []).map((number) => {
+      const at = `self/fd/${number}`;
+      return [`/proc/${at}`, readProcLink(at) ?? ""];
+    });
   }
 
   /** The `-wal` and `-shm` at the path that are the open ones, or used others. */

@@ -61,7 +61,7 @@ export function newerSchema(
   known: number,
 ): NewerSchemaError {
   const holders = othersOn(path);
-  const lines = [...new Set(holders.map(describe))];
+  const lines = [...new Set(holders.map((one) => describe(one)))];
   const cut = lines.splice(MOST_LINES).length;
   if (cut > 0) lines.push(`and ${cut} more`);
   const who = lines.length === 0

@@ -26,7 +26,7 @@ export function bootTimeMs(): number | null {
   // A container may be told when it was started itself (lxcfs), while processes
   // count from the start of the machine. And where the clock was set forward
   // since, everybody seems to have begun later.
-  const own = processStat("self")?.startToken;
+  const own = processStat(process.pid)?.startToken;
   const boot = Number(seconds) * 1000;
   if (own === undefined) return null;
   return boot + ticksToMs(own) > performance.timeOrigin + TOLERANCE_MS

@@ -20,8 +20,9 @@ export function toPath(path: string | URL): string {
   const text = typeof path === "string" ? path : String(path?.href ?? "");
   const isUrl = typeof path !== "string" || text.startsWith("file:");
   const refuse = (why: string): never => {
-    const what = `Cannot use ${JSON.stringify(path)} as a path: ${why}`;
-    throw new TypeError(what);
+    throw new TypeError(
+      `Cannot use ${JSON.stringify(path)} as a path: ${why}`,
+    );
   };
   if (text === "" || text.includes("\0")) refuse("it must name a file");
   if (isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)) {
@@ -32,9 +33,9 @@ export function toPath(path: string | URL): string {
     : text.startsWith("file:/")
     ? process.getBuiltinModule("node:url").fileURLToPath(text)
     : absolute(decodeURIComponent(text.slice("file:".length)));
-  const isNoName = NO_NAME.test(partsOf(whole).name);
-  if (isNoName && !isPosix()) refuse("it is another on Windows");
-  return whole;
+  return isPosix() || !NO_NAME.test(partsOf(whole).name)
+    ? whole
+    : refuse("it is another on Windows");
 }
 
 // Win32 drops dots and spaces at the end, and behind a colon is a stream of the

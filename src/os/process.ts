@@ -1,13 +1,7 @@
 /** Who we are, and whether another process is alive. @module */
 
-import { legible, printable, programOf } from "../printable.ts";
-import {
-  attempt,
-  failureOf,
-  isGranted,
-  mayReadProc,
-  type Realm,
-} from "./builtin.ts";
+import { legible, printable } from "../printable.ts";
+import { attempt, failureOf, isGranted, mayReadProc } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
 import { sharedState } from "./shared_state.ts";
@@ -32,14 +26,13 @@ export interface Self extends ProcessIdentity {
 
 let me: Self | undefined;
 
-/** The running process. */
 export function self(): Self {
   if (me !== undefined) return me;
   const { bun, deno, node } = process.versions as Record<string, string>;
   return me = {
     pid: process.pid,
     ppid: process.ppid,
-    startToken: processStat("self")?.startToken ?? null,
+    startToken: processStat(process.pid)?.startToken ?? null,
     bootId: readProc("sys/kernel/random/boot_id")?.trim() ?? null,
     pidNamespace: readProcLink("self/ns/pid"),
     thread: readProcLink("thread-self")?.split("/")[2] ?? null,
@@ -56,12 +49,10 @@ export function self(): Self {
 export function isAlive(other: ProcessIdentity): boolean | null {
   const own = self();
   if (!provesLives()) return answers(other.pid) ? null : false;
-  const { bootId, pidNamespace } = own;
-  if (bootId === null || bootId !== other.bootId) return null;
-  if (pidNamespace === null || pidNamespace !== other.pidNamespace) return null;
-  const token = other.pid === own.pid
-    ? own.startToken
-    : startTokenOf(other.pid);
+  for (const world of ["bootId", "pidNamespace"] as const) {
+    if (own[world] === null || own[world] !== other[world]) return null;
+  }
+  const token = startTokenOf(other.pid);
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) {
@@ -103,16 +94,6 @@ export function answers(pid: number): boolean {
   return failureOf(() => process.kill(pid, 0)) !== "ESRCH";
 }
 
-/** Whether this is a worker: its handles end before the process does. */
-export function inWorker(): boolean {
-  const { Bun } = globalThis as Realm;
-  // node:worker_threads costs Bun 2.7 ms, and does not know that a web worker
-  // of Deno is one.
-  if (Bun?.isMainThread !== undefined) return !Bun.isMainThread;
-  return "WorkerGlobalScope" in globalThis ||
-    !process.getBuiltinModule("node:worker_threads").isMainThread;
-}
-
 /** Warns where the caller wants it: by default as the runtime does. */
 export function warn(
   message: string,
@@ -128,11 +109,12 @@ export function warn(
 
 /** After `-e`, and from standard input, argv[1] is the first argument. */
 function ownCommand(): string {
-  const program = partsOf(process.execPath ?? "").name.replace(/\.exe$/i, "");
+  const { name } = partsOf(process.execPath ?? "");
+  const program = printable(name.replace(/\.exe$/i, ""), 60);
   const script = process.argv[1] ?? "";
   const isFile = () =>
     isGranted({ name: "read", path: script }) && stat(script)?.kind === "file";
   return attempt(isFile, false)
     ? `${program} ${printable(partsOf(script).name, 60)}`
-    : programOf([program]);
+    : program;
 }

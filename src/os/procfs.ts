@@ -8,7 +8,7 @@
 import { programOf } from "../printable.ts";
 import { attempt, fileSystem, mayReadProc } from "./builtin.ts";
 import { textAt, withFile } from "./files.ts";
-import type { FileIdentity } from "./stat.ts";
+import { type FileIdentity, identityOf } from "./stat.ts";
 
 function ask<T>(path: string, read: (path: string) => T): T | null {
   if (process.platform !== "linux" || !mayReadProc()) return null;
@@ -28,17 +28,24 @@ export function descriptorsOf(pid: number | "self"): string[] | null {
   return ask(`${pid}/fd`, (whole) => fileSystem().readdirSync(whole));
 }
 
-/** What a process has open: each descriptor, and the path that it has. */
-export function openPaths(
-  pid: number | "self",
-): [descriptor: string, path: string][] | null {
+/** The paths of all that a process has open. */
+export function openPaths(pid: number | "self"): string[] | null {
   return descriptorsOf(pid)
-    ?.map((name) => [name, readProcLink(`${pid}/fd/${name}`) ?? ""]) ?? null;
+    ?.map((name) => readProcLink(`${pid}/fd/${name}`) ?? "") ?? null;
+}
+
+/** The descriptors at which this process has a file open. */
+export function descriptorsOn(identity: string | null): string[] | null {
+  return identity === null
+    ? null
+    : descriptorsOf("self")?.filter((name) =>
+      attempt(() => identityOf(`/proc/self/fd/${name}`), null) === identity
+    ) ?? null;
 }
 
 /** Whether this process has a file open at that path. */
 export function isOpenHere(path: string): boolean | null {
-  return openPaths("self")?.some(([, open]) => open === path) ?? null;
+  return openPaths("self")?.includes(path) ?? null;
 }
 
 let ownNumbers: boolean | undefined;
@@ -62,8 +69,11 @@ export interface ProcessStat {
 }
 
 /** A process; `null` if there is none, or it is not shown. */
-export function processStat(pid: number | "self"): ProcessStat | null {
-  const text = pid === "self" || showsOthers() ? readProc(`${pid}/stat`) : null;
+export function processStat(pid: number): ProcessStat | null {
+  const isSelf = pid === process.pid;
+  const text = isSelf || showsOthers()
+    ? readProc(`${isSelf ? "self" : pid}/stat`)
+    : null;
   if (text === null) return null;
   // "(comm)" may hold spaces and parentheses, so the fields are counted from
   // its end.
@@ -99,12 +109,11 @@ export function listsEverybody(): boolean {
   return readProcLink("self/ns/pid") === INITIAL_NAMESPACE;
 }
 
-/** The locks on a file. */
 export function locksOn(file: FileIdentity | null): KernelLock[] | null {
   return locksOnEach([file])?.[0] ?? null;
 }
 
-/** The same for several files at one moment. */
+/** The locks on several files at one moment. */
 export function locksOnEach(
   files: readonly (FileIdentity | null)[],
 ): KernelLock[][] | null {
@@ -237,11 +246,6 @@ export function mountOf(path: string): Mount | null {
     };
   }
   return best;
-}
-
-/** Whether a file is a mount of its own: its folder is another one's then. */
-export function isMountPoint(path: string): boolean {
-  return mountOf(path)?.folder === path;
 }
 
 /** `major:minor` as the kernel prints it, of the number that stat(2) gives. */

@@ -3,7 +3,7 @@
  * needs, which knows when that drops no lock. The core never imports this.
  */
 
-import { fileSystem, isGranted } from "./builtin.ts";
+import { fileSystem, isGranted, type Realm } from "./builtin.ts";
 
 const PATIENCE_MS = 5000;
 
@@ -97,4 +97,14 @@ export function readByAnother(
 function codeOf(error: unknown): string {
   const { code, name } = error as { code?: string; name?: string };
   return String(code ?? name);
+}
+
+/** Whether this is a worker: its handles end before the process does. */
+export function inWorker(): boolean {
+  const { Bun } = globalThis as Realm;
+  // node:worker_threads costs Bun 2.7 ms, and does not know that a web worker
+  // of Deno is one.
+  if (Bun?.isMainThread !== undefined) return !Bun.isMainThread;
+  return "WorkerGlobalScope" in globalThis ||
+    !process.getBuiltinModule("node:worker_threads").isMainThread;
 }

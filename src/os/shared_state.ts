@@ -10,7 +10,6 @@ const KEY = Symbol.for("litelatch/1");
 export interface SharedState {
   /** Locks held here, by path. */
   locks: Map<string, HeldLock>;
-  /** Open databases. */
   open: Set<WeakRef<OpenHandle>>;
   /** Connections that must not be closed or collected, by `dev:ino`. */
   abandoned: Map<string, unknown[]>;

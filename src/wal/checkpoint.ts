@@ -31,9 +31,8 @@ export function checkpoint(
   schema = "",
 ): Progress {
   const sql = `PRAGMA ${schema}wal_checkpoint(${mode})`;
-  const statement = connection.prepare(sql);
   try {
-    const row = Object.values(statement.get([]) ?? {});
+    const row = Object.values(connection.rows(sql)[0] ?? {});
     const [busy, log = -1, checkpointed = -1] = row.map(Number);
     // busy is 0 also where a reader keeps frames back from a passive one.
     const done = busy === 0 && log === checkpointed;
@@ -42,8 +41,6 @@ export function checkpoint(
     const ownRead = primaryCode(error) === SQLITE.LOCKED;
     if (!ownRead && !isBusy(error)) throw error;
     return { done: false, log: -1, checkpointed: -1, ownRead };
-  } finally {
-    statement.finalize();
   }
 }
 

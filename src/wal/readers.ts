@@ -1,12 +1,7 @@
 /** Who keeps the WAL from being reset. */
 
 import { WAL_READ, WAL_WRITE } from "../os/lock_bytes.ts";
-import {
-  type KernelLock,
-  listsEverybody,
-  locksOn,
-  pidsAt,
-} from "../os/procfs.ts";
+import { listsEverybody, locksOn, pidsAt } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 
 /**
@@ -23,24 +18,18 @@ export function lookout(
 ): () => number[] | null {
   let held: string[] | undefined;
   return () => {
-    const shared = stat(`${path}-shm`);
-    if (shared === null) return [];
-    const locks = locksOn(shared);
+    const locks = locksOn(stat(`${path}-shm`));
     if (locks === null) return null;
-    const now = marksIn(locks, writersToo);
+    const writers = writersToo ? [] : pidsAt(locks, WAL_WRITE, true);
+    // A checkpoint or a writer holds marks for writing, for microseconds.
+    const reading = locks
+      .filter(({ pid, write }) => !write && !writers.includes(pid));
+    // Such as `4242 1`: who holds which of the five read marks.
+    const now = [0, 1, 2, 3, 4].flatMap((mark) =>
+      pidsAt(reading, WAL_READ + mark).map((pid) => `${pid} ${mark}`)
+    );
     held = held?.filter((mark) => now.includes(mark)) ?? now;
     const isWhole = held.length > 0 || listsEverybody();
     return isWhole ? [...new Set(held.map((mark) => parseInt(mark)))] : null;
   };
-}
-
-/** Such as `4242 1`: who holds which of the five read marks. */
-function marksIn(locks: KernelLock[], writersToo: boolean): string[] {
-  const writers = writersToo ? [] : pidsAt(locks, WAL_WRITE, true);
-  // A checkpoint or a writer holds marks for writing, for microseconds.
-  const reading = locks
-    .filter(({ pid, write }) => !write && !writers.includes(pid));
-  return [0, 1, 2, 3, 4].flatMap((mark) =>
-    pidsAt(reading, WAL_READ + mark).map((pid) => `${pid} ${mark}`)
-  );
 }

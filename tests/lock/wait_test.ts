@@ -39,7 +39,7 @@ test("an abort ends the wait with its reason, and leaves nothing open", {
 /** How often this process has the lock file open. */
 function lockFilesOf(path: string): number {
   const open = openPaths("self") ?? [];
-  return open.filter(([, name]) => name === `${path}.lock`).length;
+  return open.filter((name) => name === `${path}.lock`).length;
 }
 
 /** How often a timer is called while so many wait in this thread. */
