@@ -201,6 +201,33 @@ function atStat(when: () => boolean, act: () => void, body: () => void): void {
   }
 }
 
+test(
+  "close() says what was seen after a commit, where nobody could hear it",
+  { skip: linux },
+  withDatabase((path) => {
+    make(path).close();
+    const db = open(path, { ...STILL, walAutocheckpoint: 1 });
+    db.exec("INSERT INTO t VALUES (2)");
+    const native = db.native as Record<string, unknown>;
+    const isIn = () => native["isTransaction"] ?? native["inTransaction"];
+    let isWritten = false;
+    let looks = 0;
+    // The size of the -wal comes first, then the look before a checkpoint.
+    const isAfter = () => isWritten && isIn() === false && ++looks === 2;
+    const lose = () => {
+      rmSync(`${path}-wal`);
+      rmSync(`${path}-shm`);
+    };
+    atStat(isAfter, lose, () => {
+      db.write(() => {
+        db.exec("INSERT INTO t VALUES (3)");
+        isWritten = true;
+      });
+    });
+    assert.throws(() => db.close(), LockLostError);
+  }),
+);
+
 for (const end of ["-wal", "-shm"]) {
   test(
     `a ${end} that is replaced while it is opened is not taken for our own`,
