@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
@@ -488,3 +489,29 @@ for (const end of ["close", "exit"] as const) {
     );
   }
 }
+
+test(
+  "no checkpoint is made while the lock on the database is dropped",
+  { skip: linux },
+  withDatabase(async (path) => {
+    make(path).close();
+    const db = open(path, { ...STILL, walAutocheckpoint: 1 });
+    db.exec("INSERT INTO t VALUES (2)");
+    // It counts the frames once in 20 ms.
+    await pause(25);
+    const { size } = statSync(path);
+    try {
+      db.write(() => {
+        db.exec("INSERT INTO t VALUES (zeroblob(200000))");
+        readFileSync(path);
+      });
+    } catch (error) {
+      // A slow machine has seen it before the COMMIT.
+      assert.ok(error instanceof LockLostError);
+    }
+    assert.equal(statSync(path).size, size);
+    db.exec("INSERT INTO t VALUES (3)");
+    db.close();
+    checkIntegrity(path);
+  }),
+);
