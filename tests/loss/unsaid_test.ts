@@ -23,6 +23,9 @@ import { pause } from "../fixtures/until.ts";
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
 const linux = needs("/proc");
+const noUpkeep = thisRuntime().id === "node22"
+  ? "SQLite 3.49 has the WAL-reset bug, so its own checkpoints stay"
+  : false;
 
 function make(path: string): Database {
   const db = open(path, STILL);
@@ -204,7 +207,7 @@ function atStat(when: () => boolean, act: () => void, body: () => void): void {
 
 test(
   "close() says what was seen after a commit, where nobody could hear it",
-  { skip: linux },
+  { skip: linux || noUpkeep },
   withDatabase((path) => {
     make(path).close();
     const db = open(path, { ...STILL, walAutocheckpoint: 1 });
@@ -492,7 +495,7 @@ for (const end of ["close", "exit"] as const) {
 
 test(
   "no checkpoint is made while the lock on the database is dropped",
-  { skip: linux },
+  { skip: linux || noUpkeep },
   withDatabase(async (path) => {
     make(path).close();
     const db = open(path, { ...STILL, walAutocheckpoint: 1 });
