@@ -331,7 +331,8 @@ class Round {
       if (poisons(plan)) this.poisoned = true;
       const name = `#${number}`;
       this.say("files", name, "begin", plan.act, ...plan.targets);
-      const { moved } = await strike(this.path, plan, number);
+      const took = (target: string) => this.say("files", name, "took", target);
+      const { moved } = await strike(this.path, plan, number, took);
       this.say("files", name, "done");
       this.note();
       tidy(this.path);

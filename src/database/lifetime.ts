@@ -2,7 +2,6 @@
 
 import { type LitelatchError, UnsupportedError } from "../errors.ts";
 import { clearBeside } from "../loss/harmless_end.ts";
-import { attempt } from "../os/builtin.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
@@ -73,9 +72,8 @@ export class Lifetime implements OpenHandle {
     const { session } = this.#parts;
     if (session.isForsaken) this.close();
     // Nobody called us, so nobody could catch it; the next write will say.
-    session.each((one) => {
-      if (session.stopped || session.depth > 0) return;
-      attempt(() => one.beat?.(), null);
+    session.unheard((one) => {
+      if (!session.stopped && session.depth === 0) one.beat?.();
     });
   }
 

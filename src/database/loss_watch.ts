@@ -127,14 +127,14 @@ export class LossWatch implements Attachment {
   beat(): void {
     if (this.#session.turns.isShared) this.#session.listAttached();
     this.#lastLocks = -Infinity;
-    const { isSaid } = this.#session.told;
-    try {
-      this.look();
-      if (!this.#hasLocks) this.#retake();
-    } finally {
-      // Nobody hears it.
-      this.#session.told.isSaid = isSaid;
-    }
+    this.look();
+    if (!this.#hasLocks) this.#retake();
+  }
+
+  /** Without our lock others took the WAL after the look, and wrote. */
+  beforeCheckpoint(): void {
+    this.look();
+    this.requireLocks();
   }
 
   /**

@@ -184,7 +184,14 @@ export class Session {
   afterWrite(): void {
     this.turns.tell();
     // After a failure the next write or heartbeat tries again.
-    this.each((one) => attempt(() => one.afterWrite?.(), null));
+    this.unheard((one) => one.afterWrite?.());
+  }
+
+  /** The same where nobody hears a refusal, so that it is not said by that. */
+  unheard(ask: (one: Attachment) => void): void {
+    const { isSaid } = this.told;
+    this.each((one) => attempt(() => ask(one), null));
+    this.told.isSaid = isSaid;
   }
 
   /** Runs SQL that may write, or end the transaction that it is in. */

@@ -72,8 +72,9 @@ export function walUpkeep(
     const { connection } = session;
     restUntil = now() + BETWEEN_COUNTS_MS;
     if (wal.checkpoint(connection, "NOOP").log < most) return;
-    watch.look();
+    watch.beforeCheckpoint();
     wal.checkpoint(connection);
+    watch.beforeCheckpoint();
     // What was appended meanwhile, and only if nobody writes just now: until all
     // is moved, the file grows. Eight processes got a sixth less done.
     wal.truncate(connection, 0, "", "FULL");
@@ -89,11 +90,11 @@ export function walUpkeep(
     }
     const start = now();
     // What is lost must not be moved into the database, over newer pages.
-    watch.look();
+    watch.beforeCheckpoint();
     let seen = frame === null ? null : wal.checkpoint(connection);
     if (seen === null || seen.done || seen.checkpointed !== frame) {
       const patience = wal.ATTEMPTS_MS[failed % ROUND] ?? 0;
-      watch.look();
+      watch.beforeCheckpoint();
       seen = wal.truncate(connection, Math.min(patience, mostMs));
       if (patience <= mostMs && seen.log !== -1) failed++;
     }

@@ -52,33 +52,29 @@ export function isHarmless(
   // took his files away: so nobody came, and SQLite may move all of it.
   const isUsed = () => isOpenElsewhere(files.path) || ownLocks(files.path)[0]();
   if (!isTakenOver && (!mayMove || isUsed())) return true;
-  // A WAL that was moved may be somebody's copy, while it is the only one. And
-  // what is at the path may have the inode of one that was closed.
-  const there = ["-wal", "-shm"].map((end) => files.path + end);
-  const lost = files.opened(`-${loss}`).filter(([, name]) =>
-    !isWal || isTakenOver
-      ? !there.includes(name)
-      : name === `${there[0]} (deleted)`
-  );
-  // With nothing to move it would delete the newcomer's `-wal` all the same. It
-  // gives up on a frame that it cannot read, so it gets one; in the lost WAL.
-  if (isWal && files.beside("ours").length === 0 && lost.length > 0) {
-    attempt(() => {
-      connection.value("PRAGMA wal_autocheckpoint=0");
-      const pragma = `PRAGMA ${files.schema}user_version`;
-      connection.exec(`${pragma}=${connection.value(pragma)}`);
-    }, null);
-  } else if (isWal && !mayMove) return isOpenElsewhere(files.path);
-  // From an emptied WAL SQLite can read no frame, and gives up both. Without its
-  // header an index is made anew from the WAL at the path, with what others
-  // wrote there (https://sqlite.org/walformat.html#the_wal_index_file_format).
-  // The locks that go with them are on a file that nobody can open any more.
+  // Of a lost pair the index alone is made useless: the WAL may be somebody's
+  // copy. To write a frame that SQLite cannot read failed where newcomers had
+  // made the database larger, and it deleted their `-wal`.
+  const isPair = isWal && files.beside("ours").length === 0;
+  if (isWal && !isPair && !mayMove) return isOpenElsewhere(files.path);
   const disarm = (at: string): boolean =>
     withFile(at, "r+", (file, by) => {
-      if (isWal) by.ftruncateSync(file, 0);
-      else by.writeSync(file, new Uint8Array(136), 0, 136, 0);
+      // From an emptied WAL SQLite can read no frame, and gives up both. Without
+      // its header an index is made anew from the WAL at the path, with what
+      // others wrote there; with a whole one of version 0 SQLite does nothing
+      // (https://sqlite.org/walformat.html#the_wal_index_file_format). The locks
+      // that go with them are on a file that nobody can open any more.
+      const header = new Uint8Array(136);
+      const sums = [[12, 1], [40, 8], [44, 13]] as const;
+      for (const [i, n] of isPair ? sums : []) header[i] = header[i + 48] = n;
+      if (isWal && !isPair) by.ftruncateSync(file, 0);
+      else by.writeSync(file, header, 0, 136, 0);
       return true;
     });
+  // What is at the path may have the inode of one that was closed.
+  const there = ["-wal", "-shm"].map((end) => files.path + end);
+  const lost = files.opened(isWal && !isPair ? "-wal" : "-shm")
+    .filter(([, name]) => !there.includes(name));
   return lost.length > 0 &&
       lost.every(([at]) => attempt(() => disarm(at), false)) ||
     isOpenElsewhere(files.path);

@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
@@ -22,6 +23,9 @@ import { pause } from "../fixtures/until.ts";
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
 const linux = needs("/proc");
+const noUpkeep = thisRuntime().id === "node22"
+  ? "SQLite 3.49 has the WAL-reset bug, so its own checkpoints stay"
+  : false;
 
 function make(path: string): Database {
   const db = open(path, STILL);
@@ -200,6 +204,33 @@ function atStat(when: () => boolean, act: () => void, body: () => void): void {
     place.statSync = real;
   }
 }
+
+test(
+  "close() says what was seen after a commit, where nobody could hear it",
+  { skip: linux || noUpkeep },
+  withDatabase((path) => {
+    make(path).close();
+    const db = open(path, { ...STILL, walAutocheckpoint: 1 });
+    db.exec("INSERT INTO t VALUES (2)");
+    const native = db.native as Record<string, unknown>;
+    const isIn = () => native["isTransaction"] ?? native["inTransaction"];
+    let isWritten = false;
+    let looks = 0;
+    // The size of the -wal comes first, then the look before a checkpoint.
+    const isAfter = () => isWritten && isIn() === false && ++looks === 2;
+    const lose = () => {
+      rmSync(`${path}-wal`);
+      rmSync(`${path}-shm`);
+    };
+    atStat(isAfter, lose, () => {
+      db.write(() => {
+        db.exec("INSERT INTO t VALUES (3)");
+        isWritten = true;
+      });
+    });
+    assert.throws(() => db.close(), LockLostError);
+  }),
+);
 
 for (const end of ["-wal", "-shm"]) {
   test(
@@ -419,5 +450,71 @@ test(
     await child.ended;
     checkIntegrity(path);
     assert.equal(query(path, "SELECT group_concat(n) FROM u"), "4,5");
+  }),
+);
+
+for (const end of ["close", "exit"] as const) {
+  for (const then of ["deleted", "replaced by a copy"] as const) {
+    test(
+      `who lost the -wal, and then a -shm that was ${then}, takes nothing from newcomers by its ${end}`,
+      { skip: linux },
+      withDatabase(async (path) => {
+        const db = make(path);
+        const child = start(thisAndNext()[1], "database_child.ts");
+        await child.ask({ do: "open", path, options: STILL });
+        const write = { do: "write", sql: "INSERT INTO t VALUES (2)" } as const;
+        await child.ask(write);
+        rmSync(`${path}-wal`);
+        const rescued = /Nothing that was acknowledged is lost/;
+        assert.match((await child.ask(write)).message ?? "", rescued);
+        // It moves the same WAL, and the child has to read anew after that.
+        assert.throws(() => db.exec(TABLE), rescued);
+        db.close();
+        if (then === "deleted") rmSync(`${path}-shm`);
+        else {
+          copyFileSync(`${path}-shm`, `${path}.new`);
+          renameSync(`${path}.new`, `${path}-shm`);
+        }
+        const newcomer = open(path, STILL);
+        newcomer.exec("CREATE TABLE u (b)");
+        newcomer.exec("INSERT INTO u VALUES (zeroblob(200000))");
+        // The database has more pages than the lost index knows of.
+        newcomer.checkpoint();
+        newcomer.exec("INSERT INTO u VALUES (1)");
+        newcomer.close();
+        if (end === "close") await child.ask({ do: "close" });
+        child.end();
+        await child.ended;
+        checkIntegrity(path);
+        assert.equal(query(path, "SELECT count(*) FROM u"), "2");
+        assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2");
+      }),
+    );
+  }
+}
+
+test(
+  "no checkpoint is made while the lock on the database is dropped",
+  { skip: linux || noUpkeep },
+  withDatabase(async (path) => {
+    make(path).close();
+    const db = open(path, { ...STILL, walAutocheckpoint: 1 });
+    db.exec("INSERT INTO t VALUES (2)");
+    // It counts the frames once in 20 ms.
+    await pause(25);
+    const { size } = statSync(path);
+    try {
+      db.write(() => {
+        db.exec("INSERT INTO t VALUES (zeroblob(200000))");
+        readFileSync(path);
+      });
+    } catch (error) {
+      // A slow machine has seen it before the COMMIT.
+      assert.ok(error instanceof LockLostError);
+    }
+    assert.equal(statSync(path).size, size);
+    db.exec("INSERT INTO t VALUES (3)");
+    db.close();
+    checkIntegrity(path);
   }),
 );

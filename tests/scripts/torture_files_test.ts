@@ -89,6 +89,37 @@ test("whoever was told that nothing is lost must have lost nothing", () => {
   assert.deepEqual(judged(log, { "a.1": [1] }).kinds, []);
 });
 
+test("a word that was true when it was said stays true", () => {
+  const comfort = (n: number) =>
+    `a.1 try ${n} / ` +
+    `a.1 failed ${n} ${LOST} Nothing that was acknowledged is lost. / `;
+  const begin = "files #2 begin delete wal database / files #2 took wal / ";
+  const took = "files #2 took database / files #2 done / ";
+  const word = (log: string) => judged(OPEN + ONE + DELETED + log + CLOSED, {});
+  const later = word(begin + comfort(2) + took);
+  assert.deepEqual(later.kinds, []);
+  assert.equal(
+    later.outcomes.get("commits gone with a file, after a true word"),
+    1,
+  );
+  // It begins before the database is taken, and ends after it.
+  const [asks, answers] = comfort(2).split(" / ");
+  const meets = `${begin}${asks} / ${took}${answers} / `;
+  assert.deepEqual(word(meets).kinds, []);
+  assert.deepEqual(word(begin + took + comfort(2)).kinds, ["false comfort"]);
+  // Nor may it be said again when it is true no more.
+  const again = begin + comfort(2) + took + comfort(3);
+  assert.deepEqual(word(again).kinds, ["false comfort"]);
+  const better = `a.1 try 2 / ${REFUSED.split(" / ")[1]} / ${comfort(3)}`;
+  assert.deepEqual(word(better).kinds, ["false comfort"]);
+  // A file that was moved or linked is no excuse, nor is a -wal.
+  for (const how of ["away database", "link database", "delete wal"]) {
+    const other = `files #2 begin ${how} / files #2 took ${how.split(" ")[1]}`;
+    const log = `${comfort(2)}${other} / files #2 done / `;
+    assert.deepEqual(word(log).kinds, ["false comfort"]);
+  }
+});
+
 test("to go on for long and be told at last is too late", () => {
   const many = (last: number) =>
     Array.from(

@@ -77,11 +77,16 @@ export interface Done {
   readonly moved: string | null;
 }
 
-/** Does it, to those of the files that are there. */
+/**
+ * Does it, to those of the files that are there.
+ *
+ * @param took Called after each file.
+ */
 export async function strike(
   path: string,
   plan: Plan,
   number: number,
+  took: (target: string) => void,
 ): Promise<Done> {
   const { act, gapMs, awayMs } = plan;
   const targets = plan.targets.filter((target) =>
@@ -97,6 +102,7 @@ export async function strike(
       } catch {
         // SQLite was faster, and has deleted it.
       }
+      took(target);
     }
   };
   if (act === "delete") await each((from) => rmSync(from));

@@ -4,7 +4,9 @@
  *
  * All append to one log, so that the place of a line is the kernel's own order,
  * and no code of litelatch has a say in it. A handle is what one open gave; a
- * process may have several, one after the other.
+ * process may have several, one after the other. What a call said it said after
+ * the line before it of the same process: a word is judged by what had happened
+ * by then.
  *
  *     <process> <handle> opening|reopening     it is about to open
  *     <process> <handle> opened
@@ -22,6 +24,7 @@
  *     <process> <handle> left                  the process ends, not the handle
  *     <process> - died <signal>                by what SQLite had mapped
  *     files <incident> begin <act> <file> …    the files are about to suffer
+ *     files <incident> took <file>             this one has, just now
  *     files <incident> done
  *     files - part|note <text>                 for whoever looks into a breach
  *     files - end                              all are told to end
@@ -43,12 +46,16 @@ interface Incident {
   readonly files: readonly string[];
   readonly begin: number;
   done: number;
+  /** When the database itself was taken, and last; never, if it was not. */
+  taken: number;
   /** The only process that it concerns; all of them, if `null`. */
   readonly process: string | null;
 }
 
 interface Refusal {
   readonly at: number;
+  /** When the call had not begun yet that was refused. */
+  readonly since: number;
   readonly code: string;
   readonly text: string;
 }
@@ -97,6 +104,8 @@ export class FileJudge {
   readonly #died = new Set<string>();
   readonly #exceptions: string[] = [];
   readonly #outcomes = new Map<string, number>();
+  /** The last line of each process, and the one before that. */
+  readonly #lines = new Map<string, [number, number]>();
   #end = Infinity;
   #line = 0;
 
@@ -104,6 +113,7 @@ export class FileJudge {
   read(line: string): void {
     const at = ++this.#line;
     const [process = "", id = "", word = "", ...rest] = line.split(" ");
+    this.#lines.set(process, [at, this.#lines.get(process)?.[0] ?? 0]);
     if (process === "files") return this.#readIncident(id, word, rest, at);
     if (word === "died") return void this.#died.add(process);
     if (word === "opening" || word === "reopening") {
@@ -152,6 +162,7 @@ export class FileJudge {
           files: rest,
           begin: at,
           done: Infinity,
+          taken: -Infinity,
           process,
         });
         return;
@@ -183,11 +194,13 @@ export class FileJudge {
     if (word === "end") this.#end = at;
     else if (word === "begin") {
       this.#count(`incidents: ${act} ${files.join(" and ")}`);
-      const times = { begin: at, done: Infinity };
+      const times = { begin: at, done: Infinity, taken: -Infinity };
       this.#incidents.push({ name, act, files, ...times, process: null });
     } else {
       const incident = this.#incidents.find((one) => one.name === name);
-      if (incident !== undefined) incident.done = at;
+      if (incident === undefined) return;
+      if (word === "done") incident.done = at;
+      else if (act === "database") incident.taken = at;
     }
   }
 
@@ -207,7 +220,8 @@ export class FileJudge {
 
   #refuse(what: string, handle: Handle, words: string[], at: number): void {
     const [code = "", ...text] = words;
-    handle.refusals.push({ at, code, text: text.join(" ") });
+    const [, since = 0] = this.#lines.get(handle.process) ?? [];
+    handle.refusals.push({ at, since, code, text: text.join(" ") });
     this.#count(`refused ${what}: ${isRaw(handle) ? "sqlite3" : code}`);
   }
 
@@ -278,14 +292,23 @@ export class FileJudge {
         act === "read" ? name : `${name} ${act} ${files.join(" and ")}`
       ).slice(-4).join(", ");
     const last = Math.max(...missing.map(([, at]) => at));
+    const told = handle.refusals.filter(({ at, code }) =>
+      code === LOST && at > last
+    );
+    const comforts = told.filter(({ text }) => COMFORT.test(text));
+    if (comforts.some((word) => !this.#mayBeTrue(word, handle))) {
+      this.#exceptions.push(
+        `false comfort: ${which} are nowhere, ${about}; ` +
+          "it was told that nothing is lost",
+      );
+      return missing.length;
+    }
     const gone =
       this.#incidents.some((incident) =>
         incident.begin > last && destroys(incident) &&
         !touching.includes(incident)
-      ) || touching.some(({ act, files, begin, done }) =>
-        // Made while the database was away, and replaced as that came back.
-        act === "there-and-back" && files.includes("database") &&
-        begin < handle.opening && handle.closing < done
+      ) || touching.some((incident) =>
+        replacesNewer(incident, handle) && handle.closing < incident.done
       );
     if (gone) {
       this.#count("commits gone with a file, closed before", missing.length);
@@ -295,9 +318,6 @@ export class FileJudge {
       this.#count("commits of sqlite3 itself gone", missing.length);
       return 0;
     }
-    const told = handle.refusals.filter(({ at, code }) =>
-      code === LOST && at > last
-    );
     const isAfter = this.#incidents.some((incident) =>
       destroys(incident) && incident.begin < handle.opening
     );
@@ -328,16 +348,27 @@ export class FileJudge {
       this.#exceptions.push(`${how}: ${which} are nowhere, ${about}`);
       return missing.length;
     }
-    if (COMFORT.test(told[0]?.text ?? "")) {
-      this.#exceptions.push(
-        `false comfort: ${which} are nowhere, ${about}; ` +
-          "it was told that nothing is lost",
+    if (comforts[0] !== undefined && comforts[0] === told[0]) {
+      this.#count(
+        "commits gone with a file, after a true word",
+        missing.length,
       );
-      return missing.length;
+      return 0;
     }
     this.#count("commits lost and told", missing.length);
     this.#judgeLate(handle, missing, touching, which);
     return 0;
+  }
+
+  /**
+   * Whether all was there when it was said that nothing is lost. It was, if the
+   * database was taken away later; in the very moment either may be.
+   */
+  #mayBeTrue({ since }: Refusal, handle: Handle): boolean {
+    return this.#incidents.some((incident) =>
+      incident.taken > since &&
+      (deletes(incident) || replacesNewer(incident, handle))
+    );
   }
 
   /** Told, but only after it went on for long. */
@@ -401,6 +432,12 @@ function destroys({ act, files }: Incident): boolean {
 /** Whether nothing is left of the database that was there. */
 function deletes({ act, files }: Incident): boolean {
   return files.includes("database") && (act === "delete" || act === "replace");
+}
+
+/** Whether what was made while the database was away went as that came back. */
+function replacesNewer({ act, files, begin }: Incident, handle: Handle) {
+  return act === "there-and-back" && files.includes("database") &&
+    begin < handle.opening;
 }
 
 function isRaw({ process }: Handle): boolean {
