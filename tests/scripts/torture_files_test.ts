@@ -142,6 +142,16 @@ test("who closed before a file was taken away has no claim, who came after has",
   assert.deepEqual(judged(lock, {}).kinds, ["innocent"]);
   const after = DELETED + OPEN + ONE + CLOSED;
   assert.deepEqual(judged(after, {}).kinds, ["innocent"]);
+  const amid = (parts: string[]) =>
+    judged(
+      `${OPEN}${ONE}files #1 begin delete lock wal / ${parts.join(" / ")}`,
+      {},
+    ).kinds;
+  const [took, done] = ["files #1 took", "files #1 done"];
+  const early = amid([`${took} lock`, CLOSED, `${took} wal`, done]);
+  assert.deepEqual(early, []);
+  const late = amid([`${took} lock`, `${took} wal`, CLOSED, done]);
+  assert.deepEqual(late, ["closed without a word"]);
 });
 
 test("what a process reads by fs concerns no other process", () => {

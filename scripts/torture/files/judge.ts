@@ -44,7 +44,9 @@ interface Incident {
   readonly name: string;
   readonly act: string;
   readonly files: readonly string[];
-  readonly begin: number;
+  /** When the first file but the lock was taken, whose loss hurts nobody. */
+  begin: number;
+  isBegun: boolean;
   done: number;
   /** When the database itself was taken, and last; never, if it was not. */
   taken: number;
@@ -161,6 +163,7 @@ export class FileJudge {
           act: "read",
           files: rest,
           begin: at,
+          isBegun: true,
           done: Infinity,
           taken: -Infinity,
           process,
@@ -195,12 +198,19 @@ export class FileJudge {
     else if (word === "begin") {
       this.#count(`incidents: ${act} ${files.join(" and ")}`);
       const times = { begin: at, done: Infinity, taken: -Infinity };
-      this.#incidents.push({ name, act, files, ...times, process: null });
+      const isBegun = false;
+      this.#incidents.push(
+        { name, act, files, ...times, isBegun, process: null },
+      );
     } else {
       const incident = this.#incidents.find((one) => one.name === name);
       if (incident === undefined) return;
       if (word === "done") incident.done = at;
       else if (act === "database") incident.taken = at;
+      if (word === "took" && act !== "lock" && !incident.isBegun) {
+        incident.begin = at;
+        incident.isBegun = true;
+      }
     }
   }
 
