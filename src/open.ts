@@ -213,8 +213,8 @@ function locateDatabase(path: string, settings: Settings): Location {
 
 /** SQLite would give a further connection the state of a lost one. */
 function refuseLost(path: string): void {
-  const lost = sharedState().abandoned;
-  if (lost.has(identityOf(path) ?? "")) throw abandoned(path);
+  const { abandoned: lost } = sharedState();
+  if (lost.size > 0 && lost.has(identityOf(path) ?? "")) throw abandoned(path);
   for (const handle of handlesOn(path)) {
     const reason = handle.loss();
     if (reason !== null) throw new LockLostError(reason);
@@ -295,7 +295,7 @@ function* furnish<T>(
   let made: T | undefined;
   try {
     const bug = whyNoCheckpoints(versionOf(connection));
-    if (bug !== null && files !== null && isFirst("wal-reset")) {
+    if (bug && files && isFirst("wal-reset")) {
       const text = `${bug} to one with SQLite 3.51.3 or newer (Bun on macOS: ` +
         "Database.setCustomSQLite): it can corrupt the database";
       warn(text, "LITELATCH_WAL_RESET", settings.onWarning);
@@ -303,7 +303,7 @@ function* furnish<T>(
     const session = new Session(opened);
     const { attachments } = session;
     const lease = settings.readOnly ? null : settings.lease;
-    if (lease !== null) {
+    if (lease) {
       const exec = (sql: string) => session.connection.exec(sql);
       const value = (sql: string) => session.connection.value(sql);
       const attachment = lease.attach({ path, exec, value });
@@ -312,8 +312,8 @@ function* furnish<T>(
       if (attachment.begun) yield* writing(session, null, () => {});
     }
     const watch = files && new LossWatch(session, files);
-    if (watch !== null) attachments.push(watch);
-    if (watch !== null && bug === null && !settings.readOnly) {
+    if (watch) attachments.push(watch);
+    if (watch && !bug && !settings.readOnly) {
       attachments.push(walUpkeep(session, watch, settings));
     }
     const reconnect = () => {
@@ -323,7 +323,7 @@ function* furnish<T>(
     const parts: Parts = {
       session,
       watch,
-      reconnect: files !== null && connection.owned ? reconnect : null,
+      reconnect: files && connection.owned ? reconnect : null,
       relocate: () =>
         locate(asked).path === session.path
           ? null
@@ -341,9 +341,7 @@ function* furnish<T>(
   }
 }
 
-function handleOf(parts: Parts): Database {
-  return new Database(parts);
-}
+const handleOf = (parts: Parts): Database => new Database(parts);
 
 /** The connection for bodies that await; in memory there is but one. */
 function* openApart({ session, watch }: Parts): Waiting<Apart> {

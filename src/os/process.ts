@@ -52,7 +52,9 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   for (const world of ["bootId", "pidNamespace"] as const) {
     if (own[world] === null || own[world] !== other[world]) return null;
   }
-  const token = startTokenOf(other.pid);
+  const token = other.pid === own.pid
+    ? own.startToken
+    : startTokenOf(other.pid);
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) {
