@@ -39,15 +39,16 @@ const BETWEEN_MS = 2;
 /**
  * Empties the WAL in the attempts of the upkeep, one after the other.
  *
- * @param look Called right before each attempt; throws if the WAL is lost.
+ * @param look Called right before each attempt; throws if the WAL is lost. It
+ * may open the connection anew.
  */
 export function checkpointNow(
   session: Session,
   look: () => void,
 ): CheckpointResult {
   session.require();
-  const { connection, path, settings } = session;
-  if (connection.inTransaction()) {
+  const { path, settings } = session;
+  if (session.connection.inTransaction()) {
     throw refused(
       `Cannot checkpoint "${path}" inside a transaction: call it after ` +
         "read() and write()",
@@ -71,15 +72,15 @@ export function checkpointNow(
   look();
   const forbidden = settings.readOnly
     ? "this handle is readOnly"
-    : whyNoCheckpoints(versionOf(connection));
+    : whyNoCheckpoints(versionOf(session.connection));
   if (forbidden !== null) return result(forbidden);
-  let seen = checkpoint(connection);
+  let seen = checkpoint(session.connection);
   const all = Math.max(seen.log, 0);
   const inTheWay = lookout(path, true);
   let pids: number[] | null = [];
   for (const patience of ATTEMPTS_MS) {
     look();
-    seen = truncate(connection, patience);
+    seen = truncate(session.connection, patience);
     if (seen.done) return result(null, all);
     // Writers hold a mark for moments only, at full speed half of the time.
     pids = inTheWay();

@@ -202,7 +202,7 @@ export class Database implements Disposable {
    * @throws {LockLostError} If one of its files was taken away.
    */
   checkpoint(): CheckpointResult {
-    return checkpointNow(this.#session, () => this.#parts.watch?.look());
+    return checkpointNow(this.#session, () => this.#parts.watch?.beat());
   }
 
   /**

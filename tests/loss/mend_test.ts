@@ -98,6 +98,20 @@ test(
 );
 
 test(
+  "checkpoint() takes a dropped lock back first, with no heartbeat too",
+  { skip: noKernelList },
+  withDatabase((path) => {
+    const db = make(path, { heartbeat: false });
+    insert(db, 1);
+    readFileSync(path);
+    assert.ok(!hasLocks(path));
+    db.checkpoint();
+    assert.ok(hasLocks(path));
+    db.close();
+  }),
+);
+
+test(
   "beside others, a handle on which something was set is read and not written",
   { skip: noKernelList },
   withDatabase(async (path) => {
