@@ -123,7 +123,8 @@ byte fd[3];             /* inode that is open, 0 for none */
 byte identity[3];       /* the inode that each takes it for */
 byte out = (1 << N) - 1; /* those that neither ask nor hold */
 byte asleep;            /* those between two tries */
-byte saw_shared[3];     /* shared pidfiles that each has listed, ids are unique */
+byte saw_shared[3];     /* shared pidfiles that each has listed, ids are unique;
+                           it looks once, when it has opened the sidecar */
 byte solo;              /* SELF of the one that must get it now */
 
 /* What the promise is about: who has been told that it holds. */
@@ -213,6 +214,9 @@ inline close_sidecar() {
 }
 
 inline forget_list() {
+#ifdef BIG
+  may_mark = 0;
+#endif
   SAW_SHARED = 0; saw_litter[0] = 0; saw_litter[1] = 0
 }
 
@@ -268,6 +272,28 @@ inline remove_shared(set) {
 #define EXCLUSION(condition) assert(condition)
 #endif
 
+/* The names in the folder, which a mark spares. Only with sweeps it matters
+   whether litter is cleared; without them, and without marks, whoever shares does
+   nothing with the records of the living. */
+#ifdef BIG
+#define LIST STEP DO \
+    forget_list(); \
+    if \
+    :: path != 0 && (marked & MARK(path)) \
+    :: else -> may_mark = 1; SAW_SHARED = shared & ~ME \
+    fi \
+  END;
+#else
+#ifdef SWEEPS
+#define LIST STEP DO \
+    SAW_SHARED = shared & ~ME; \
+    saw_litter[0] = litter[0]; saw_litter[1] = litter[1] \
+  END;
+#else
+#define LIST STEP DO SAW_SHARED = (mode == EXCLUSIVE -> shared & ~ME : 0) END;
+#endif
+#endif
+
 #define CLAIM 1
 #define SWEEP 2
 #define AGAIN 3
@@ -277,6 +303,9 @@ active [N] proctype Contender() {
   bit saw_pid;
   bit saw_litter[2];
   bit published;
+#ifdef BIG
+  bit may_mark;
+#endif
 
   /* ---- an ask ---------------------------------------------------------- */
 
@@ -306,6 +335,10 @@ idle:
 
   /* Opening the sidecar: what the path leads to is asked before and after. */
 open:
+#ifdef MUTATE_LOOK_BEFORE_OPEN
+  LIST
+#endif
+made:
 #ifndef MUTATE_BELIEVE_OPEN
   STEP DO before = path END;
 #endif
@@ -331,12 +364,15 @@ open:
     identity[_pid] = path;
 #ifndef MUTATE_BELIEVE_OPEN
     if
-    :: path == 0 || path != before -> close_sidecar(); before = 0; goto open
+    :: path == 0 || path != before -> close_sidecar(); before = 0; goto made
     :: else -> before = 0
     fi
 #endif
   END;
   phase = CLAIM;
+#ifndef MUTATE_LOOK_BEFORE_OPEN
+  LIST
+#endif
 try:
   want = mode;
 #ifdef MUTATE_SHARED_CLEARS_BEFORE_LOCK
@@ -413,7 +449,7 @@ unwritable:
 
 locked:
   if
-  :: atomic { phase == AGAIN -> forget_list(); goto publish }
+  :: phase == AGAIN -> goto publish
   :: else
   fi;
 #if DELETIONS > 0 && !defined(MUTATE_NO_LOOK_BEFORE_CLEARING)
@@ -442,27 +478,13 @@ failed:
 #endif
   if
   :: phase == SWEEP -> phase = AGAIN; want = SHARED; goto lock
-  :: atomic { else -> forget_list(); goto busy }
+  :: else -> goto busy
   fi;
 
   /* ---- won, exclusive: all records are litter; and a sweep ------------- */
 
 look:
-#ifdef BIG
-  STEP DO
-    if
-    :: path != 0 && (marked & MARK(path)) ->
-      saw_pid = (pid_owner != 0);
-      goto remove_exclusive_record
-    :: else
-    fi
-  END;
-#endif
-  STEP DO /* the names in the folder */
-    saw_pid = (pid_owner != 0);
-    SAW_SHARED = shared & ~ME;
-    saw_litter[0] = litter[0]; saw_litter[1] = litter[1]
-  END;
+  STEP DO saw_pid = (pid_owner != 0) END;
   STEP DO /* the texts, and whether they prove a holder elsewhere */
     if
     :: (saw_pid && PID_ELSEWHERE) ||
@@ -470,7 +492,6 @@ look:
        (BIT(SAW_SHARED, 1) && SHARED_ELSEWHERE(1)) ||
        (BIT(SAW_SHARED, 2) && SHARED_ELSEWHERE(2)) ->
       saw_pid = 0;
-      forget_list();
       goto elsewhere
     :: else
     fi;
@@ -490,13 +511,12 @@ remove_shared_records:
   STEP DO
     remove_shared(SAW_SHARED);
     if :: saw_litter[0] -> litter[0] = 0 :: else fi;
-    if :: saw_litter[1] -> litter[1] = 0 :: else fi;
-    forget_list()
+    if :: saw_litter[1] -> litter[1] = 0 :: else fi
   END;
 #ifdef BIG
   STEP DO
     if
-    :: phase != SWEEP && MAY_MARK -> marked = marked | MARK(path)
+    :: phase != SWEEP && may_mark && MAY_MARK -> marked = marked | MARK(path)
     :: else
     fi
   END;
@@ -519,16 +539,6 @@ remove_shared_records:
   /* ---- won, shared: the exclusive record is litter --------------------- */
 
 look_for_exclusive:
-#ifdef BIG
-  STEP DO
-    if
-    :: path != 0 && (marked & MARK(path)) ->
-      saw_pid = (pid_owner != 0);
-      goto remove_it
-    :: else
-    fi
-  END;
-#endif
   STEP DO /* the names and texts */
     saw_pid = (pid_owner != 0);
 #ifndef MUTATE_SHARED_CLEARS_WITHOUT_PROOF
@@ -538,19 +548,20 @@ look_for_exclusive:
     fi;
 #endif
 #ifdef BIG
-    before = (SHARED_ELSEWHERE(0) || SHARED_ELSEWHERE(1) || SHARED_ELSEWHERE(2))
+    before = (BIT(SAW_SHARED, 0) && SHARED_ELSEWHERE(0)) ||
+      (BIT(SAW_SHARED, 1) && SHARED_ELSEWHERE(1)) ||
+      (BIT(SAW_SHARED, 2) && SHARED_ELSEWHERE(2))
 #endif
   END;
 #ifdef BIG
   STEP DO /* a shared one elsewhere excludes nobody here, but forbids a mark */
     if
-    :: !before && MAY_MARK -> marked = marked | MARK(path)
+    :: !before && may_mark && MAY_MARK -> marked = marked | MARK(path)
     :: else
     fi;
     before = 0
   END;
 #endif
-remove_it:
   STEP DO
     if
     :: saw_pid -> remove_pid()
@@ -559,19 +570,19 @@ remove_it:
     saw_pid = 0
   END;
   STEP DO /* the shared records of the dead */
+    if
+    :: !NARROW_ONE(_pid) ->
+      if :: saw_litter[0] -> litter[0] = 0 :: else fi;
+      saw_litter[0] = 0;
+      SAW_SHARED = SAW_SHARED & NARROW
+    :: else
+    fi;
 #ifdef SWEEPS
-    SAW_SHARED = (NARROW_ONE(_pid) -> shared : shared & NARROW) & ~ME;
-    saw_litter[0] = NARROW_ONE(_pid) && litter[0];
-    saw_litter[1] = litter[1];
     if
     :: SAW_SHARED != 0 || saw_litter[0] || saw_litter[1] -> phase = SWEEP
     :: else
     fi;
 #endif
-    if
-    :: !NARROW_ONE(_pid) -> litter[0] = 0
-    :: else
-    fi;
     if
     :: phase != SWEEP -> goto publish
     :: else
@@ -585,7 +596,7 @@ remove_it:
   /* ---- publish, and look once more at the path ------------------------- */
 
 publish:
-  phase = CLAIM;
+  atomic { phase = CLAIM; forget_list() }
 #ifndef MUTATE_PUBLISH_BEFORE_LOCK
   PUBLISHING_STEP DO /* link(2) */
     if

@@ -12,7 +12,7 @@ import { atExit } from "../os/exit_hooks.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
 import type { Waiting } from "../os/waiting.ts";
 import { DOUBT_MS, holdersNow, toHolder } from "./holders.ts";
-import { clearLitter } from "./litter.ts";
+import { findLitter } from "./litter.ts";
 import { Lock } from "./lock.ts";
 import { LockFile } from "./lock_file.ts";
 import { publishOwn } from "./pidfiles.ts";
@@ -42,6 +42,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
   const key = `${mode} ${!guard} ${target.path}`;
   const watch = new Stopwatch();
   let file: LockFile | null = null;
+  let clear!: ReturnType<typeof findLitter>;
   let nextLook = LOOK_EVERY_MS;
   let hasAsked = false;
   let isExclusive = false;
@@ -64,10 +65,13 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const slice = sliceAt(ask, started);
       if (slice) lastSlice = now();
       // To share, a lock file that is read-only for us is enough.
-      file ??= new LockFile(target, mode === "shared" ? undefined : wait + 100);
+      if (file === null) {
+        file = new LockFile(target, mode === "shared" ? undefined : wait + 100);
+        clear = findLitter(ask, file);
+      }
       isExclusive &&= started < wait;
       const found = !isExclusive && file.tryLock(mode, slice)
-        ? enter(ask, file, guard)
+        ? enter(ask, file, clear, guard)
         : "busy";
       if (found instanceof Lock) {
         file = null;
@@ -134,11 +138,12 @@ function pauseAt(waited: number, least: number): number {
 function enter(
   ask: Ask,
   file: LockFile,
+  clear: ReturnType<typeof findLitter>,
   guard: LegacyGuard | undefined,
 ): Lock | "busy" | "moved" | OldVersion {
   const { target, mode, app, purpose } = ask;
   if (file.isReplaced()) return "moved";
-  let obstacle: OldVersion | "busy" | "moved" | null = clearLitter(ask, file);
+  let obstacle: OldVersion | "busy" | "moved" | null = clear();
   if (obstacle) return obstacle;
   const sidecar = file.identity;
   const own = publishOwn(target, { mode, app, purpose, sidecar });
@@ -167,9 +172,9 @@ function enter(
     lockFile: sidecar,
     drop() {
       letGo();
-      forget();
       locks.delete(target.path);
       file.close();
+      forget();
     },
   };
   // It keeps the connection from being collected, which would drop the lock.

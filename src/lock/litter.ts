@@ -13,7 +13,7 @@ import { locksOn } from "../os/procfs.ts";
 import { isPosix, lstat, parseIdentity, quickStat } from "../os/stat.ts";
 import { toHolder } from "./holders.ts";
 import type { LockFile } from "./lock_file.ts";
-import { allPidfiles, type HolderRecord, pidfileAt } from "./pidfiles.ts";
+import { type HolderRecord, pidfilePlaces, pidfilesAt } from "./pidfiles.ts";
 import { type Ask, refused } from "./refusal.ts";
 
 // Of more records than this that nobody can prove dead a shared holder tries to
@@ -24,51 +24,53 @@ const PILE = 8;
 const BIG_BYTES = 256 * 1024;
 
 /**
- * With the lock in our hands. Clears nothing if a record proves a living holder
- * of another lock file that excludes us.
+ * Looks into the folder; with the lock it would hold up everybody. A holder of an
+ * earlier lock file left its record before, or finds this one at its path.
  *
- * @returns Who is in the way; `"busy"` if the lock was lost over a pile.
+ * @returns What clears it with the lock in our hands: nothing if a record proves
+ * a living holder of another lock file that excludes us. It says who is in the
+ * way; `"busy"` if the lock was lost over a pile.
  */
-export function clearLitter(
+export function findLitter(
   ask: Ask,
   file: LockFile,
-): OldVersion | "busy" | null {
-  const { target, mode } = ask;
-  const isBig = (quickStat(target.folder)?.size ?? 0) > BIG_BYTES;
-  if (isBig && lstat(file.path)?.modifiedMs === markOf(file) * 1000) {
-    // As long as this is the lock file, nobody can hold another one.
-    const exclusive = pidfileAt(`${target.path}.pid`);
-    if (exclusive) remove(exclusive.path);
-    return null;
-  }
-  const found = allPidfiles(target.path);
-  const elsewhere = found.flatMap(({ record }) =>
-    record !== null && provesAnother(record, file) ? toHolder(record) : []
-  );
-  const holders = elsewhere.filter((one) =>
-    mode === "exclusive" || one.mode === "exclusive"
-  );
-  if (holders.length > 0) {
-    const error = (ms: number) => refused(ask, holders, ms, "replaced");
-    return { isCertain: true, error };
-  }
-  const pile: string[] = [];
-  for (const { path, record } of found) {
-    // Nobody can have the file EXCLUSIVE beside us.
-    const isLitter = mode === "exclusive" || record?.mode === "exclusive";
-    const alive = record && !isFormer(path, record) && isAlive(record);
-    if (isLitter || alive === false) remove(path);
-    else if (alive === null) pile.push(path);
-  }
-  if (isBig && elsewhere.length === 0) setModified(file.path, markOf(file));
-  if (pile.length <= PILE) return null;
-  file.unlock();
-  // It may be read-only for us: enough to share, and to leave a pile.
-  if (attempt(() => file.tryLock("exclusive"), false) && !file.isReplaced()) {
-    pile.forEach(remove);
-  }
-  file.unlock();
-  return file.tryLock("shared") ? null : "busy";
+): () => OldVersion | "busy" | null {
+  const { mode, target: { folder, path } } = ask;
+  const isBig = (quickStat(folder)?.size ?? 0) > BIG_BYTES;
+  // As long as this is the lock file, nobody can hold another one.
+  const isMarked = isBig &&
+    lstat(file.path)?.modifiedMs === markOf(file) * 1000;
+  const places = isMarked ? [`${path}.pid`] : pidfilePlaces(path);
+  return () => {
+    const found = pidfilesAt(places);
+    const elsewhere = found.flatMap(({ record }) =>
+      record !== null && provesAnother(record, file) ? toHolder(record) : []
+    );
+    const holders = elsewhere.filter((one) =>
+      mode === "exclusive" || one.mode === "exclusive"
+    );
+    if (holders.length > 0) {
+      const error = (ms: number) => refused(ask, holders, ms, "replaced");
+      return { isCertain: true, error };
+    }
+    const pile: string[] = [];
+    for (const { path, record } of found) {
+      // Nobody can have the file EXCLUSIVE beside us.
+      const isLitter = mode === "exclusive" || record?.mode === "exclusive";
+      const alive = record && !isFormer(path, record) && isAlive(record);
+      if (isLitter || alive === false) remove(path);
+      else if (alive === null) pile.push(path);
+    }
+    if (isBig && elsewhere.length === 0) setModified(file.path, markOf(file));
+    if (pile.length <= PILE) return null;
+    file.unlock();
+    // It may be read-only for us: enough to share, and to leave a pile.
+    if (attempt(() => file.tryLock("exclusive"), false) && !file.isReplaced()) {
+      pile.forEach(remove);
+    }
+    file.unlock();
+    return file.tryLock("shared") ? null : "busy";
+  };
 }
 
 /** `bun --watch` becomes another program in the same process. */

@@ -39,12 +39,20 @@ const SHARED = /^-[0-9a-f]{16}(?:\.tmp)?$/;
 
 /** All of them, drafts of dead publishers too, for one look into the folder. */
 export function allPidfiles(path: string): Pidfile[] {
+  return pidfilesAt(pidfilePlaces(path));
+}
+
+/** Where an exclusive holder's may be by now, and where others were seen. */
+export function pidfilePlaces(path: string): string[] {
   const { folder, name } = partsOf(path);
-  return namesIn(folder, `${name}.pid`)
-    .map((found) => found.slice(name.length + ".pid".length))
-    .filter((rest) => rest === "" || SHARED.test(rest))
-    .map((rest) => pidfileAt(`${path}.pid${rest}`))
-    .filter((pidfile) => pidfile !== null);
+  const prefix = `${name}.pid`;
+  const rests = namesIn(folder, prefix).map((one) => one.slice(prefix.length));
+  return ["", ...rests.filter((rest) => SHARED.test(rest))]
+    .map((rest) => `${path}.pid${rest}`);
+}
+
+export function pidfilesAt(places: string[]): Pidfile[] {
+  return places.flatMap((place) => pidfileAt(place) ?? []);
 }
 
 /** One of ours, such as that of the exclusive holder at `<path>.pid`. */

@@ -103,7 +103,8 @@ export function withFile<T>(
 
 /** Text of an open file. Among the globals of jsdom is no TextDecoder. */
 export function textAt(file: number, length: number, at: number): string {
-  const bytes = process.getBuiltinModule("node:buffer").Buffer.alloc(length);
+  const { Buffer } = process.getBuiltinModule("node:buffer");
+  const bytes = Buffer.allocUnsafe(length);
   const got = fileSystem().readSync(file, bytes, 0, length, at);
   return bytes.toString("utf8", 0, got);
 }

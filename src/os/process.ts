@@ -58,6 +58,7 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) {
+    if (other.pid === own.pid && other.thread === own.thread) return true;
     // Where /proc has other PIDs, we find ourselves by that name alone.
     const place = other.pid === own.pid ? "self" : other.pid;
     return !/^\d+$/.test(other.thread ?? "") ||

@@ -110,15 +110,15 @@ test(
 );
 
 for (const mode of ["exclusive", "shared"]) {
-  // When getdents64() returns, it has the lock and has seen no record.
+  // When it is told that no record is there, it has the lock.
   test(
     `a lock file deleted between lock and record lets one in (${mode})`,
     { skip },
     () =>
       deleteWhileTaken(
         mode,
-        "getdents64",
-        ({ folder }) => folder,
+        "lstat,newfstatat,statx",
+        ({ target }) => `${target}.pid`,
         (late, path) => hasLock(late, path, mode),
       ),
   );
