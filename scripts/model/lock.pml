@@ -272,9 +272,9 @@ inline remove_shared(set) {
 #define EXCLUSION(condition) assert(condition)
 #endif
 
-/* The names in the folder, which a mark spares. Only with sweeps it matters
-   whether litter is cleared; without them, and without marks, whoever shares does
-   nothing with the records of the living. */
+/* The names in the folder, which a mark spares. Without sweeps and marks, whoever
+   shares does nothing with those of the living. Litter may always go: it is looked
+   at where it is removed. */
 #ifdef BIG
 #define LIST STEP DO \
     forget_list(); \
@@ -285,13 +285,11 @@ inline remove_shared(set) {
   END;
 #else
 #ifdef SWEEPS
-#define LIST STEP DO \
-    SAW_SHARED = shared & ~ME; \
-    saw_litter[0] = litter[0]; saw_litter[1] = litter[1] \
-  END;
+#define LISTS_SHARED true
 #else
-#define LIST STEP DO SAW_SHARED = (mode == EXCLUSIVE -> shared & ~ME : 0) END;
+#define LISTS_SHARED (mode == EXCLUSIVE)
 #endif
+#define LIST STEP DO SAW_SHARED = (LISTS_SHARED -> shared & ~ME : 0) END;
 #endif
 
 #define CLAIM 1
@@ -478,20 +476,23 @@ failed:
 #endif
   if
   :: phase == SWEEP -> phase = AGAIN; want = SHARED; goto lock
-  :: else -> goto busy
+  :: atomic { else -> saw_litter[0] = 0; saw_litter[1] = 0; goto busy }
   fi;
 
   /* ---- won, exclusive: all records are litter; and a sweep ------------- */
 
 look:
-  STEP DO saw_pid = (pid_owner != 0) END;
+  STEP DO
+    saw_pid = (pid_owner != 0);
+    saw_litter[0] = litter[0]; saw_litter[1] = litter[1]
+  END;
   STEP DO /* the texts, and whether they prove a holder elsewhere */
     if
     :: (saw_pid && PID_ELSEWHERE) ||
        (BIT(SAW_SHARED, 0) && SHARED_ELSEWHERE(0)) ||
        (BIT(SAW_SHARED, 1) && SHARED_ELSEWHERE(1)) ||
        (BIT(SAW_SHARED, 2) && SHARED_ELSEWHERE(2)) ->
-      saw_pid = 0;
+      saw_pid = 0; saw_litter[0] = 0; saw_litter[1] = 0;
       goto elsewhere
     :: else
     fi;
@@ -511,7 +512,8 @@ remove_shared_records:
   STEP DO
     remove_shared(SAW_SHARED);
     if :: saw_litter[0] -> litter[0] = 0 :: else fi;
-    if :: saw_litter[1] -> litter[1] = 0 :: else fi
+    if :: saw_litter[1] -> litter[1] = 0 :: else fi;
+    saw_litter[0] = 0; saw_litter[1] = 0
   END;
 #ifdef BIG
   STEP DO
@@ -571,13 +573,12 @@ look_for_exclusive:
   END;
   STEP DO /* the shared records of the dead */
     if
-    :: !NARROW_ONE(_pid) ->
-      if :: saw_litter[0] -> litter[0] = 0 :: else fi;
-      saw_litter[0] = 0;
-      SAW_SHARED = SAW_SHARED & NARROW
+    :: !NARROW_ONE(_pid) -> litter[0] = 0; SAW_SHARED = SAW_SHARED & NARROW
     :: else
     fi;
 #ifdef SWEEPS
+    saw_litter[0] = litter[0];
+    saw_litter[1] = litter[1];
     if
     :: SAW_SHARED != 0 || saw_litter[0] || saw_litter[1] -> phase = SWEEP
     :: else

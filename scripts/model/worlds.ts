@@ -118,7 +118,7 @@ export const MUTATIONS: readonly Mutation[] = [
   drop("NO_ROLLBACK", "two", "PROGRESS"),
   drop("PUBLISH_BEFORE_LOCK", "two", "REFUSAL"),
   drop("KEEP_LITTER", "two", "RECORDS"),
-  drop("UNLOCK_BEFORE_WITHDRAW", "two", "REFUSAL"),
+  drop("UNLOCK_BEFORE_WITHDRAW", "two", "RECORDS"),
   drop("WITHDRAW_ANY", "all deleted", "RECORDS"),
   drop("CLEAR_WITHOUT_LOCK", "narrow", "RECORDS"),
   drop("SHARED_CLEARS_BEFORE_LOCK", "two", "RECORDS"),
