@@ -155,17 +155,20 @@ export function check<T extends object>(
   for (const name of Object.keys({ ...checks, ...options })) {
     if (!Object.hasOwn(options, name) && name in Object.prototype) continue;
     const value = (options as typeof given)[name];
-    if (value === undefined || name === "signal") continue;
-    const judge = Object.hasOwn(checks, name) && checks[name];
+    if (value === undefined) continue;
+    const isSignal = name === "signal";
+    const judge = isSignal
+      ? having("throwIfAborted", "an AbortSignal")
+      : Object.hasOwn(checks, name) && checks[name];
     if (!judge) {
-      const known = Object.keys(checks).join(", ");
+      const known = Object.keys(checks).join(", ") || "signal";
       return refuse(`there is no option "${name}", known are ${known}`);
     }
     const wanted = judge(value);
     if (wanted !== null) {
       refuse(`the option "${name}" must be ${wanted}, got ${show(value)}`);
     }
-    given[name] = value;
+    if (!isSignal) given[name] = value;
   }
   return given as Partial<T>;
 }

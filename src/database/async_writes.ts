@@ -9,6 +9,7 @@ import { type Nap, now, sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
+import { check } from "../settings.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 import { kept } from "./statement.ts";
@@ -61,9 +62,11 @@ export class AsyncWrites {
   /** Runs what waits and writes after all that came earlier. */
   queue<T>(
     way: (since: Stopwatch) => Waiting<unknown>,
-    signal: AbortSignal | undefined,
+    options: { signal?: AbortSignal } | undefined,
   ): Promise<Awaited<T>> {
     return new Promise<unknown>((resolve, reject) => {
+      check("write", options, {});
+      const signal = options?.signal;
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
       const since = new Stopwatch();
       const start = () =>

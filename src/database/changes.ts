@@ -2,6 +2,7 @@
 
 import type { Connection } from "../driver/contract.ts";
 import { every, now, weakly } from "../os/clock.ts";
+import { check } from "../settings.ts";
 import type { Session } from "./session.ts";
 
 /** What became of the database since the last look. */
@@ -56,15 +57,17 @@ export function tellChanges(
   session: Session,
   away: Away,
   listener: (change: Exclude<Change, "unchanged">) => void,
-  { every: least = 1000 }: WatchOptions = {},
+  options: WatchOptions | undefined,
 ): Teller {
-  if (
-    !Number.isFinite(least) || least <= 0 || typeof listener !== "function"
-  ) {
-    throw new TypeError(
-      'Cannot watch: it needs a function, and for "every" a number of ' +
-        "milliseconds above 0",
-    );
+  const { every: least = 1000 } = check("watch", options, {
+    every: (value) =>
+      Number.isFinite(value) && Number(value) > 0
+        ? null
+        : "a number of milliseconds above 0",
+  });
+  if (typeof listener !== "function") {
+    const got = typeof listener;
+    throw new TypeError(`Cannot watch: it needs a function, got ${got}`);
   }
   let last: Change = "unchanged";
   let told = -Infinity;

@@ -175,7 +175,7 @@ export class Database implements Disposable {
       return made
         ? asyncWrites.writing(run, made, since)
         : writing(session, this, body, since);
-    }, options?.signal);
+    }, options);
   }
 
   /**

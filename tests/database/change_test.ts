@@ -265,6 +265,10 @@ test("what onChange is given is checked", () => {
     TypeError,
   );
   assert.throws(() => db.onChange(() => {}, { every: Infinity }), TypeError);
+  assert.throws(
+    () => db.onChange(() => {}, { evry: 10 } as never),
+    /^TypeError: Cannot watch: there is no option "evry", known are every$/,
+  );
   db.close();
 });
 

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import {
   acquireLock,
+  acquireLockAsync,
   adopt,
   open,
   openAsync,
@@ -114,6 +115,27 @@ test("an unknown option is answered with all of them, in their order", () => {
     const options = JSON.parse(`{"${name}": 1}`) as OpenOptions;
     assert.throws(() => open(":memory:", options), TypeError, name);
   }
+});
+
+test("a signal that is none is refused, and so is what is no signal", async () => {
+  const wrong = { signal: {} } as { signal: AbortSignal };
+  const expected = {
+    name: "TypeError",
+    message:
+      /the option "signal" must be an AbortSignal, got \[object Object\]$/,
+  };
+  await assert.rejects(openAsync(":memory:", wrong), expected);
+  await assert.rejects(acquireLockAsync("/nowhere/at/all", wrong), expected);
+  const db = open(":memory:");
+  let calls = 0;
+  const body = () => calls++;
+  await assert.rejects(db.writeAsync(body, wrong), expected);
+  await assert.rejects(db.writeAsync(body, { sgnal: 1 } as never), {
+    name: "TypeError",
+    message: 'Cannot write: there is no option "sgnal", known are signal',
+  });
+  assert.equal(calls, 0);
+  db.close();
 });
 
 const WRONG: [name: keyof OpenOptions, value: unknown, said: RegExp][] = [
