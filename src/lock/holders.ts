@@ -51,7 +51,7 @@ export function* holdersNow(
   const listed = new Set<number>();
   const isThere = ({ pid, alive }: Holder) => alive || listed.has(pid);
   let strangers: number[] | null = null;
-  let held: LockMode = "shared";
+  let held: LockMode | null = null;
   let anyLock = false;
   for (const pause of BETWEEN_LOOKS_MS) {
     if (pause > 0) yield pause;
@@ -67,8 +67,10 @@ export function* holdersNow(
     }
     anyLock ||= locks.length > 0;
     let now = pidsAt(locks, SHARED, true);
-    held = now.length > 0 ? "exclusive" : "shared";
-    if (held === "shared") {
+    const found = now.length > 0 ? "exclusive" : "shared";
+    // Who was seen with both has let go in between, so it asks.
+    if (found !== (held ??= found)) strangers = [];
+    if (found === "shared") {
       // Who has written to RESERVED and only reads SHARED waits for the others
       // to go: it asks, and holds nothing.
       const asking = pidsAt(locks, RESERVED, true);
@@ -83,7 +85,7 @@ export function* holdersNow(
     const isClear = recorded.length > 0 ? recorded.every(isThere) : !isLast;
     if (isClear && strangers.length === 0) break;
   }
-  if (strangers?.length) {
+  if (held && strangers?.length) {
     return [...recorded, ...strangers.map((pid) => stranger(pid, held))];
   }
   if (recorded.length === 0 && (anyLock || listsEverybody())) {
