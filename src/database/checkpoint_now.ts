@@ -6,7 +6,7 @@ import { sleepSync } from "../os/clock.ts";
 import {
   ATTEMPTS_MS,
   checkpoint,
-  truncate,
+  empty,
   versionOf,
   walBytes,
   whyNoCheckpoints,
@@ -79,8 +79,10 @@ export function checkpointNow(
   const inTheWay = lookout(path, true);
   let pids: number[] | null = [];
   for (const patience of ATTEMPTS_MS) {
-    look();
-    seen = truncate(session.connection, patience);
+    seen = empty(patience, () => {
+      look();
+      return session.connection;
+    });
     if (seen.done) return result(null, all);
     // Writers hold a mark for moments only, at full speed half of the time.
     pids = inTheWay();

@@ -94,8 +94,10 @@ export function walUpkeep(
     let seen = frame === null ? null : wal.checkpoint(connection);
     if (seen === null || seen.done || seen.checkpointed !== frame) {
       const patience = wal.ATTEMPTS_MS[failed % ROUND] ?? 0;
-      watch.beforeCheckpoint();
-      seen = wal.truncate(connection, Math.min(patience, mostMs));
+      seen = wal.empty(Math.min(patience, mostMs), () => {
+        watch.beforeCheckpoint();
+        return connection;
+      });
       if (patience <= mostMs && seen.log !== -1) failed++;
     }
     const end = now();

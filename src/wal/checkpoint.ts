@@ -27,7 +27,7 @@ export function walBytes(path: string): number {
 /** A passive one moves what it can and makes nobody wait. */
 export function checkpoint(
   connection: Connection,
-  mode: "PASSIVE" | "FULL" | "TRUNCATE" | "NOOP" = "PASSIVE",
+  mode: "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE" | "NOOP" = "PASSIVE",
   schema = "",
 ): Progress {
   const sql = `PRAGMA ${schema}wal_checkpoint(${mode})`;
@@ -45,16 +45,28 @@ export function checkpoint(
 }
 
 /**
- * Empties the file. While it waits for readers it holds the write lock: a writer
- * may wait `patienceMs` (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
+ * Empties the file. It is cut right after a look: SQLite goes by the index that
+ * it began with, so that a commit of somebody who had come by a new `-shm`, while
+ * it waited for readers, was cut off.
  *
- * @param mode A full one lets the next writer begin the file anew.
+ * @param look Throws if something is lost; else it gives the connection.
+ */
+export function empty(patienceMs: number, look: () => Connection): Progress {
+  const seen = truncate(look(), patienceMs, "", "RESTART");
+  return seen.done ? truncate(look(), 0) : seen;
+}
+
+/**
+ * Empties the file at once. While it waits for readers it holds the write lock: a
+ * writer may wait `patienceMs` (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
+ *
+ * @param mode After `FULL` and `RESTART` the next writer begins the file anew.
  */
 export function truncate(
   connection: Connection,
   patienceMs: number,
   schema?: string,
-  mode: "FULL" | "TRUNCATE" = "TRUNCATE",
+  mode: "FULL" | "RESTART" | "TRUNCATE" = "TRUNCATE",
 ): Progress {
   const before = connection.value("PRAGMA busy_timeout");
   connection.exec(`PRAGMA busy_timeout=${Math.round(patienceMs)}`);
