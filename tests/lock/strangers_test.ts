@@ -7,7 +7,7 @@ import { needs } from "../fixtures/machine.ts";
 import { pause } from "../fixtures/until.ts";
 import { inFolder } from "../fixtures/folder.ts";
 
-// A refusal looks seven times within 728 ms: never all of them in one phase.
+// A refusal looks eleven times within 728 ms: never all of them in one phase.
 const PHASE_MS = 700;
 const MODES = ["BEGIN EXCLUSIVE", "BEGIN; SELECT count(*) FROM sqlite_schema"];
 
