@@ -42,8 +42,8 @@ export function findLitter(
     lstat(file.path)?.modifiedMs === markOf(file) * 1000;
   const places = isMarked ? [`${path}.pid`] : pidfilePlaces(path);
   return () => {
-    const found = pidfilesAt(places);
-    const elsewhere = found.flatMap(({ record }) =>
+    const all = pidfilesAt(places);
+    const elsewhere = all.flatMap(({ record }) =>
       record !== null && provesAnother(record, file) ? toHolder(record) : []
     );
     const holders = elsewhere.filter((one) =>
@@ -54,14 +54,16 @@ export function findLitter(
       return { isCertain: true, error };
     }
     const pile: string[] = [];
-    for (const { path, record } of found) {
+    for (const { path, record } of all) {
       // Nobody can have the file EXCLUSIVE beside us.
       const isLitter = mode === "exclusive" || record?.mode === "exclusive";
       const alive = record && !isFormer(path, record) && isAlive(record);
       if (isLitter || alive === false) remove(path);
       else if (alive === null) pile.push(path);
     }
-    if (isBig && elsewhere.length === 0) setModified(file.path, markOf(file));
+    if (isBig && !isMarked && !elsewhere.length) {
+      setModified(file.path, markOf(file));
+    }
     if (pile.length <= PILE) return null;
     file.unlock();
     // It may be read-only for us: enough to share, and to leave a pile.

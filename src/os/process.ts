@@ -52,15 +52,14 @@ export function isAlive(other: ProcessIdentity): boolean | null {
   for (const world of ["bootId", "pidNamespace"] as const) {
     if (own[world] === null || own[world] !== other[world]) return null;
   }
-  const token = other.pid === own.pid
-    ? own.startToken
-    : startTokenOf(other.pid);
+  const isOwn = other.pid === own.pid;
+  const token = isOwn ? own.startToken : startTokenOf(other.pid);
   if (typeof token !== "string") return token;
   if (other.startToken === null) return null;
   if (token === other.startToken) {
-    if (other.pid === own.pid && other.thread === own.thread) return true;
+    if (isOwn && other.thread === own.thread) return true;
     // Where /proc has other PIDs, we find ourselves by that name alone.
-    const place = other.pid === own.pid ? "self" : other.pid;
+    const place = isOwn ? "self" : other.pid;
     return !/^\d+$/.test(other.thread ?? "") ||
       readProc(`${place}/task/${other.thread}/comm`) !== null;
   }

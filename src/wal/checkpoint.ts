@@ -45,9 +45,8 @@ export function checkpoint(
 }
 
 /**
- * Empties the file. It is cut right after a look: SQLite goes by the index that
- * it began with, so that a commit of somebody who had come by a new `-shm`, while
- * it waited for readers, was cut off.
+ * Empties the file. It is cut right after a look: SQLite goes by the index it
+ * began with, and cut off who came by a new `-shm` while it waited for readers.
  *
  * @param look Throws if something is lost; else it gives the connection.
  */
@@ -57,7 +56,7 @@ export function empty(patienceMs: number, look: () => Connection): Progress {
 }
 
 /**
- * Empties the file at once. While it waits for readers it holds the write lock: a
+ * In one call. While it waits for readers it holds the write lock: a
  * writer may wait `patienceMs` (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
  *
  * @param mode After `FULL` and `RESTART` the next writer begins the file anew.
