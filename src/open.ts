@@ -31,7 +31,7 @@ import {
 import { acquire } from "./lock/acquire.ts";
 import { refuseManyNames, warnOfNetwork } from "./lock/acquire_lock.ts";
 import type { Lock } from "./lock/lock.ts";
-import { abandoned } from "./loss/messages.ts";
+import { closeBefore } from "./loss/harmless_end.ts";
 import { isAlone, refuseForeign } from "./loss/sqlite_locks.ts";
 import { filesOf, WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
@@ -40,11 +40,11 @@ import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, partsOf, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { openPaths } from "./os/procfs.ts";
-import { handlesOn, isFirst, sharedState } from "./os/shared_state.ts";
+import { handlesOn, isFirst } from "./os/shared_state.ts";
 import { identityOf, isPosix, lstat, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
-import { versionOf, whyNoCheckpoints } from "./wal/checkpoint.ts";
+import { versionOf, walBytes, whyNoCheckpoints } from "./wal/checkpoint.ts";
 
 const MEMORY = ":memory:";
 
@@ -213,8 +213,6 @@ function locateDatabase(path: string, settings: Settings): Location {
 
 /** SQLite would give a further connection the state of a lost one. */
 function refuseLost(path: string): void {
-  const { abandoned: lost } = sharedState();
-  if (lost.size > 0 && lost.has(identityOf(path) ?? "")) throw abandoned(path);
   for (const handle of handlesOn(path)) {
     const reason = handle.loss();
     if (reason !== null) throw new LockLostError(reason);
@@ -250,6 +248,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     [path, partsOf(path).folder].every((one) => canWrite(one) === false);
   let connection: Connection | undefined;
   let isDone = false;
+  const foreign: string[] = [];
   try {
     const alone = !readOnly && isAlone(before);
     // Closed again it would have done the harm already.
@@ -260,6 +259,8 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
       throw cannotOpen(path, READ_ONLY);
     }
     const files = yield* configure(connection, settings, path, alone);
+    // From here on a refusal is for files that are not ours.
+    foreign.push(path);
     if (!readOnly && !alone) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
@@ -269,7 +270,10 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     // Whoever closes as the last one deletes both, and inodes come back.
     const isNew = (end: "-wal" | "-shm") =>
       files.open[end] !== before.open[end];
-    if (isNew("-wal") && !isNew("-shm")) yield* refuseForeign(path, false);
+    // Those of another database may have come back meanwhile.
+    if (isNew("-wal") && (!isNew("-shm") || walBytes(path) > 0)) {
+      yield* refuseForeign(path, false);
+    }
     // What SQLite shares in a process another thread may have lost, or whoever
     // has it open raw.
     refuseGone(
@@ -282,7 +286,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     // Before anything is closed: it may be for want of descriptors.
     throw explain(path, error, settings);
   } finally {
-    if (!isDone) connection?.close();
+    if (!isDone && connection) closeBefore(connection, foreign, true);
   }
 }
 

@@ -63,9 +63,14 @@ export class Database implements Disposable {
     return [...sharedState().warnings];
   }
 
-  /** The driver's own object, for what this handle does not offer. */
+  /**
+   * The driver's own object, for what this handle does not offer.
+   *
+   * @throws {LitelatchError} If it is closed, also by us for a lost WAL.
+   */
   get native(): unknown {
     const session = this.#session;
+    if (!session.isOpen) throw session.refusal();
     session.turns.share();
     session.letCheckpoint();
     session.isPersonal = true;

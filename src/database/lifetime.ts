@@ -1,11 +1,9 @@
 /** From open to close of one handle, whose connection may be opened anew. */
 
 import { type LitelatchError, UnsupportedError } from "../errors.ts";
-import { clearBeside } from "../loss/harmless_end.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
-import { identityOf } from "../os/stat.ts";
 import type { AsyncWrites } from "./async_writes.ts";
 import { placeOf } from "./busy_error.ts";
 import { type LossWatch, reopenAll } from "./loss_watch.ts";
@@ -35,7 +33,6 @@ export class Lifetime implements OpenHandle {
   readonly #parts: Parts;
   readonly #self: WeakRef<OpenHandle> = new WeakRef<OpenHandle>(this);
   readonly #ending: (() => void)[] = [];
-  #isDetached = false;
 
   /** @param handle What the caller has; the connection of bodies has none. */
   constructor(parts: Parts, handle?: object) {
@@ -84,7 +81,7 @@ export class Lifetime implements OpenHandle {
   obstacle(): "busy" | "adopted" | "personal" | null {
     const { session, reconnect } = this.#parts;
     if (reconnect === null) return "adopted";
-    if (this.#isDetached) return null;
+    if (!session.isOpen) return null;
     if (!session.isIdle) return "busy";
     return session.isPersonal ? "personal" : null;
   }
@@ -106,17 +103,12 @@ export class Lifetime implements OpenHandle {
 
   /** At the end of the process: Bun empties every WAL then, beside whomever. */
   disarm(): void {
-    const { session, watch } = this.#parts;
-    watch?.reason();
-    if (watch?.mayClose() && session.stopped === "lost") this.detach(true);
+    this.#parts.watch?.reason();
+    if (this.#parts.session.stopped === "lost") this.detach(true);
   }
 
   detach(forOwner?: boolean): void {
-    const { session, watch } = this.#parts;
-    if (this.#isDetached) return;
-    watch?.all.forEach((files) => clearBeside(session.connection, files));
-    this.#isDetached = true;
-    session.connection.close(forOwner);
+    this.#parts.watch?.close(forOwner);
   }
 
   attach(opened: Connected | undefined = this.#parts.reconnect?.()): void {
@@ -124,23 +116,7 @@ export class Lifetime implements OpenHandle {
     const { session, watch } = this.#parts;
     session.resume(opened.connection);
     if (watch) watch.files = opened.files;
-    this.#isDetached = false;
     session.each((one) => one.connected?.());
-  }
-
-  mayClose(): boolean {
-    const { watch, reconnect } = this.#parts;
-    return this.#isDetached || reconnect === null ||
-      watch?.mayClose() !== false;
-  }
-
-  /** What cannot be made harmless must neither be closed nor collected. */
-  #leave(): void {
-    if (this.mayClose()) return this.detach();
-    const { path, connection } = this.#parts.session;
-    const { abandoned } = sharedState();
-    const identity = identityOf(path) ?? "";
-    abandoned.set(identity, [...abandoned.get(identity) ?? [], connection]);
   }
 
   requireSaid(): void {
@@ -173,7 +149,7 @@ export class Lifetime implements OpenHandle {
       return;
     }
     asyncWrites?.close();
-    this.#leave();
+    this.detach();
     session.lock?.release();
     session.lock = relocated.lock;
     session.path = relocated.path;
@@ -196,7 +172,7 @@ export class Lifetime implements OpenHandle {
       if (session.depth > 0) undo(session, "ROLLBACK");
       // What its owner closed took its WAL with it.
       if (!keepsLock && !session.isForsaken) unsaid = watch?.unsaid();
-      if (reconnect !== null) this.#leave();
+      if (reconnect !== null) this.detach();
       // An adopted one is closed by its owner.
       else session.connection.close();
     } finally {

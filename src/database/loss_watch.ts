@@ -6,8 +6,8 @@
 import { messageOf } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
-import { isHarmless, rescue } from "../loss/harmless_end.ts";
-import { abandoned, lossText, reopenFailed } from "../loss/messages.ts";
+import { closeHarmlessly, rescue } from "../loss/harmless_end.ts";
+import { lossText, reopenFailed } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
   type OwnLock,
@@ -18,6 +18,7 @@ import type { Loss, WatchedFiles } from "../loss/watched_files.ts";
 import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { withFile } from "../os/files.ts";
+import { SHARED } from "../os/lock_bytes.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import { asleepMs } from "../os/waiting.ts";
@@ -204,18 +205,24 @@ export class LossWatch implements Attachment {
 
   /** What is lost at the end, and was not said to anybody yet. */
   unsaid(): LitelatchError | null {
-    const { isSaid } = this.#session.told;
+    const { told, path } = this.#session;
+    const { isSaid } = told;
+    this.#lastLocks -= FRESH_LOCKS_MS;
+    this.reason();
+    // He may have moved the WAL before our last commit, and deletes it after.
+    const isEnding = !this.#hasLocks && isOpenElsewhere(path, SHARED, true);
     this.reason();
     const isLost = this.all.some((files) =>
       files.lost === "database" ? files.isDeleted() : files.lost !== null
     );
-    return isLost && !isSaid ? this.#session.refusal() : null;
+    if (isSaid) return null;
+    if (isLost) return this.#session.refusal();
+    return isEnding ? new LockLostError(lossText(path, "locks", false)) : null;
   }
 
-  /** Whether the connection may be closed; it is disarmed if need be. */
-  mayClose(): boolean {
-    const { connection } = this.#session;
-    return this.all.every((files) => isHarmless(connection, files));
+  /** Closes the connection, so that what was lost takes nothing from others. */
+  close(forOwner = false): void {
+    closeHarmlessly(this.#session.connection, this.all, forOwner);
   }
 
   connected(): void {
@@ -234,8 +241,9 @@ export class LossWatch implements Attachment {
     // Said again it has to be true again: what was rescued may be gone by then.
     const isThere = () => isSafe && !files.isAway();
     session.stop("lost", () => lossText(files.path, loss, isThere()));
-    // At once: every runtime closes what is open at its end.
-    if (!isSafe) isHarmless(connection, files);
+    // At once: every runtime closes what is open at its end. A file that is
+    // away may come back.
+    if (loss === "wal" || loss === "shm") this.close();
     session.require();
   }
 }
@@ -268,7 +276,6 @@ export function reopenAll(path: string, silently: boolean): void {
         `closed, and one is ${what}`,
     );
   }
-  if (!handles.every((handle) => handle.mayClose())) throw abandoned(path);
   try {
     for (const handle of handles) handle.detach();
     for (const handle of handles) handle.attach();

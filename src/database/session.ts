@@ -156,10 +156,14 @@ export class Session {
     return new LitelatchError("LITELATCH_CLOSED", what);
   }
 
+  /** Whether its connection is. */
+  get isOpen(): boolean {
+    return attempt(() => this.connection.isOpen(), false);
+  }
+
   /** Whether it was adopted, and its owner has closed it. */
   get isForsaken(): boolean {
-    const { connection } = this;
-    return !connection.owned && !attempt(() => connection.isOpen(), false);
+    return !this.connection.owned && !this.isOpen;
   }
 
   /** Looks at SQL of the caller before it is compiled. */

@@ -71,11 +71,11 @@ export function connected(
         return false; // its owner has closed it
       }
     },
-    isOpen,
+    isOpen: () => !closed && isOpen(),
     close(forOwner = false) {
       if (!closed) beforeClose?.();
       if (!closed && (owned || forOwner)) native.close(true);
-      closed = true;
+      closed ||= owned || forOwner;
     },
   };
 }

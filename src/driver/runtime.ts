@@ -58,6 +58,14 @@ export function requireSqlite(): void {
   opener ??= pick();
 }
 
+/** A second one, of the same library, that can write nothing. */
+export function openBeside(connection: Connection, path: string): Connection {
+  const how = { readOnly: true, readonly: true, create: false };
+  if (isOfRuntime(connection)) return openConnection(path, how);
+  const { constructor } = Object(connection.native);
+  return connectBetter(Reflect.construct(constructor, [path, how]));
+}
+
 /** Wraps a database that the caller opened, and will close. */
 export function adoptConnection(native: unknown): Connection {
   requireRuntime();

@@ -6,12 +6,15 @@
  */
 
 import type { Connection } from "../driver/contract.ts";
+import { primaryCode, SQLITE } from "../driver/result_codes.ts";
+import { openBeside } from "../driver/runtime.ts";
 import { attempt } from "../os/builtin.ts";
-import { remove, withFile } from "../os/files.ts";
+import { atExit } from "../os/exit_hooks.ts";
+import { remove } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
 import { listsEverybody } from "../os/procfs.ts";
 import { identityOf } from "../os/stat.ts";
-import { hasPending, truncate } from "../wal/checkpoint.ts";
+import { truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere, ownLocks } from "./sqlite_locks.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -25,59 +28,75 @@ function isIndexOurs(files: WatchedFiles): boolean {
  * Moves what is in a WAL that was deleted by hand into the database; also with
  * the WAL-reset bug: after half a checkpoint the database alone is malformed.
  *
- * @returns Whether all of it is there.
+ * @returns Whether all of it is there; not where others came meanwhile, and
+ * wrote on what was there before.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
   return isIndexOurs(files) &&
     attempt(() => truncate(connection, 100, files.schema).done, false) &&
-    !files.isAway();
+    isIndexOurs(files) && !files.isAway();
 }
 
-/** Whether the connection may be closed, after it was disarmed if need be. */
-export function isHarmless(
-  connection: Connection,
-  files: WatchedFiles,
-): boolean {
+/** Whether to close it as the last one could take something from others. */
+function isHarmful(files: WatchedFiles): boolean {
   const loss = files.look() ?? files.lost;
   // Beside another database SQLite leaves all alone (pager.c, databaseIsUnmoved).
-  const isWal = loss === "wal";
-  if ((!isWal && loss !== "shm") || files.isAway()) return true;
-  if (isWal && isIndexOurs(files)) return true;
-  const mayMove = isWal &&
-    attempt(() => hasPending(connection, files.schema), true);
-  // They have begun a `-wal` or `-shm` of their own there.
-  const isTakenOver = files.beside("others").length > 0;
-  // Others may still read the WAL that was lost: emptied, it takes their frames
-  // too. And while we have our lock, nobody who came was the last to close, and
-  // took his files away: so nobody came, and SQLite may move all of it.
-  const isUsed = () => isOpenElsewhere(files.path) || ownLocks(files.path)[0]();
-  if (!isTakenOver && (!mayMove || isUsed())) return true;
-  // Of a lost pair the index alone is made useless: the WAL may be somebody's
-  // copy. To write a frame that SQLite cannot read failed where newcomers had
-  // made the database larger, and it deleted their `-wal`.
-  const isPair = isWal && files.beside("ours").length === 0;
-  if (isWal && !isPair && !mayMove) return isOpenElsewhere(files.path);
-  const disarm = (at: string): boolean =>
-    withFile(at, "r+", (file, by) => {
-      // From an emptied WAL SQLite can read no frame, and gives up both. Without
-      // its header an index is made anew from the WAL at the path, with what
-      // others wrote there; with a whole one of version 0 SQLite does nothing
-      // (https://sqlite.org/walformat.html#the_wal_index_file_format). The locks
-      // that go with them are on a file that nobody can open any more.
-      const header = new Uint8Array(136);
-      const sums = [[12, 1], [40, 8], [44, 13]] as const;
-      for (const [i, n] of isPair ? sums : []) header[i] = header[i + 48] = n;
-      if (isWal && !isPair) by.ftruncateSync(file, 0);
-      else by.writeSync(file, header, 0, 136, 0);
-      return true;
-    });
-  // What is at the path may have the inode of one that was closed.
-  const there = ["-wal", "-shm"].map((end) => files.path + end);
-  const lost = files.opened(isWal && !isPair ? "-wal" : "-shm")
-    .filter(([, name]) => !there.includes(name));
-  return lost.length > 0 &&
-      lost.every(([at]) => attempt(() => disarm(at), false)) ||
-    isOpenElsewhere(files.path);
+  if ((loss !== "wal" && loss !== "shm") || files.isAway()) return false;
+  // While we have our lock, nobody who came was the last to close, and took his
+  // files away: so nobody came, and SQLite may move all that is in the WAL.
+  const isOurs = isIndexOurs(files) || ownLocks(files.path)[0]();
+  return !isOurs || files.beside("others").length > 0;
+}
+
+/**
+ * Closes a connection, and leaves the files that it lost as they are.
+ *
+ * @param forOwner Whether also one that is adopted; else at the exit.
+ */
+export function closeHarmlessly(
+  connection: Connection,
+  all: readonly WatchedFiles[],
+  forOwner: boolean,
+): void {
+  for (const files of all) clearBeside(connection, files);
+  const harmful = all.filter(isHarmful).map(({ path }) => path);
+  closeBefore(connection, harmful, forOwner);
+}
+
+// What cannot be closed without harm must not be collected either.
+const kept = new Map<Connection, Connection[]>();
+
+/**
+ * Closes a connection so that it is not the last one on these databases. As the
+ * last one SQLite must lock the file for writing (wal.c, sqlite3WalClose), which
+ * no read-only connection can (fcntl(2), EBADF): so one of these goes last.
+ */
+export function closeBefore(
+  connection: Connection,
+  paths: string[],
+  forOwner: boolean,
+): void {
+  const last = kept.get(connection) ?? [];
+  const missing = paths.slice(last.length);
+  if (missing.length > 0) kept.set(connection, last);
+  for (const path of missing) {
+    const one = attempt(() => openBeside(connection, path), null);
+    if (one === null) return;
+    last.push(one);
+    try {
+      one.value("PRAGMA user_version");
+    } catch (error) {
+      // Otherwise it is the WAL that cannot be read, and the file is locked.
+      if (primaryCode(error) === SQLITE.CANTOPEN) return;
+    }
+  }
+  if (connection.owned || forOwner) {
+    for (const one of [connection, ...last]) one.close(true);
+    kept.delete(connection);
+  } else if (missing.length > 0) {
+    // Its owner may close it before that, and the handle too.
+    atExit(() => closeBefore(connection, paths, true));
+  }
 }
 
 /**
@@ -86,7 +105,7 @@ export function isHarmless(
  * and write the old pages over it. While we have them open no newcomer of ours
  * takes them; between the close and the clearing one did.
  */
-export function clearBeside(connection: Connection, files: WatchedFiles): void {
+function clearBeside(connection: Connection, files: WatchedFiles): void {
   if (!files.isAway() || !files.beside("ours").length) return;
   // Beside a -shm that others use our -wal is theirs by now; a mere copy that was
   // put there kept our -wal there too, and whoever came read it over the new file.

@@ -1,7 +1,6 @@
 /** The words for what goes wrong behind an open database. @module */
 
 import { messageOf } from "../driver/result_codes.ts";
-import { LockLostError } from "../errors.ts";
 import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import type { Loss } from "./watched_files.ts";
@@ -44,15 +43,6 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
 export function reopenFailed(path: string, error: unknown): string {
   return `Cannot use "${path}": it was closed to be opened anew, and that ` +
     `failed: ${messageOf(error)}`;
-}
-
-/** A lost connection that could not be closed is in the way of a new one. */
-export function abandoned(path: string): LockLostError {
-  return new LockLostError(
-    `Cannot open "${path}" anew in this process, PID ${self().pid}: it lost ` +
-      "its locks, others have written since, and to close the old connection " +
-      "could damage it. Start the process again.",
-  );
 }
 
 /** A reader keeps the WAL from being reset. `names` is null if unknown. */

@@ -47,10 +47,14 @@ export function ownLocks(path: string): [OwnLock, OwnLock] {
 
 /**
  * Whether another process has a file open: while it has the database, no close
- * is the last one.
+ * is the last one. With `write`, whether it closes it as the last one now.
  */
-export function isOpenElsewhere(path: string, byte = SHARED): boolean {
-  return pidsAt(locksOn(stat(path)) ?? [], byte)
+export function isOpenElsewhere(
+  path: string,
+  byte = SHARED,
+  write = false,
+): boolean {
+  return pidsAt(locksOn(stat(path)) ?? [], byte, write)
     .some((pid) => pid !== self().pid);
 }
 

@@ -88,15 +88,8 @@ export class WatchedFiles {
 
   /** Whether the open database has no name any more. */
   isDeleted(): boolean {
-    return this.opened("").some(([, name]) => name.endsWith(" (deleted)"));
-  }
-
-  /** The descriptors of an open file, each with the name that it has now. */
-  opened(end: End): [at: string, name: string][] {
-    return (descriptorsOn(this.open[end]) ?? []).map((number) => {
-      const at = `self/fd/${number}`;
-      return [`/proc/${at}`, readProcLink(at) ?? ""];
-    });
+    return (descriptorsOn(this.open[""]) ?? [])
+      .some((at) => readProcLink(`self/fd/${at}`)?.endsWith(" (deleted)"));
   }
 
   /** The `-wal` and `-shm` at the path that are the open ones, or used others. */

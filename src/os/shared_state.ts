@@ -11,8 +11,6 @@ export interface SharedState {
   /** Locks held here, by path. */
   locks: Map<string, HeldLock>;
   open: Set<WeakRef<OpenHandle>>;
-  /** Connections that must not be closed or collected, by `dev:ino`. */
-  abandoned: Map<string, unknown[]>;
   /** What to do when the process exits, or when nobody is left to serve. */
   endings: Map<string, { calls: Set<() => void>; unlisten: () => void }>;
   /** Here it outlives a copy that is reloaded. */
@@ -47,8 +45,6 @@ export interface OpenHandle {
   begunAt?(): string;
   /** Why a further connection to its file would be lost; looks anew. */
   loss(): string | null;
-  /** Whether closing its connection would hurt nobody. */
-  mayClose(): boolean;
   /** Throws if commits may be lost that nobody was told of yet. */
   requireSaid?(): void;
   /** Closes its connection, and opens a new one. */
@@ -64,7 +60,6 @@ export function sharedState(): SharedState {
   return (globalThis as Place)[KEY] ??= (process as Place)[KEY] ??= {
     locks: new Map(),
     open: new Set(),
-    abandoned: new Map(),
     endings: new Map(),
     warned: new Set(),
     warnings: [],

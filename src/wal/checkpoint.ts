@@ -76,16 +76,6 @@ export function truncate(
   }
 }
 
-/**
- * Whether the WAL holds frames that are not in the database; moves none. `true`
- * where it cannot be told: before 3.51 an unknown mode is a passive checkpoint
- * (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
- */
-export function hasPending(connection: Connection, schema: string): boolean {
-  return Number(versionOf(connection).split(".")[1]) < 51 ||
-    !checkpoint(connection, "NOOP", schema).done;
-}
-
 // The minor versions with a mend, and the patch that brought it.
 const MENDED: Record<number, number> = { 44: 6, 50: 7, 51: 3 };
 

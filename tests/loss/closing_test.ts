@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import {
+  closeSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { LockLostError, open } from "../../mod.ts";
+import { SHARED } from "../../src/os/lock_bytes.ts";
+import { isOpenHere, locksOn, pidsAt } from "../../src/os/procfs.ts";
+import { stat } from "../../src/os/stat.ts";
+import { start } from "../fixtures/children.ts";
+import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
+import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
+import { raw } from "../fixtures/losing.ts";
+import { needs } from "../fixtures/machine.ts";
+import { thisAndNext } from "../fixtures/runtimes.ts";
+import { pause, until } from "../fixtures/until.ts";
+
+const QUIET = {
+  heartbeat: false,
+  walAutocheckpoint: 0,
+  journalSizeLimit: 2 ** 30,
+} as const;
+const linux = needs("/proc");
+
+// It takes a while to move so much into the database, and then it deletes the WAL.
+const FILL = `PRAGMA wal_autocheckpoint=0;
+WITH RECURSIVE c(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM c LIMIT 3000)
+INSERT INTO t SELECT 0, zeroblob(20000) FROM c`;
+
+test(
+  "close() says that a commit beside the end of another may be lost, where the locks were dropped",
+  { skip: linux || (SQLITE3 === undefined && "there is no sqlite3") },
+  withDatabase(async (first) => {
+    let isMet = false;
+    for (let n = 1; !isMet; n++) {
+      assert.ok(n < 20, "it was never met while it closed");
+      const path = `${first}${n}`;
+      const made = raw(path);
+      made.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (n INTEGER, b BLOB)");
+      made.close();
+      const other = startSqlite3(path);
+      await other.run(FILL);
+      const db = open(path, QUIET);
+      // It asks for its locks now, and not again in the next 50 ms.
+      await pause(80);
+      db.write(() => db.exec("INSERT INTO t VALUES (0, 0)"));
+      closeSync(openSync(path, "r"));
+      other.child.say(".quit");
+      let isOver = false;
+      const ended = other.child.ended.then(() => isOver = true);
+      const ends = () =>
+        pidsAt(locksOn(stat(path)) ?? [], SHARED, true)
+          .includes(other.child.pid);
+      await until("it closes", () => isOver || ends(), 1);
+      let isWritten = false;
+      let isSaid = false;
+      try {
+        db.write(() => db.exec("INSERT INTO t VALUES (1, 0)"));
+        isWritten = true;
+        db.close();
+      } catch (error) {
+        assert.ok(error instanceof LockLostError, String(error));
+        isSaid = true;
+        db.close();
+      }
+      isMet = isWritten && ends();
+      await ended;
+      const found = query(path, "SELECT count(*) FROM t WHERE n = 1");
+      assert.ok(isSaid || found === "1", "it is gone, and nobody was told");
+      checkIntegrity(path);
+      rmSync(path);
+    }
+  }),
+);
+
+test(
+  "what is rescued while others come is not said to be there",
+  { skip: linux },
+  withDatabase((path) => {
+    const db = open(path, QUIET);
+    db.exec("CREATE TABLE t (n INTEGER)");
+    const native = db.native as { prepare(sql: string): unknown };
+    const { prepare } = native;
+    let isReplaced = false;
+    native.prepare = (sql) => {
+      if (/wal_checkpoint/.test(sql)) {
+        isReplaced = true;
+        writeFileSync(`${path}-shm2`, "");
+        renameSync(`${path}-shm2`, `${path}-shm`);
+      }
+      return prepare.call(native, sql);
+    };
+    rmSync(`${path}-wal`);
+    assert.throws(() => db.close(), {
+      code: "LITELATCH_LOCK_LOST",
+      message: /moments before this one may be lost/,
+    });
+    assert.ok(isReplaced);
+  }),
+);
+
+test(
+  "files of another database that come back while one is opened do it no harm",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const child = start(thisAndNext()[1], "database_child.ts");
+    await child.ask({ do: "open", path, options: QUIET });
+    await child.ask({ do: "exec", sql: "CREATE TABLE t (n)" });
+    renameSync(path, `${path}.old`);
+    for (const end of ["-wal", "-shm"]) {
+      renameSync(path + end, `${path}${end}2`);
+    }
+    const fresh = raw(path);
+    fresh.exec("PRAGMA journal_mode=WAL; CREATE TABLE u (n)");
+    fresh.exec("INSERT INTO u VALUES (7)");
+    fresh.close();
+    const fs = process.getBuiltinModule("node:fs");
+    const { accessSync } = fs;
+    let isBack = false;
+    // It is open now, and nothing of it was read.
+    fs.accessSync = (...asked) => {
+      if (!isBack && isOpenHere(path)) {
+        isBack = true;
+        for (const end of ["-wal", "-shm"]) {
+          renameSync(`${path}${end}2`, path + end);
+        }
+      }
+      return accessSync(...asked);
+    };
+    try {
+      assert.throws(() => open(path, QUIET).close(), {
+        code: "LITELATCH_UNSUPPORTED",
+        message: /works with the -wal beside it, but has another file open/,
+      });
+    } finally {
+      fs.accessSync = accessSync;
+    }
+    assert.ok(isBack);
+    await child.ask({ do: "close" });
+    checkIntegrity(path);
+    assert.equal(query(path, "SELECT n FROM u"), "7");
+  }),
+);
