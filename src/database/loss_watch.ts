@@ -242,8 +242,8 @@ export class LossWatch implements Attachment {
     const isThere = () => isSafe && !files.isAway();
     session.stop("lost", () => lossText(files.path, loss, isThere()));
     // At once: every runtime closes what is open at its end. A file that is
-    // away may come back.
-    if (loss === "wal" || loss === "shm") this.close();
+    // away may come back; and of what is rescued the inode must stay ours.
+    if (!isSafe && (loss === "wal" || loss === "shm")) this.close();
     session.require();
   }
 }

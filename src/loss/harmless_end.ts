@@ -58,6 +58,8 @@ export function closeHarmlessly(
   all: readonly WatchedFiles[],
   forOwner: boolean,
 ): void {
+  // The files of others have the inodes of ours by then.
+  if (!attempt(() => connection.isOpen(), false)) return;
   for (const files of all) clearBeside(connection, files);
   const harmful = all.filter(isHarmful).map(({ path }) => path);
   closeBefore(connection, harmful, forOwner);

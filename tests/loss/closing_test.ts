@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import {
   closeSync,
+  existsSync,
   openSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
@@ -75,6 +77,32 @@ test(
       checkIntegrity(path);
       rmSync(path);
     }
+  }),
+);
+
+test(
+  "close() leaves a file alone that got the inode of a lost one",
+  { skip: linux },
+  withDatabase((path, folder) => {
+    const db = open(path, QUIET);
+    db.exec("CREATE TABLE t (n)");
+    const wal = `${path}-wal`;
+    const { ino } = statSync(wal);
+    rmSync(`${path}-shm`);
+    assert.throws(() => db.checkpoint(), LockLostError);
+    renameSync(path, `${path}.old`);
+    rmSync(wal, { force: true });
+    // Not every filesystem gives a number again so soon.
+    for (let i = 0; i < 500 && !existsSync(wal); i++) {
+      const one = `${folder}/${i}`;
+      writeFileSync(one, "");
+      if (statSync(one).ino === ino) renameSync(one, wal);
+    }
+    const other = raw(path);
+    other.exec("PRAGMA journal_mode=WAL; CREATE TABLE u (n)");
+    db.close();
+    assert.ok(existsSync(wal));
+    other.close();
   }),
 );
 

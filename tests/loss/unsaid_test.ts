@@ -454,37 +454,43 @@ test(
 );
 
 for (const end of ["close", "exit"] as const) {
-  test(
-    `who lost the -wal, which was rescued, takes nothing from newcomers by its ${end}`,
-    { skip: linux },
-    withDatabase(async (path) => {
-      const db = make(path);
-      const child = start(thisAndNext()[1], "database_child.ts");
-      await child.ask({ do: "open", path, options: STILL });
-      const write = { do: "write", sql: "INSERT INTO t VALUES (2)" } as const;
-      await child.ask(write);
-      rmSync(`${path}-wal`);
-      const rescued = /Nothing that was acknowledged is lost/;
-      assert.match((await child.ask(write)).message ?? "", rescued);
-      // It moves the same WAL, and the child has to read anew after that.
-      assert.throws(() => db.exec(TABLE), rescued);
-      db.close();
-      rmSync(`${path}-shm`, { force: true });
-      const newcomer = open(path, STILL);
-      newcomer.exec("CREATE TABLE u (b)");
-      newcomer.exec("INSERT INTO u VALUES (zeroblob(200000))");
-      // The database has more pages than the lost index knows of.
-      newcomer.checkpoint();
-      newcomer.exec("INSERT INTO u VALUES (1)");
-      newcomer.close();
-      if (end === "close") await child.ask({ do: "close" });
-      child.end();
-      await child.ended;
-      checkIntegrity(path);
-      assert.equal(query(path, "SELECT count(*) FROM u"), "2");
-      assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2");
-    }),
-  );
+  for (const then of ["deleted", "replaced by a copy"] as const) {
+    test(
+      `who lost the -wal, and then a -shm that was ${then}, takes nothing from newcomers by its ${end}`,
+      { skip: linux },
+      withDatabase(async (path) => {
+        const db = make(path);
+        const child = start(thisAndNext()[1], "database_child.ts");
+        await child.ask({ do: "open", path, options: STILL });
+        const write = { do: "write", sql: "INSERT INTO t VALUES (2)" } as const;
+        await child.ask(write);
+        rmSync(`${path}-wal`);
+        const rescued = /Nothing that was acknowledged is lost/;
+        assert.match((await child.ask(write)).message ?? "", rescued);
+        // It moves the same WAL, and the child has to read anew after that.
+        assert.throws(() => db.exec(TABLE), rescued);
+        db.close();
+        if (then === "deleted") rmSync(`${path}-shm`);
+        else {
+          copyFileSync(`${path}-shm`, `${path}.new`);
+          renameSync(`${path}.new`, `${path}-shm`);
+        }
+        const newcomer = open(path, STILL);
+        newcomer.exec("CREATE TABLE u (b)");
+        newcomer.exec("INSERT INTO u VALUES (zeroblob(200000))");
+        // The database has more pages than the lost index knows of.
+        newcomer.checkpoint();
+        newcomer.exec("INSERT INTO u VALUES (1)");
+        newcomer.close();
+        if (end === "close") await child.ask({ do: "close" });
+        child.end();
+        await child.ended;
+        checkIntegrity(path);
+        assert.equal(query(path, "SELECT count(*) FROM u"), "2");
+        assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2");
+      }),
+    );
+  }
 }
 
 test(
