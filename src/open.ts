@@ -44,7 +44,7 @@ import { handlesOn, isFirst } from "./os/shared_state.ts";
 import { identityOf, isPosix, lstat, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
 import { adoptSettings, openSettings, type Settings } from "./settings.ts";
-import { versionOf, walBytes, whyNoCheckpoints } from "./wal/checkpoint.ts";
+import { versionOf, whyNoCheckpoints } from "./wal/checkpoint.ts";
 
 const MEMORY = ":memory:";
 
@@ -243,6 +243,7 @@ function* lockFor(
 function* connect(path: string, settings: Settings): Waiting<Connected> {
   const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
+  const begun = Date.now();
   // Then SQLite cannot make the `-shm` that it reads a WAL database by.
   const immutable = readOnly && stat(`${path}-wal`) === null &&
     [path, partsOf(path).folder].every((one) => canWrite(one) === false);
@@ -270,8 +271,11 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     // Whoever closes as the last one deletes both, and inodes come back.
     const isNew = (end: "-wal" | "-shm") =>
       files.open[end] !== before.open[end];
-    // Those of another database may have come back meanwhile.
-    if (isNew("-wal") && (!isNew("-shm") || walBytes(path) > 0)) {
+    // Those of another database may have come back meanwhile. By the clock of a
+    // filesystem a file may be 4 ms old when it is made.
+    const wal = lstat(`${path}-wal`);
+    const isBack = wal && (wal.size > 0 || wal.modifiedMs < begun - 10);
+    if (isNew("-wal") && (!isNew("-shm") || isBack)) {
       yield* refuseForeign(path, false);
     }
     // What SQLite shares in a process another thread may have lost, or whoever

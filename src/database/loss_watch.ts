@@ -178,7 +178,7 @@ export class LossWatch implements Attachment {
     if (this.#hasLocks) return;
     // A commit was lost after a look that had found all in place.
     this.look();
-    throw new LockLostError(lossText(this.#session.path, "locks", false));
+    throw this.#locksLost();
   }
 
   #dropped(): "database" | "shm" | null {
@@ -217,7 +217,12 @@ export class LossWatch implements Attachment {
     );
     if (isSaid) return null;
     if (isLost) return this.#session.refusal();
-    return isEnding ? new LockLostError(lossText(path, "locks", false)) : null;
+    return isEnding ? this.#locksLost() : null;
+  }
+
+  #locksLost(): LockLostError {
+    this.#session.told.isSaid = true;
+    return new LockLostError(lossText(this.#session.path, "locks", false));
   }
 
   /** Closes the connection, so that what was lost takes nothing from others. */
