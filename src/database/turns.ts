@@ -17,6 +17,9 @@ import { ownWriter, writersOf } from "./busy_error.ts";
 // With 2, the p99 of writes at a load of 40 % is a twentieth more; with those that
 // write all the time the turns are more even (scripts/bench/saturated.ts).
 const TURN_MS = 4;
+// Whoever pauses for longer lets SQLite ask three times in 2 ms: an error costs
+// ten times what a try in there does, and eight that wait took a core.
+const LONG_MS = 0.3;
 // A wait that is told; who has the lock is asked then, and after ten times that.
 const FELT_MS = 50;
 
@@ -65,16 +68,22 @@ export class Turns {
     this.#settings = settings;
     this.#path = path;
     this.isShared = isShared;
-    this.#setTimeout(isShared);
+    this.#setTimeout(this.#ownMs);
   }
 
   /** From now on somebody else may use the connection, at any moment. */
   share(): void {
-    if (!this.isShared) this.#setTimeout(this.isShared = true);
+    if (this.isShared) return;
+    this.isShared = true;
+    this.#setTimeout(this.#ownMs);
   }
 
-  #setTimeout(isUp: boolean): void {
-    const ms = isUp ? this.#settings.busyTimeout : 0;
+  /** The timeout outside of our own tries. */
+  get #ownMs(): number {
+    return this.isShared ? this.#settings.busyTimeout : 0;
+  }
+
+  #setTimeout(ms: number): void {
     this.#connection.exec(`PRAGMA busy_timeout=${ms}`);
   }
 
@@ -83,29 +92,29 @@ export class Turns {
     // In a transaction only SQLite knows whether a wait can help.
     isUp ||= this.isShared && this.#connection.inTransaction();
     if (isUp && (this.isShared || ownWriter(this.#path) === null)) {
-      return this.#at(true, run);
+      return this.#at(this.#settings.busyTimeout, run);
     }
     try {
-      return this.#at(false, run);
+      return this.#at(0, run);
     } catch (error) {
       if (isUp || !isBusy(error)) throw error;
       if (this.#connection.inTransaction()) return this.again(run, true);
     }
     let result: T | undefined;
-    const ask = () => void (result = this.#at(false, run));
+    const ask = () => void (result = this.#at(0, run));
     const failure = waitSync(this.wait(ask));
     if (failure !== null) throw failure;
     this.tell();
     return result as T;
   }
 
-  #at<T>(isUp: boolean, run: () => T): T {
-    if (isUp === this.isShared) return run();
-    this.#setTimeout(isUp);
+  #at<T>(ms: number, run: () => T): T {
+    if (ms === this.#ownMs) return run();
+    this.#setTimeout(ms);
     try {
       return run();
     } finally {
-      this.#setTimeout(this.isShared);
+      this.#setTimeout(this.#ownMs);
     }
   }
 
@@ -115,11 +124,12 @@ export class Turns {
     const watch = since ?? new Stopwatch();
     let askAt = onWait ? FELT_MS : Infinity;
     this.#writers = [];
+    let patienceMs = 0;
     for (let tries = 1;; tries++) {
       const waitedMs = watch.elapsed;
       const left = busyTimeout - waitedMs;
       try {
-        ask();
+        this.#at(patienceMs, ask);
         this.#waitedMs = waitedMs;
         if (tries > 1) {
           this.#usualMs += (waitedMs - this.#usualMs) / 8;
@@ -140,6 +150,7 @@ export class Turns {
         askAt *= 10;
       }
       const pause = Math.min(left, pauseAt(waitedMs, this.#usualMs));
+      if (!since && !this.isShared) patienceMs = pause > LONG_MS ? 2 : 0;
       yield pause;
       watch.add(pause);
     }
@@ -176,7 +187,7 @@ export class Turns {
   begin(): void {
     if (this.isShared) {
       // exec() of Deno does not tell a stale snapshot apart.
-      this.#at(false, () => this.#connection.value("BEGIN IMMEDIATE"));
+      this.#at(0, () => this.#connection.value("BEGIN IMMEDIATE"));
     } else if (this.#writes++ === 0) {
       // A hook writes once, and that is over sooner without statements.
       this.#connection.exec("BEGIN IMMEDIATE");
