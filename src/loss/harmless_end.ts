@@ -83,7 +83,8 @@ export function closeBefore(
   if (missing.length > 0) kept.set(connection, last);
   for (const path of missing) {
     const one = attempt(() => openBeside(connection, path), null);
-    if (one === null) return;
+    if (one === null && identityOf(path) !== null) return;
+    if (one === null) continue;
     last.push(one);
     try {
       one.value("PRAGMA user_version");
