@@ -135,6 +135,23 @@ test("to go on for long and be told at last is too late", () => {
   assert.deepEqual(judged(before, {}).kinds, []);
 });
 
+test("what went into a file that came back is not late when that is taken", () => {
+  const many = Array.from(
+    { length: 9 },
+    (_, i) => `a.1 try ${i} / a.1 ack ${i}`,
+  )
+    .join(" / ");
+  const back = (name: string) =>
+    `files ${name} begin there-and-back wal / files ${name} done / `;
+  const taken = "files #2 begin away wal / files #2 done / ";
+  const told = `a.1 failed 99 ${LOST} may be lost / ${CLOSED}`;
+  const kinds = (log: string) => judged(OPEN + log + told, {}).kinds;
+  assert.deepEqual(kinds(`${back("#1")}${many} / ${taken}`), []);
+  assert.deepEqual(kinds(`${back("#1")}${many} / `), ["late"]);
+  assert.deepEqual(kinds(`${back("#1")}${many} / ${back("#2")}`), ["late"]);
+  assert.deepEqual(kinds(`${taken}${many} / ${back("#1")}`), ["late"]);
+});
+
 test("who closed before a file was taken away has no claim, who came after has", () => {
   const before = `${OPEN}${ONE}${CLOSED} / ${DELETED}`.slice(0, -3);
   assert.deepEqual(judged(before, {}).kinds, []);

@@ -38,6 +38,7 @@ const LOST = "LITELATCH_LOCK_LOST";
 const COMFORT = /Nothing that was acknowledged is lost/;
 // A look is good for 0.25 ms. In that time a loop can do as many commits.
 const MOMENT = 5;
+const RETURNED = "there-and-back";
 
 /** What was done to the files, or to the locks of one process. */
 interface Incident {
@@ -389,13 +390,18 @@ export class FileJudge {
     which: string,
   ): void {
     const isReading = touching.every(({ act }) => act === "read");
-    const begin = Math.min(
-      ...touching.filter(destroys).map(({ done }) => done),
-    );
+    const destroying = touching.filter(destroys);
+    // What went into files that had come back can go with them later.
+    const laterTaken = (at: number) =>
+      destroying.some((one) => one.act !== RETURNED && one.done > at);
+    const isAfter = (at: number) =>
+      destroying.some(({ act, done }) =>
+        done < at && (act !== RETURNED || !laterTaken(at))
+      );
     // What was in a database when that was deleted is gone in any case.
     const late = missing.filter(([n, at]) =>
       isReading ||
-      ((handle.tries.get(n) ?? 0) > begin &&
+      (isAfter(handle.tries.get(n) ?? 0) &&
         !touching.some((one) => one.begin > at && deletes(one)))
     );
     this.#count("commits of the moment before the look", late.length);
@@ -446,7 +452,7 @@ function deletes({ act, files }: Incident): boolean {
 
 /** Whether what was made while the database was away went as that came back. */
 function replacesNewer({ act, files, begin }: Incident, handle: Handle) {
-  return act === "there-and-back" && files.includes("database") &&
+  return act === RETURNED && files.includes("database") &&
     begin < handle.opening;
 }
 
