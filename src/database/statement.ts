@@ -8,6 +8,7 @@ import type {
   Value,
 } from "../driver/contract.ts";
 import { bare } from "../driver/prepared.ts";
+import { attempt } from "../os/builtin.ts";
 import type { Heeded, Session } from "./session.ts";
 
 /**
@@ -106,8 +107,9 @@ export class Statement {
       session.require();
       throw this.#explain(error);
     } finally {
-      rows.return?.();
       session.iterating--;
+      // A look inside of the loop may have closed the connection for a loss.
+      attempt(() => rows.return?.(), null);
       prepared.finalize();
     }
   }

@@ -180,3 +180,39 @@ for (const what of ["full", "empty"]) {
     }),
   );
 }
+
+for (const how of ["left", "thrown out of", "gone on with"]) {
+  test(
+    `a loop over rows in which its connection was lost can be ${how}, and the handle opened anew`,
+    { skip: linux },
+    withDatabase((path) => {
+      const db = open(path, QUIET);
+      db.exec("CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), (2), (3)");
+      let rows = 0;
+      const loop = () => {
+        for (const _row of db.prepare("SELECT n FROM t").iterate()) {
+          if (++rows > 1) continue;
+          for (const end of ["-wal", "-shm"]) {
+            renameSync(path + end, `${path}.moved${end}`);
+          }
+          assert.throws(() => db.checkpoint(), LockLostError);
+          if (how === "left") break;
+          if (how === "thrown out of") db.checkpoint();
+        }
+      };
+      let thrown: unknown = null;
+      try {
+        loop();
+      } catch (error) {
+        thrown = error;
+      }
+      // Deno has all rows in memory by then.
+      const isQuiet = how === "left" || (how === "gone on with" && rows === 3);
+      assert.equal(thrown instanceof LockLostError, !isQuiet, String(thrown));
+      for (let i = 0; i < 2; i++) db.reopen();
+      db.exec("CREATE TABLE IF NOT EXISTS t (n); INSERT INTO t VALUES (4)");
+      db.close();
+      checkIntegrity(path);
+    }),
+  );
+}
