@@ -53,8 +53,7 @@ export function* beginning(
     tryToBegin(session);
   };
   const failure = yield* turns.wait(attempt, since);
-  if (failure === null) return;
-  throw isBusy(failure) ? session.explain(failure, since?.elapsed) : failure;
+  if (failure !== null) throw session.explain(failure, since?.elapsed);
 }
 
 function tryToBegin(session: Session): void {

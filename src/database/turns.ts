@@ -83,8 +83,9 @@ export class Turns {
     return this.isShared ? this.#settings.busyTimeout : 0;
   }
 
+  /** What was closed meanwhile, what is to be run says better. */
   #setTimeout(ms: number): void {
-    this.#connection.exec(`PRAGMA busy_timeout=${ms}`);
+    attempt(() => this.#connection.exec(`PRAGMA busy_timeout=${ms}`), null);
   }
 
   /** Runs a statement until SQLite is not busy; it waits itself with `isUp`. */

@@ -216,3 +216,22 @@ for (const how of ["left", "thrown out of", "gone on with"]) {
     }),
   );
 }
+
+test(
+  "a write that waits on a shared connection is told when that is closed for a loss",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const db = open(path, { ...QUIET, heartbeat: 20 });
+    db.exec("CREATE TABLE t (n)");
+    assert.ok(db.native);
+    const other = raw(path);
+    other.exec("BEGIN IMMEDIATE");
+    const written = db.writeAsync(() => {});
+    for (const end of ["-wal", "-shm"]) {
+      renameSync(path + end, `${path}.moved${end}`);
+    }
+    await assert.rejects(written, LockLostError);
+    other.close();
+    db.close();
+  }),
+);

@@ -117,6 +117,22 @@ for (const [name, skip, make] of DRIVERS) {
   );
 
   test(
+    `a write that waits says that the owner has closed ${name} connection`,
+    { skip },
+    withDatabase(async (path) => {
+      const native = make(path);
+      const db = adopt(native, STILL);
+      const other = make(path);
+      other.exec("BEGIN IMMEDIATE");
+      const written = db.writeAsync(() => {});
+      native.close();
+      await assert.rejects(written, CLOSED);
+      other.close();
+      db.close();
+    }),
+  );
+
+  test(
     `a handle ends by itself when its owner has closed ${name} connection`,
     { skip },
     withDatabase(async (path, folder) => {
