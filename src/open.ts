@@ -249,7 +249,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     [path, partsOf(path).folder].every((one) => canWrite(one) === false);
   let connection: Connection | undefined;
   let isDone = false;
-  const foreign: string[] = [];
+  let isForeign = false;
   try {
     const alone = !readOnly && isAlone(before);
     // Closed again it would have done the harm already.
@@ -261,7 +261,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     }
     const files = yield* configure(connection, settings, path, alone);
     // From here on a refusal is for files that are not ours.
-    foreign.push(path);
+    isForeign = true;
     if (!readOnly && !alone) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
@@ -290,7 +290,9 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     // Before anything is closed: it may be for want of descriptors.
     throw explain(path, error, settings);
   } finally {
-    if (!isDone && connection) closeBefore(connection, foreign, true);
+    if (!isDone && connection) {
+      closeBefore(connection, isForeign ? [path] : [], true);
+    }
   }
 }
 

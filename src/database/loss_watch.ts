@@ -211,7 +211,7 @@ export class LossWatch implements Attachment {
     this.reason();
     // He may have moved the WAL before our last commit, and deletes it after.
     const isEnding = !this.#hasLocks && isOpenElsewhere(path, SHARED, true);
-    this.reason();
+    if (!this.#hasLocks) this.reason();
     const isLost = this.all.some((files) =>
       files.lost === "database" ? files.isDeleted() : files.lost !== null
     );

@@ -22,6 +22,8 @@ import { type Ask, refused } from "./refusal.ts";
 // one thread share them.
 const SLICE = { ms: 50, every: 0 };
 const ASYNC_SLICE = { ms: 20, every: 120 };
+// Sleeps this part of a slice after it.
+const REST = 1 / 12;
 // Who waits for longer is a standby: not felt, but in after 100 ms at the most.
 const STANDBY_AFTER_MS = 10_000;
 const STANDBY = { pause: 88, every: 3000 };
@@ -104,7 +106,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         if (watch.elapsed - waited > STANDBY_SLICE_MS / 4) continue;
       }
       // A shared newcomer must not sleep through the gap between two slices.
-      const least = found === "busy" ? slice / 12 : ASIDE_PAUSE_MS;
+      const least = found === "busy" ? slice * REST : ASIDE_PAUSE_MS;
       const most = isOver ? 2 : wait - waited;
       const sleep = Math.min(pauseAt(waited, least), most);
       yield sleep;

@@ -66,7 +66,7 @@ export function closeHarmlessly(
 }
 
 // What cannot be closed without harm must not be collected either.
-const kept = new Map<Connection, Connection[]>();
+const kept = new Map<Connection, Map<string, Connection>>();
 
 /**
  * Closes a connection so that it is not the last one on these databases. As the
@@ -78,14 +78,14 @@ export function closeBefore(
   paths: string[],
   forOwner: boolean,
 ): void {
-  const last = kept.get(connection) ?? [];
-  const missing = paths.slice(last.length);
+  const last = kept.get(connection) ?? new Map<string, Connection>();
+  const missing = paths.filter((path) => !last.has(path));
   if (missing.length > 0) kept.set(connection, last);
   for (const path of missing) {
     const one = attempt(() => openBeside(connection, path), null);
     if (one === null && identityOf(path) !== null) return;
     if (one === null) continue;
-    last.push(one);
+    last.set(path, one);
     try {
       one.value("PRAGMA user_version");
     } catch (error) {
@@ -94,7 +94,7 @@ export function closeBefore(
     }
   }
   if (connection.owned || forOwner) {
-    for (const one of [connection, ...last]) one.close(true);
+    for (const one of [connection, ...last.values()]) one.close(true);
     kept.delete(connection);
   } else if (missing.length > 0) {
     // Its owner may close it before that, and the handle too.
