@@ -3,7 +3,7 @@
  * and at the heartbeat; then refuses, and makes the end harmless.
  */
 
-import { messageOf } from "../driver/result_codes.ts";
+import { messageOf, resultCode } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import { closeHarmlessly, rescue } from "../loss/harmless_end.ts";
@@ -136,6 +136,16 @@ export class LossWatch implements Attachment {
   beforeCheckpoint(): void {
     this.look();
     this.requireLocks();
+  }
+
+  /** "malformed" or "locking protocol" may be all that SQLite says of a loss. */
+  explain(error: unknown): unknown {
+    try {
+      if (resultCode(error) !== null) this.look();
+      return error;
+    } catch (loss) {
+      return loss;
+    }
   }
 
   /**

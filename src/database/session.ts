@@ -258,19 +258,18 @@ export class Session {
   ): unknown {
     if (this.isForsaken) return this.refusal();
     const { path, attached } = this;
-    // Some errors end the whole transaction
-    // (https://sqlite.org/lang_transaction.html, section 3).
-    this.noticeEnd();
     const busy = isBusy(error);
     // Somebody may have attached one since.
     if (busy && this.turns.isShared) attempt(() => this.listAttached(), null);
     // With the write lock nothing of ours can be busy: then the error is of
     // another database, whose connection the body has used.
     const hasLock = this.depth > 0 && !this.reading && !attached.length;
-    if (!busy || hasLock) {
-      for (const one of this.attachments) error = one.explain?.(error) ?? error;
-      return error;
-    }
+    const isOther = !busy || hasLock;
+    if (isOther) this.each((one) => error = one.explain?.(error) ?? error);
+    // Some errors end the whole transaction
+    // (https://sqlite.org/lang_transaction.html, section 3).
+    this.noticeEnd();
+    if (isOther) return error;
     const place = this.depth === 0 && what !== "read" ? ownWriter(path) : null;
     if (place !== null) return selfBlocked(path, place, error);
     const places = [path, ...attached.map((one) => one.path)];

@@ -6,11 +6,12 @@ import {
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { LockLostError, open } from "../../mod.ts";
+import { type Database, LockLostError, open } from "../../mod.ts";
 import { SHARED } from "../../src/os/lock_bytes.ts";
 import { isOpenHere, locksOn, pidsAt } from "../../src/os/procfs.ts";
 import { stat } from "../../src/os/stat.ts";
@@ -233,5 +234,35 @@ test(
     await assert.rejects(written, LockLostError);
     other.close();
     db.close();
+  }),
+);
+
+test(
+  "an error of SQLite that comes of a loss is told as that",
+  { skip: linux },
+  withDatabase((first) => {
+    const sql = "SELECT length(b || 1) FROM t";
+    const ways: Record<string, (db: Database) => unknown> = {
+      get: (db) => db.prepare(sql).get(),
+      all: (db) => db.prepare(sql).all(),
+      iterate: (db) => [...db.prepare(sql).iterate()],
+      exec: (db) => db.exec(sql),
+      read: (db) => db.read(() => db.prepare(sql).get()),
+      "a reading body": (db) => db.read(() => db.exec(sql)),
+    };
+    for (const [way, read] of Object.entries(ways)) {
+      const path = `${first} ${way}`;
+      const db = open(path, QUIET);
+      // More than SQLite keeps in memory.
+      db.exec("CREATE TABLE t (b); INSERT INTO t VALUES (zeroblob(5e6))");
+      db.checkpoint();
+      truncateSync(path);
+      // The file is damaged, and not lost.
+      assert.throws(() => read(db), { code: /^(ERR_SQLITE|SQLITE)_/ }, way);
+      renameSync(path, `${path}.moved`);
+      // exec() looks before it runs, as its SQL may write.
+      assert.throws(() => read(db), LockLostError, way);
+      db.close();
+    }
   }),
 );
