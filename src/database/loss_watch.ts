@@ -65,6 +65,14 @@ export class LossWatch implements Attachment {
     );
   }
 
+  /**
+   * After a wait. Whoever comes where a `-shm` was replaced writes to the same
+   * WAL; he looks whether we are at it, and so we look once we have the lock.
+   */
+  begun(): void {
+    if (now() - this.#lastLook >= FRESH_MS) this.look();
+  }
+
   /** The window is as long as the body; that of one that awaits may be long. */
   beforeCommit(): void {
     if (this.#session.made !== null) this.#lastLook = -Infinity;

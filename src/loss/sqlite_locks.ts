@@ -8,12 +8,14 @@ import { allPidfiles } from "../lock/pidfiles.ts";
 import { attempt } from "../os/builtin.ts";
 import { SHARED, WAL_DMS } from "../os/lock_bytes.ts";
 import {
+  descriptorsOf,
   descriptorsOn,
   locksAt,
   locksOn,
   locksOnEach,
   openPaths,
   pidsAt,
+  readProcLink,
   showsOthers,
 } from "../os/procfs.ts";
 import { self } from "../os/process.ts";
@@ -100,6 +102,18 @@ export function isAlone({ path, open }: WatchedFiles): boolean {
   }
 }
 
+/**
+ * Whether a process is amid a write or a checkpoint by a `-shm` that was deleted.
+ * To look first comes too late: it may begin the WAL anew, over frames that
+ * whoever comes now has just found there. Who begins later looks, and sees.
+ */
+function isAtWork(pid: number, path: string): boolean {
+  return descriptorsOf(pid)?.some((at) =>
+    readProcLink(`${pid}/fd/${at}`) === `${path}-shm (deleted)` &&
+    locksAt(pid, at)?.some(({ write }) => write)
+  ) ?? false;
+}
+
 // Who opens or closes has only some of its files and locks for a moment.
 const LOOKS = 4;
 const BETWEEN_LOOKS_MS = 3;
@@ -141,16 +155,17 @@ function foreigners(
   const [onFile = [], onShm = []] = locksOnEach([stat(path), shm]) ?? [];
   const own = self().pid;
   const users = pidsAt(onShm, WAL_DMS);
-  let asked = users;
-  if (isOpen) {
-    // In WAL mode every connection keeps a lock on both; these have only one.
-    asked = pidsAt(onFile, SHARED).filter((pid) => !users.includes(pid));
-  } else if (
-    users.every((pid) => pid === own) && wal !== null && wal.size > 0
-  ) {
+  // In WAL mode every connection keeps a lock on both; these have only one.
+  const asked = pidsAt(onFile, SHARED).filter((pid) => !users.includes(pid));
+  if (!isOpen) {
     // Without their -shm nobody can be asked who has the -wal open, but those
     // that left a record.
-    asked = allPidfiles(path).flatMap(({ record }) => record?.pid ?? []);
+    const isUnused = users.every((pid) => pid === own) && wal && wal.size > 0;
+    asked.push(
+      ...isUnused
+        ? allPidfiles(path).flatMap(({ record }) => record?.pid ?? [])
+        : users,
+    );
   }
   return asked.flatMap((pid) => {
     if (pid === own) return [];
@@ -163,14 +178,14 @@ function foreigners(
     // those notice that left a record.
     const isLost = names.includes(`${path}-shm (deleted)`);
     const isNoticed = () =>
-      allPidfiles(path).some(({ record }) => record?.pid === pid);
+      !isOpen || allPidfiles(path).some(({ record }) => record?.pid === pid);
     const hasOther = isOpen && !hasShm && !isLost &&
       names.some((name) => /-shm(?: \(deleted\))?$/.test(name));
     const why = (hasShm || hasWal) && !hasFile
       ? "works with the -wal beside it, but has another file open, which was at this path before"
       : hasShm && !hasWal
       ? "works with the -shm beside it, but the -wal was deleted"
-      : isOpen && isLost && !isNoticed()
+      : isLost && (isAtWork(pid, path) || !isNoticed())
       ? "writes to this -wal by a deleted -shm"
       : hasOther
       ? "has the same file open by another name (renamed, linked or mounted), and each name has a WAL of its own"
