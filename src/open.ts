@@ -35,6 +35,7 @@ import { closeBefore } from "./loss/harmless_end.ts";
 import { isAlone, refuseForeign } from "./loss/sqlite_locks.ts";
 import { filesOf, WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
+import { attempt } from "./os/builtin.ts";
 import { canWrite, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
 import { locate, type Location, partsOf, toPath } from "./os/paths.ts";
@@ -47,6 +48,7 @@ import { adoptSettings, openSettings, type Settings } from "./settings.ts";
 import { versionOf, whyNoCheckpoints } from "./wal/checkpoint.ts";
 
 const MEMORY = ":memory:";
+const MAIN = '"main".';
 
 /**
  * Opens a database that other processes may have open too.
@@ -113,7 +115,7 @@ function* opening(
   blocking: boolean,
 ): Waiting<Database> {
   requireSqlite();
-  if (!/^(file:)?:memory:$/.test(String(path))) {
+  if (!/^(file:)?:memory:$/.test(attempt(() => String(path), ""))) {
     const opened = openAt(toPath(path), settings, blocking, connect);
     return yield* furnish(yield* opened, handleOf);
   }
@@ -123,7 +125,7 @@ function* opening(
 
 function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   const connection = adoptConnection(native);
-  const file = filesOf(connection)[0]?.path;
+  const file = filesOf(connection).find((one) => one.schema === MAIN)?.path;
   if (connection.inTransaction()) {
     throw cannotOpen(file ?? MEMORY, "it is in a transaction; end it first");
   }
@@ -256,8 +258,11 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     if (!alone) yield* refuseForeign(path, false);
     connection = openConnection(path, { ...settings, immutable });
     const identity = before.open[""] ?? identityOf(path);
-    if (!readOnly && canWrite(path) === false) {
-      throw cannotOpen(path, READ_ONLY);
+    // A reader of another user may have left the two of its own.
+    const ends = readOnly ? [] : ["", "-wal", "-shm"];
+    const sealed = ends.find((end) => canWrite(path + end) === false);
+    if (sealed !== undefined) {
+      throw cannotOpen(path, sealed ? `its ${sealed} is ${SEALED}` : READ_ONLY);
     }
     const files = yield* configure(connection, settings, path, alone);
     // From here on a refusal is for files that are not ours.
@@ -416,6 +421,10 @@ function refuseGone(path: string, ends: string[]): void {
 
 const REPLACED =
   "it was deleted or replaced since it was opened; open it again";
+
+const SEALED =
+  "read-only for this user, as another user's reader made it; give the rights, " +
+  "or remove both -wal and -shm while nobody has it open and the -wal is empty";
 
 const READ_ONLY =
   "it is read-only for this user or this connection; give the rights, or " +

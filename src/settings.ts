@@ -82,7 +82,7 @@ function opening(): Known {
     busyTimeout: [5000, whole("milliseconds", INT)],
     synchronous: ["normal", oneOf("normal", "full")],
     journalSizeLimit: [16 * 1024 * 1024, whole("bytes")],
-    walAutocheckpoint: [1000, whole("pages")],
+    walAutocheckpoint: [1000, whole("pages", INT)],
     foreignKeys: [true, flag],
     heartbeat: [30_000, (value) =>
       value === false ||

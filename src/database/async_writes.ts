@@ -59,6 +59,11 @@ export class AsyncWrites {
     this.#open = open;
   }
 
+  /** Whether a body has begun that has not settled. */
+  get isBusy(): boolean {
+    return this.#lent !== null;
+  }
+
   /** Runs what waits and writes after all that came earlier. */
   queue<T>(
     way: (since: Stopwatch) => Waiting<unknown>,

@@ -78,8 +78,8 @@ export function busyError(
  * for it without letting it go on would wait for ever. `null` if there is none.
  */
 export function ownWriter(path: string): string | null {
-  const writing = handlesOn(path).find((handle) => handle.isWriting());
-  return writing ? writing.begunAt?.() ?? "" : null;
+  return handlesOn(path).map((one) => one.writingAt())
+    .find((place) => place !== null) ?? null;
 }
 
 /** Who called what made it; the program may have its stack in another form. */

@@ -70,7 +70,7 @@ export class Database implements Disposable {
    */
   get native(): unknown {
     const session = this.#session;
-    if (!session.isOpen) throw session.refusal();
+    if (!session.isOpen || session.stopped === "ended") throw session.refusal();
     session.turns.share();
     session.letCheckpoint();
     session.isPersonal = true;
@@ -243,6 +243,7 @@ export class Database implements Disposable {
     options?: WatchOptions,
   ): () => void {
     this.#session.require();
+    if (this.#lifetime === null) refuseInside();
     const found = tellChanges(
       this.#session,
       () => this.#away(),
@@ -303,6 +304,7 @@ export class Database implements Disposable {
 
 function refuseInside(): never {
   throw refused(
-    "Cannot close or reopen inside of a transaction: its handle ends with it",
+    "Cannot close, reopen or watch it inside of a transaction: its handle " +
+      "ends with that",
   );
 }

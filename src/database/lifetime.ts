@@ -1,12 +1,13 @@
 /** From open to close of one handle, whose connection may be opened anew. */
 
-import { type LitelatchError, UnsupportedError } from "../errors.ts";
+import { UnsupportedError } from "../errors.ts";
+import { attempt } from "../os/builtin.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
 import type { AsyncWrites } from "./async_writes.ts";
 import { placeOf } from "./busy_error.ts";
-import { type LossWatch, reopenAll } from "./loss_watch.ts";
+import { cannotReopen, type LossWatch, reopenAll } from "./loss_watch.ts";
 import type { Connected, Opened, Session } from "./session.ts";
 import { undo } from "./transactions.ts";
 
@@ -80,19 +81,19 @@ export class Lifetime implements OpenHandle {
 
   obstacle(): "busy" | "adopted" | "personal" | null {
     const { session, reconnect } = this.#parts;
+    if (session.isForsaken) this.close();
+    if (session.stopped === "closed") return null;
     if (reconnect === null) return "adopted";
+    // A loss may have closed the connection; the body goes on.
+    if (session.depth > 0) return "busy";
     if (!session.isOpen) return null;
     if (!session.isIdle) return "busy";
     return session.isPersonal ? "personal" : null;
   }
 
-  isWriting(): boolean {
-    const { depth, reading } = this.#parts.session;
-    return depth > 0 && !reading;
-  }
-
-  begunAt(): string {
-    return placeOf(this.#parts.session.made);
+  writingAt(): string | null {
+    const { depth, reading, made } = this.#parts.session;
+    return depth > 0 && !reading ? placeOf(made) : null;
   }
 
   loss(): string | null {
@@ -132,11 +133,15 @@ export class Lifetime implements OpenHandle {
   /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
     const { session, watch, reconnect, relocate, asyncWrites } = this.#parts;
+    if (session.isForsaken) this.close();
     if (session.stopped === "closed") session.require();
     if (reconnect === null) {
       throw new UnsupportedError(
         `Cannot reopen "${session.path}": it must be a file that open() opened`,
       );
+    }
+    if (this.obstacle() === "busy" || asyncWrites?.isBusy) {
+      throw cannotReopen(session.path, "busy");
     }
     // Commits go with the old connections, and nobody was told of it yet.
     for (const handle of handlesOn(session.path)) handle.requireSaid?.();
@@ -166,12 +171,15 @@ export class Lifetime implements OpenHandle {
   close(keepsLock = false): void {
     const { session, watch, reconnect, asyncWrites } = this.#parts;
     if (session.stopped === "closed") return;
-    let unsaid: LitelatchError | null | undefined;
+    let unsaid: unknown;
     try {
       asyncWrites?.close();
       if (session.depth > 0) undo(session, "ROLLBACK");
       // What its owner closed took its WAL with it.
-      if (!keepsLock && !session.isForsaken) unsaid = watch?.unsaid();
+      if (!keepsLock && !session.isForsaken) {
+        // Where its folder cannot be searched any more, it is closed all the same.
+        unsaid = attempt(() => watch?.unsaid(), null);
+      }
       if (reconnect !== null) this.detach();
       // An adopted one is closed by its owner.
       else session.connection.close();

@@ -91,20 +91,24 @@ export class LossWatch implements Attachment {
    * @throws {LockLostError} If something was lost.
    */
   look(): void {
-    this.#lastLook = now();
+    const at = now();
+    // One that fails, as where the folder may not be searched, is none.
+    this.#lastLook = -Infinity;
     for (const files of this.all) {
       const loss = files.look();
       if (loss && !this.#isOwnDoing(files, loss)) this.#refuse(files, loss);
     }
     // Only this process can drop them, and those that wait ask with the lock.
-    const awake = this.#lastLook - asleepMs;
+    const awake = at - asleepMs;
     if (awake - this.#lastLocks >= FRESH_LOCKS_MS) {
       this.#lastLocks = awake;
       this.#hasLocks = this.#dropped() === null;
     }
-    if (this.#lastLook - this.#lastLockFile < FRESH_LOCK_FILE_MS) return;
-    this.#lastLockFile = this.#lastLook;
-    this.lookAtLock();
+    if (at - this.#lastLockFile >= FRESH_LOCK_FILE_MS) {
+      this.lookAtLock();
+      this.#lastLockFile = at;
+    }
+    this.#lastLook = at;
   }
 
   /** @throws {LockLostError} If the file that carries our lock is not there. */
@@ -271,6 +275,24 @@ export class LossWatch implements Attachment {
   }
 }
 
+const OBSTACLES = {
+  adopted: "adopted: its owner has to close it",
+  busy: "in a transaction, or in a loop over rows; end it first",
+  personal: "set by hand",
+};
+
+/** Why the connections of this process to a file cannot be opened anew now. */
+export function cannotReopen(
+  path: string,
+  obstacle: keyof typeof OBSTACLES,
+): LitelatchError {
+  return new LitelatchError(
+    "LITELATCH_OPEN",
+    `Cannot open "${path}" anew: every connection of this process must be ` +
+      `closed, and one is ${OBSTACLES[obstacle]}`,
+  );
+}
+
 /**
  * Closes every connection of this process to one file, and opens them anew.
  *
@@ -284,20 +306,10 @@ export class LossWatch implements Attachment {
  */
 export function reopenAll(path: string, silently: boolean): void {
   const handles = handlesOn(path);
-  const obstacles = handles.map((handle) => handle.obstacle());
-  const what = obstacles.includes("adopted")
-    ? "adopted: its owner has to close it"
-    : obstacles.includes("busy")
-    ? "in a transaction, or in a loop over rows; end it first"
-    : silently && obstacles.includes("personal")
-    ? "set by hand"
-    : null;
-  if (what !== null) {
-    throw new LitelatchError(
-      "LITELATCH_OPEN",
-      `Cannot open "${path}" anew: every connection of this process must be ` +
-        `closed, and one is ${what}`,
-    );
+  const found = handles.map((handle) => handle.obstacle());
+  for (const obstacle of ["adopted", "busy", "personal"] as const) {
+    if (!found.includes(obstacle)) continue;
+    if (silently || obstacle !== "personal") throw cannotReopen(path, obstacle);
   }
   try {
     for (const handle of handles) handle.detach();

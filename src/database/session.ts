@@ -130,6 +130,7 @@ export class Session {
       this.turns = new Turns(connection, this.settings, this.path, isShared);
       this.isPersonal = isShared;
       this.attached = [];
+      this.iterating = 0;
     }
     this.stopped = null;
     this.epoch++;
@@ -146,6 +147,8 @@ export class Session {
       this.told.isSaid = true;
       return new LockLostError(this.reason());
     }
+    // Bun keeps what was closed, and its locks, for our statements.
+    if (this.isForsaken) attempt(() => this.connection.close(), null);
     const what = this.stopped === "ended" && !this.isForsaken
       ? `Cannot go on in this transaction on "${this.path}": ${this.reason()}`
       : `Cannot use "${this.path}": this handle ${
@@ -161,13 +164,17 @@ export class Session {
     return attempt(() => this.connection.isOpen(), false);
   }
 
-  /** Whether it was adopted, and its owner has closed it. */
+  /** Whether others have closed it: its owner, or whoever asked for `native`. */
   get isForsaken(): boolean {
-    return !this.connection.owned && !this.isOpen;
+    const isOurs = this.connection.owned && this.stopped === "lost";
+    return !isOurs && !this.isOpen;
   }
 
   /** Looks at SQL of the caller before it is compiled. */
   heed(sql: string): Heeded {
+    if (typeof sql !== "string") {
+      throw new TypeError(`Cannot run SQL: it must be text, got ${typeof sql}`);
+    }
     const isPersonal = PERSONAL.test(sql);
     this.isPersonal ||= isPersonal;
     if (WAITS.test(sql)) this.turns.share();

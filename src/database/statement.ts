@@ -34,8 +34,13 @@ export class Statement {
     this.owner = owner;
     this.#session = session;
     this.#sql = sql;
-    this.#onlyReads = READS.test(bare(sql));
     this.#heeded = session.heed(sql);
+    this.#onlyReads = READS.test(bare(sql));
+    if (bare(sql) === "") {
+      throw new TypeError(
+        "Cannot prepare a statement: there is none in the SQL",
+      );
+    }
     this.#renew();
   }
 
@@ -92,25 +97,32 @@ export class Statement {
     }
     const session = this.#session;
     session.require();
-    // A statement of its own: this one is cached, and somebody may run it
-    // again while the loop goes on.
-    const prepared = this.#prepare(true);
+    let prepared: Prepared | undefined;
     let rows: Iterator<Row> = [].values();
-    session.iterating++;
+    let connection: Connection | undefined;
     try {
       let step = this.#call(() => {
+        // A statement of its own: this one is cached, and somebody may run it
+        // again while the loop goes on.
+        prepared = this.#prepare(true);
         rows = prepared.iterate(parameters);
         return rows.next();
       }, session.reading);
-      for (; !step.done; step = rows.next()) yield step.value;
+      connection = session.connection;
+      session.iterating++;
+      while (!step.done) {
+        yield step.value;
+        if (connection !== session.connection) throw session.refusal();
+        step = rows.next();
+      }
     } catch (error) {
       session.require();
       throw this.#explain(error);
     } finally {
-      session.iterating--;
+      if (connection === session.connection) session.iterating--;
       // A look inside of the loop may have closed the connection for a loss.
       attempt(() => rows.return?.(), null);
-      prepared.finalize();
+      prepared?.finalize();
     }
   }
 

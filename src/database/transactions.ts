@@ -52,7 +52,7 @@ export function* beginning(
     if (turns !== session.turns || session.stopped) requireWrite(session);
     tryToBegin(session);
   };
-  const failure = yield* turns.wait(attempt, since);
+  const failure = yield* turns.wait(attempt, since, !since);
   if (failure !== null) throw session.explain(failure, since?.elapsed);
 }
 

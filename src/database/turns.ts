@@ -119,8 +119,16 @@ export class Turns {
     }
   }
 
-  /** Tries until the last error or `null`; the thread goes on with `since`. */
-  *wait(ask: () => void, since?: Stopwatch): Waiting<unknown> {
+  /**
+   * Tries until the last error or `null`; the thread goes on with `since`.
+   *
+   * @param isPatient Whether a try may take a while: what it looked at is old then.
+   */
+  *wait(
+    ask: () => void,
+    since?: Stopwatch,
+    isPatient = false,
+  ): Waiting<unknown> {
     const { busyTimeout, onWait } = this.#settings;
     const watch = since ?? new Stopwatch();
     let askAt = onWait ? FELT_MS : Infinity;
@@ -151,7 +159,7 @@ export class Turns {
         askAt *= 10;
       }
       const pause = Math.min(left, pauseAt(waitedMs, this.#usualMs));
-      if (!since && !this.isShared) patienceMs = pause > LONG_MS ? 2 : 0;
+      if (isPatient && !this.isShared) patienceMs = pause > LONG_MS ? 2 : 0;
       yield pause;
       watch.add(pause);
     }

@@ -56,7 +56,7 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
       rows: () => isFixed ? naming ??= named(columns()) : named(columns()),
       hasRows: () => columns().length > 0,
     });
-  }, () => witness?.sourceSQL !== "");
+  }, () => native.isOpen !== false && witness?.sourceSQL !== "");
 }
 
 /** Names the values of a row: a function for all rows of one query. */

@@ -20,6 +20,8 @@ export interface NativeStatement {
 }
 
 export interface NativeDatabase<Statement = unknown> {
+  /** Only of `node:sqlite`. */
+  readonly isOpen?: boolean;
   /** One of the two is there. */
   readonly inTransaction?: boolean;
   readonly isTransaction?: boolean;

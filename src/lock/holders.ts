@@ -9,10 +9,11 @@ import {
   commandOf,
   listsEverybody,
   locksOn,
+  locksOnEach,
   pidsAt,
   processStat,
 } from "../os/procfs.ts";
-import { stat } from "../os/stat.ts";
+import { parseIdentity, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import { allPidfiles, type HolderRecord, pidfileAt } from "./pidfiles.ts";
 import { type Ask, describe } from "./refusal.ts";
@@ -106,13 +107,26 @@ export function* holdersNow(
     : recorded;
 }
 
+/** Without those that the kernel gave no lock: anybody can write a record. */
+function vouched(records: HolderRecord[]): Holder[] {
+  const files = records.map(({ sidecar }) => parseIdentity(sidecar));
+  const locks = listsEverybody() ? locksOnEach(files) : null;
+  return records.filter(({ pid, mode, pidNamespace }, i) => {
+    if (locks === null) return true;
+    const pids = pidsAt(locks[i] ?? [], SHARED, mode === "exclusive");
+    // In the list one of another namespace has another number.
+    const isOwn = pidNamespace === self().pidNamespace;
+    return isOwn ? pids.includes(pid) : pids.length > 0;
+  }).map(toHolder);
+}
+
 function recordedHolders(path: string, mode: LockMode): Holder[] {
   const { record } = pidfileAt(`${path}.pid`) ?? {};
-  const first = record && toHolder(record);
+  const [first] = vouched([record ?? []].flat());
   // Whoever holds it exclusively is alone, and spares a look into the folder.
   if (first?.alive && first.mode === "exclusive") return [first];
-  const found = allPidfiles(path)
-    .flatMap(({ record }) => record ? toHolder(record) : [])
+  const records = allPidfiles(path).flatMap(({ record }) => record ?? []);
+  const found = vouched(records)
     .filter(({ alive }) => alive !== false)
     .sort((a, b) => (a.acquiredAt ?? "") < (b.acquiredAt ?? "") ? 1 : -1);
   // Older ones are what a scanner kept open as they were to go (Windows).

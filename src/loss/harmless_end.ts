@@ -59,9 +59,13 @@ export function closeHarmlessly(
   forOwner: boolean,
 ): void {
   // The files of others have the inodes of ours by then.
-  if (!attempt(() => connection.isOpen(), false)) return;
-  for (const files of all) clearBeside(connection, files);
-  const harmful = all.filter(isHarmful).map(({ path }) => path);
+  if (!attempt(() => connection.isOpen(), false)) {
+    return attempt(() => connection.close(), undefined);
+  }
+  for (const files of all) attempt(() => clearBeside(connection, files), null);
+  // Where nothing can be looked at, nothing can be taken either.
+  const harmful = all.filter((files) => attempt(() => isHarmful(files), false))
+    .map(({ path }) => path);
   closeBefore(connection, harmful, forOwner);
 }
 

@@ -33,7 +33,8 @@ export function whenOrphaned(leave: () => void): () => void {
     // Whoever inherits orphans has another PID; on Windows nobody does.
     const isGone = () =>
       process.ppid !== ppid || process.platform === "win32" && !answers(ppid);
-    const stop = every(1000, () => isGone() && gone());
+    // What says `false` is not asked again.
+    const stop = every(1000, () => !isGone() || gone());
     stdin.once("end", gone);
     stdin.once("close", gone);
     return () => {

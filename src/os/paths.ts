@@ -21,7 +21,8 @@ export function toPath(path: string | URL): string {
   const isUrl = typeof path !== "string" || text.startsWith("file:");
   const refuse = (why: string): never => {
     throw new TypeError(
-      `Cannot use ${JSON.stringify(path)} as a path: ${why}`,
+      `Cannot use ${text || (path === "" ? '""' : typeof path)} as a path: ` +
+        why,
     );
   };
   if (text === "" || text.includes("\0")) refuse("it must name a file");

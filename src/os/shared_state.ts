@@ -39,10 +39,8 @@ export interface OpenHandle {
   readonly path: string;
   /** What keeps its connection from being closed and opened anew now. */
   obstacle(): "busy" | "adopted" | "personal" | null;
-  /** Whether it is inside `write`. */
-  isWriting(): boolean;
-  /** Where that was begun, if its body awaits; else empty. */
-  begunAt?(): string;
+  /** Inside `write` where that was begun, if its body awaits, else empty. */
+  writingAt(): string | null;
   /** Why a further connection to its file would be lost; looks anew. */
   loss(): string | null;
   /** Throws if commits may be lost that nobody was told of yet. */

@@ -61,6 +61,8 @@ export function quickStat(
   const found = ask(
     path,
     () => Deno?.statSync(path) ?? fileSystem().statSync(path, HOW),
+    // What lies there now, a database was before: so that is gone.
+    true,
   );
   return found && { identity: named(found), size: Number(found.size) };
 }
@@ -105,12 +107,17 @@ function describe(
 }
 
 /** A bare "EIO: i/o error, stat" came out of open() and write(). */
-function ask<T>(path: string, run: () => T | undefined): T | null {
+function ask<T>(
+  path: string,
+  run: () => T | undefined,
+  isQuick = false,
+): T | null {
   try {
     return run() ?? null;
   } catch (error) {
-    const { name, message } = error as Error;
+    const { name, message, code } = error as Error & { code?: unknown };
     if (name === "NotFound") return null;
+    if (isQuick && (code === "ENOTDIR" || code === "ELOOP")) return null;
     const text = `Cannot stat "${path}": ${message}`;
     throw new LitelatchError("LITELATCH_OPEN", text, { cause: error });
   }

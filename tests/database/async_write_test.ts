@@ -83,7 +83,7 @@ test(
       add(tx, 2);
       return tx.prepare("SELECT count(*) AS n FROM t").get()?.["n"];
     });
-    await until("it has begun", () => handlesOn(path)[1]?.isWriting() === true);
+    await until("it has begun", () => handlesOn(path)[1]?.writingAt() != null);
     assert.equal(db.prepare(ALL).get()?.["group_concat(a)"], null);
     assert.equal(query(path, ALL), "");
     pass();
@@ -718,6 +718,23 @@ test(
     db.reopen();
     await db.writeAsync(adding(3));
     assert.equal(query(path, ALL), "1,2,3");
+    db.close();
+  }),
+);
+
+test(
+  "a handle whose body has settled gives no connection and watches nothing",
+  withDatabase(async (path) => {
+    const db = opened(path);
+    let left: Database | undefined;
+    await db.writeAsync(async (tx) => {
+      left = tx;
+      await null;
+      assert.throws(() => tx.onChange(() => {}), /inside of a transaction/);
+    });
+    assert.throws(() => left?.native, { code: "LITELATCH_CLOSED" });
+    await db.writeAsync(adding(1));
+    assert.equal(query(path, ALL), "1");
     db.close();
   }),
 );

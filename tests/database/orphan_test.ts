@@ -63,6 +63,8 @@ test(
     assert.match(lines[0] ?? "", /^child /);
     assert.match(lines[1] ?? "", /^serving /);
     assert.equal(pidfiles(path).length, 1);
+    // After more than one look at its parent.
+    await pause(2500);
     parent.kill("SIGKILL");
     // Its pidfile goes when it closes; killed it would leave it behind.
     await until("it has closed", () => pidfiles(path).length === 0, 50);

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { acquireLockAsync, type LockedError } from "../../mod.ts";
+import { acquireLock, acquireLockAsync, type LockedError } from "../../mod.ts";
+import { listsEverybody, processStat } from "../../src/os/procfs.ts";
+import { start } from "../fixtures/children.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 import { needs } from "../fixtures/machine.ts";
+import { thisAndNext } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
 import { inFolder } from "../fixtures/folder.ts";
 
@@ -48,3 +51,35 @@ test(
     assert.fail("it was never refused");
   }),
 );
+
+for (const mode of ["exclusive", "shared"]) {
+  test(
+    `a planted record, ${mode}, makes nobody a holder`,
+    {
+      skip: needs("/proc") || (!listsEverybody() && "not all locks are listed"),
+    },
+    inFolder(async (folder) => {
+      const path = `${folder}/app`;
+      const holder = start(thisAndNext()[1], "database_child.ts");
+      await holder.ask({ do: "open", path, options: { app: "real" } });
+      const innocent = start(thisAndNext()[1], "database_child.ts");
+      const place = readdirSync(folder).find((one) => one.includes(".pid-"));
+      const [, json = ""] = readFileSync(`${folder}/${place}`, "utf8")
+        .split("\n");
+      const { startToken } = processStat(innocent.pid) ?? {};
+      const { pid } = innocent;
+      const thread = String(pid);
+      const facts = { pid, thread, startToken, mode, app: "innocent" };
+      const planted = { ...JSON.parse(json), ...facts };
+      for (const end of [".pid", ".pid-0123456789abcdef"]) {
+        const text = `${innocent.pid}\n${JSON.stringify(planted)}\n`;
+        writeFileSync(path + end, text);
+      }
+      assert.throws(() => acquireLock(path), (error: LockedError) => {
+        assert.deepEqual(error.holders.map(({ app }) => app), ["real"]);
+        return error.code === "LITELATCH_LOCKED";
+      });
+      await holder.ask({ do: "close" });
+    }),
+  );
+}

@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   renameSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { test } from "node:test";
 import { adopt, type Database, LockLostError, open } from "../../mod.ts";
+import { openPaths } from "../../src/os/procfs.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
@@ -320,3 +323,135 @@ test(
     assert.equal(query(path, "SELECT count(*) FROM theirs"), "1");
   }),
 );
+
+for (const why of ["a loss", "a re-pointed link"]) {
+  const lose = (path: string, link: string) => {
+    if (why === "a loss") return rmSync(`${path}-shm`);
+    rmSync(link);
+    symlinkSync(`${path}.other`, link);
+  };
+
+  test(
+    `reopen() after ${why} does not come between the halves of a body`,
+    { skip: needs("unlinking") },
+    withDatabase((path) => {
+      const link = `${path}.link`;
+      symlinkSync(path, link);
+      const db = open(link, STILL);
+      db.exec("CREATE TABLE t (n INTEGER)");
+      const body = () => {
+        insert(db, 1);
+        lose(path, link);
+        if (why === "a loss") assert.throws(() => db.poll(), LockLostError);
+        assert.throws(() => db.reopen(), /in a transaction/);
+        db.prepare("INSERT INTO t VALUES (2)").run();
+        throw new Error("undo all");
+      };
+      assert.throws(
+        () => db.write(body),
+        why === "a loss" ? LockLostError : /undo all/,
+      );
+      db.close();
+      for (const end of ["", ".other"]) {
+        const count = () => query(path + end, "SELECT count(*) FROM t");
+        if (existsSync(path + end)) assert.equal(count(), "0");
+      }
+    }),
+  );
+
+  test(
+    `nor between those of a body that awaits, after ${why}`,
+    { skip: needs("unlinking") },
+    withDatabase(async (path) => {
+      const link = `${path}.link`;
+      symlinkSync(path, link);
+      const db = open(link, STILL);
+      db.exec("CREATE TABLE t (n INTEGER)");
+      const other = open(path, STILL);
+      const written = db.writeAsync(async (tx) => {
+        insert(tx, 1);
+        lose(path, link);
+        if (why === "a loss") assert.throws(() => db.poll(), LockLostError);
+        await pause(1);
+        const one = why === "a loss" ? other : db;
+        assert.throws(() => one.reopen(), /in a transaction/);
+        tx.prepare("INSERT INTO t VALUES (2)").run();
+        throw new Error("undo all");
+      });
+      await assert.rejects(
+        written,
+        why === "a loss" ? LockLostError : /undo all/,
+      );
+      db.close();
+      other.close();
+      assert.equal(query(path, "SELECT count(*) FROM t"), "0");
+    }),
+  );
+}
+
+test(
+  "a loop over rows ends with the connection that was opened anew",
+  { skip: needs("unlinking") },
+  withDatabase((path) => {
+    const db = make(path);
+    for (const n of [1, 2, 3]) insert(db, n);
+    const rows = db.prepare("SELECT n FROM t").iterate();
+    rows.next();
+    rmSync(`${path}-shm`);
+    assert.throws(() => db.poll(), LockLostError);
+    // More than once, as nothing is in its way.
+    db.reopen();
+    db.reopen();
+    assert.throws(() => rows.next(), { code: "LITELATCH_CLOSED" });
+    const inner = db.prepare("SELECT n FROM t").iterate();
+    inner.next();
+    assert.throws(() => db.reopen(), /in a loop over rows/);
+    inner.return?.();
+    db.reopen();
+    db.close();
+  }),
+);
+
+test(
+  "an adopted connection that its owner has closed is in nobody's way",
+  { skip: needs("unlinking") },
+  withDatabase((path) => {
+    const db = make(path);
+    const bare = raw(path);
+    const adopted = adopt(bare.native, STILL);
+    rmSync(`${path}-shm`);
+    assert.throws(() => db.poll(), LockLostError);
+    assert.throws(() => db.reopen(), /adopted: its owner has to close it/);
+    bare.close();
+    db.reopen();
+    insert(db, 1);
+    db.close();
+    adopted.close();
+  }),
+);
+
+for (const how of ["a loop of links", "a file for its folder"]) {
+  test(
+    `a database is gone where there is ${how} now`,
+    { skip: needs("/proc") },
+    withDatabase((path, folder) => {
+      mkdirSync(`${folder}/in`);
+      const at = `${folder}/in/app.db`;
+      const db = make(at);
+      if (how === "a loop of links") {
+        rmSync(at);
+        symlinkSync(at, at);
+      } else {
+        renameSync(`${folder}/in`, `${folder}/away`);
+        writeFileSync(`${folder}/in`, "");
+      }
+      assert.equal(db.poll(), "gone");
+      assert.throws(() => {
+        for (let i = 0; i < 1e5; i++) insert(db, i);
+      }, LockLostError);
+      db.close();
+      assert.ok(!openPaths("self")?.some((one) => one.includes("app.db")));
+      assert.ok(!existsSync(path));
+    }),
+  );
+}

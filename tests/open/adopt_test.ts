@@ -6,6 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { adopt, LockedError, open, PragmaError } from "../../mod.ts";
 import { neighbours } from "../../scripts/test/packages.ts";
+import { openConnection } from "../../src/driver/runtime.ts";
 import { otherRuntime, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { needs } from "../fixtures/machine.ts";
@@ -360,3 +361,20 @@ for (const [what, lose] of Object.entries(LOSSES)) {
 function rename(path: string): void {
   renameSync(path, `${path}.old`);
 }
+
+test(
+  "a database in memory is adopted as that, whatever is attached to it",
+  withDatabase((path) => {
+    const made = open(path);
+    made.exec("CREATE TABLE t (n)");
+    made.close();
+    const owner = openConnection(":memory:", { readOnly: false, create: true });
+    owner.exec(`ATTACH '${path}' AS other`);
+    const db = adopt(owner.native, { heartbeat: false });
+    assert.equal(db.path, ":memory:");
+    assert.equal(db.lock, null);
+    db.write(() => db.exec("CREATE TABLE main.m (n)"));
+    db.close();
+    owner.close();
+  }),
+);

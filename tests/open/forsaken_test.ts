@@ -188,3 +188,54 @@ test(
     assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1,2");
   }),
 );
+
+test(
+  "what is closed by native of an opened handle is closed for all of it",
+  withDatabase((path) => {
+    const calls = (db: Database) => Object.entries(callsOn(db));
+    const set = open(path, STILL);
+    set.exec("CREATE TABLE t (a)");
+    set.close();
+    for (const isInside of [false, true]) {
+      const db = open(path, STILL);
+      const all = calls(db);
+      const end = () => (db.native as Native).close();
+      if (isInside) {
+        const body = () => {
+          db.prepare("INSERT INTO t VALUES (3)").run();
+          end();
+        };
+        assert.throws(() => db.write(body), { code: "LITELATCH_CLOSED" });
+      } else end();
+      for (const [call, run] of all) {
+        // These give promises.
+        if (call === "writeAsync" || call === "backup") continue;
+        assert.throws(run, { code: "LITELATCH_CLOSED" }, call);
+      }
+      // Nobody keeps its lock.
+      elsewhere(path, "INSERT INTO t VALUES (1)");
+      assert.throws(() => db.reopen(), { code: "LITELATCH_CLOSED" });
+      db.close();
+      assert.equal(db.lock?.held, false);
+    }
+    assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1,1");
+  }),
+);
+
+test(
+  "others can write as soon as its owner has closed a connection in a write",
+  withDatabase((path) => {
+    const native = builtin(path);
+    const db = adopt(native, STILL);
+    db.exec("CREATE TABLE t (a)");
+    const insert = db.prepare("INSERT INTO t VALUES (2)");
+    const body = () => {
+      insert.run();
+      native.close();
+    };
+    assert.throws(() => db.write(body), CLOSED);
+    elsewhere(path, "INSERT INTO t VALUES (1)");
+    db.close();
+    assert.equal(query(path, "SELECT group_concat(a) FROM t"), "1");
+  }),
+);

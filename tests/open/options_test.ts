@@ -152,7 +152,8 @@ const WRONG: [name: keyof OpenOptions, value: unknown, said: RegExp][] = [
   ["busyTimeout", Infinity, /got Infinity/],
   ["synchronous", "off", /"synchronous" must be "normal" or "full", got "off"/],
   ["journalSizeLimit", -1, /a whole number of bytes, 0 or more, got -1/],
-  ["walAutocheckpoint", "1", /a whole number of pages, 0 or more, got "1"/],
+  ["walAutocheckpoint", "1", /a whole number of pages/],
+  ["walAutocheckpoint", 2 ** 31, /a whole number of pages/],
   ["foreignKeys", 1, /"foreignKeys" must be true or false, got 1/],
   ["readOnly", "yes", /"readOnly" must be true or false, got "yes"/],
   ["create", null, /"create" must be true or false, got null/],
@@ -186,4 +187,25 @@ test("adopt and acquireLock take only their own options", () => {
     () => acquireLock("x", busyTimeout),
     /Cannot acquire a lock: there is no option "busyTimeout"/,
   );
+});
+
+test("what is no path and what is no SQL is refused by name", () => {
+  for (const path of [10n, Object.create(null), NaN, null, ""]) {
+    assert.throws(
+      () => open(path as string),
+      { name: "TypeError", message: /as a path/ },
+    );
+  }
+  const db = open(":memory:");
+  for (const sql of [undefined, 5, null, {}]) {
+    const refused = { name: "TypeError", message: /it must be text, got/ };
+    assert.throws(() => db.exec(sql as string), refused);
+    assert.throws(() => db.prepare(sql as string), refused);
+  }
+  for (const sql of ["", " ;", "-- nothing", "/* nor here */"]) {
+    const refused = { name: "TypeError", message: /there is none in the SQL/ };
+    assert.throws(() => db.prepare(sql), refused);
+    db.exec(sql);
+  }
+  db.close();
 });
