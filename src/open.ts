@@ -130,6 +130,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     throw cannotOpen(file ?? MEMORY, "it is in a transaction; end it first");
   }
   if (file === undefined) return yield* inMemory(connection, settings);
+  const timeout = connection.value("PRAGMA busy_timeout");
   const opened = openAt(toPath(file), settings, true, function* (path) {
     refuseGone(path, [""]);
     yield* refuseForeign(path, false);
@@ -140,7 +141,13 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
     yield* refuseForeign(path, true);
     return { connection, files };
   });
-  return yield* furnish(yield* opened, handleOf);
+  try {
+    return yield* furnish(yield* opened, handleOf);
+  } catch (error) {
+    // It stays its owner's.
+    connection.exec(`PRAGMA busy_timeout=${timeout}`);
+    throw error;
+  }
 }
 
 function* inMemory(

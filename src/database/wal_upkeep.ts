@@ -71,8 +71,9 @@ export function walUpkeep(
   const keepShort = () => {
     const { connection } = session;
     restUntil = now() + BETWEEN_COUNTS_MS;
-    if (wal.checkpoint(connection, "NOOP").log < most) return;
+    // SQLite before 3.51 does not know NOOP, and makes a passive one.
     watch.beforeCheckpoint();
+    if (wal.checkpoint(connection, "NOOP").log < most) return;
     wal.checkpoint(connection);
     watch.beforeCheckpoint();
     // What was appended meanwhile, and only if nobody writes just now: until all

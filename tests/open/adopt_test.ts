@@ -378,3 +378,26 @@ test(
     owner.close();
   }),
 );
+
+test(
+  "a connection that was refused has the busy timeout of its owner",
+  withDatabase((path) => {
+    const made = open(path);
+    made.exec("CREATE TABLE t (n)");
+    made.close();
+    const owner = openConnection(path, { readOnly: false, create: true });
+    owner.exec("PRAGMA busy_timeout=7000");
+    const held = open(path, { lock: "exclusive", heartbeat: false });
+    assert.throws(
+      () => adopt(owner.native, { lock: "shared", busyTimeout: 100 }),
+      LockedError,
+    );
+    held.close();
+    const other = openConnection(path, { readOnly: false, create: true });
+    other.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
+    assert.throws(() => adopt(owner.native, { busyTimeout: 100 }));
+    assert.equal(owner.value("PRAGMA busy_timeout"), 7000);
+    other.close();
+    owner.close();
+  }),
+);
