@@ -156,7 +156,8 @@ function foreigners(
   const own = self().pid;
   const users = pidsAt(onShm, WAL_DMS);
   // In WAL mode every connection keeps a lock on both; these have only one.
-  const asked = pidsAt(onFile, SHARED).filter((pid) => !users.includes(pid));
+  const holders = pidsAt(onFile, SHARED);
+  const asked = holders.filter((pid) => !users.includes(pid));
   if (!isOpen) {
     // Without their -shm nobody can be asked who has the -wal open, but those
     // that left a record.
@@ -174,6 +175,9 @@ function foreigners(
     // closes them in the other.
     const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
       .map((end) => names.includes(path + end));
+    // Whoever reads the new file by fs has that open too, for a moment.
+    const isOfOld = !hasFile ||
+      names.includes(`${path} (deleted)`) && !holders.includes(pid);
     // A -shm that was deleted at this very name is another matter: a loss, which
     // those notice that left a record.
     const isLost = names.includes(`${path}-shm (deleted)`);
@@ -181,7 +185,7 @@ function foreigners(
       !isOpen || allPidfiles(path).some(({ record }) => record?.pid === pid);
     const hasOther = isOpen && !hasShm && !isLost &&
       names.some((name) => /-shm(?: \(deleted\))?$/.test(name));
-    const why = (hasShm || hasWal) && !hasFile
+    const why = (hasShm || hasWal) && isOfOld
       ? "works with the -wal beside it, but has another file open, which was at this path before"
       : hasShm && !hasWal
       ? "works with the -shm beside it, but the -wal was deleted"

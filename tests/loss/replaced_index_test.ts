@@ -97,3 +97,25 @@ test(
     await child.ask({ do: "close" });
   }),
 );
+
+test(
+  "nor is one whose -shm is used for a file that was here, by whoever reads the new one",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const child = await writer(path);
+    await child.ask({ do: "exec", sql: "CREATE TABLE t (n)" });
+    const fresh = raw(`${path}.new`);
+    fresh.exec("CREATE TABLE t (n)");
+    fresh.close();
+    renameSync(`${path}.new`, path);
+    await child.ask({ do: "keep", path });
+    assert.throws(
+      () => open(path, QUIET),
+      (error: Error) =>
+        error instanceof UnsupportedError &&
+        /has another file open, which was at this path/.test(error.message),
+    );
+    await child.ask({ do: "close" });
+    open(path, QUIET).close();
+  }),
+);
