@@ -1,7 +1,6 @@
 /** From open to close of one handle, whose connection may be opened anew. */
 
 import { UnsupportedError } from "../errors.ts";
-import { attempt } from "../os/builtin.ts";
 import { every, unkept, weakly } from "../os/clock.ts";
 import { atExit, whenOrphaned } from "../os/exit_hooks.ts";
 import { handlesOn, type OpenHandle, sharedState } from "../os/shared_state.ts";
@@ -177,8 +176,12 @@ export class Lifetime implements OpenHandle {
       if (session.depth > 0) undo(session, "ROLLBACK");
       // What its owner closed took its WAL with it.
       if (!keepsLock && !session.isForsaken) {
-        // Where its folder cannot be searched any more, it is closed all the same.
-        unsaid = attempt(() => watch?.unsaid(), null);
+        try {
+          unsaid = watch?.unsaid();
+        } catch (error) {
+          // Where nobody may look any more it is closed all the same, and told.
+          unsaid = error;
+        }
       }
       if (reconnect !== null) this.detach();
       // An adopted one is closed by its owner.

@@ -21,8 +21,9 @@ export function toPath(path: string | URL): string {
   const isUrl = typeof path !== "string" || text.startsWith("file:");
   const refuse = (why: string): never => {
     throw new TypeError(
-      `Cannot use ${text || (path === "" ? '""' : typeof path)} as a path: ` +
-        why,
+      `Cannot use ${
+        text || path === "" ? JSON.stringify(text) : typeof path
+      } as a path: ${why}`,
     );
   };
   if (text === "" || text.includes("\0")) refuse("it must name a file");

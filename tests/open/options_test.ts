@@ -196,6 +196,11 @@ test("what is no path and what is no SQL is refused by name", () => {
       { name: "TypeError", message: /as a path/ },
     );
   }
+  // A message may go to a terminal.
+  assert.throws(
+    () => open("file:app?\x1b[31m"),
+    (error: Error) => !error.message.includes("\x1b"),
+  );
   const db = open(":memory:");
   for (const sql of [undefined, 5, null, {}]) {
     const refused = { name: "TypeError", message: /it must be text, got/ };
