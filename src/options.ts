@@ -33,10 +33,7 @@ export interface Holder {
 
 /** What takes part in the writes of one handle. Each hook may be missing. */
 export interface Attachment {
-  /**
-   * Before a write outside of a transaction of ours: a statement, or before
-   * BEGIN. Throws to refuse it.
-   */
+  /** Before a statement outside of `write()`, or BEGIN. Throws to refuse it. */
   beforeWrite?(): void;
   /** Before each try to begin a transaction of `write()` or `writeAsync()`. */
   beforeBegin?(): void;

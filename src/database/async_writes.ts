@@ -13,7 +13,7 @@ import { check } from "../settings.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 import { kept } from "./statement.ts";
-import { beginning, undo } from "./transactions.ts";
+import { beginning, failed } from "./transactions.ts";
 
 // Those in the queue are asked as in `waitAsync`, by sleeps that no test stops.
 const LOOK_EVERY_MS = 20;
@@ -132,9 +132,15 @@ export class AsyncWrites {
    */
   *writing(run: Run, made: Error, since: Stopwatch): Waiting<unknown> {
     const main = this.#main;
-    const { session } = this.#apart ??= yield* this.#open();
+    // Meanwhile the handle may be closed, or opened anew elsewhere.
+    while (this.#apart?.session.path !== main.path) {
+      this.#drop();
+      main.require();
+      this.#apart = yield* this.#open();
+    }
     if (main.stopped === "closed") this.#drop();
     main.require();
+    const { session } = this.#apart;
     if (session !== main && (main.isPersonal || main.turns.isShared)) {
       for (const name of INHERITED) {
         const sql = `PRAGMA ${name}`;
@@ -167,9 +173,7 @@ export class AsyncWrites {
       disown();
       return result;
     } catch (error) {
-      const seen = lent.explain(error);
-      undo(lent, "ROLLBACK");
-      throw seen;
+      throw failed(lent, error, "ROLLBACK");
     } finally {
       stop?.();
       lent.depth = session.depth = 0;

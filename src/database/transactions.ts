@@ -118,9 +118,9 @@ function transact<D, T>(
     session.turns.commit();
     return result;
   } catch (error) {
-    const seen = session.explain(error);
-    undo(session, "ROLLBACK");
-    failure = seen ?? "undone";
+    failure = "undone";
+    const seen = failed(session, error, "ROLLBACK");
+    failure = seen ?? failure;
     throw seen;
   } finally {
     session.depth = 0;
@@ -141,11 +141,18 @@ function savepoint<D, T>(session: Session, db: D, body: Body<D, T>): T {
     session.connection.exec(`RELEASE ${name}`);
     return result;
   } catch (error) {
-    const seen = session.explain(error);
-    undo(session, `ROLLBACK TO ${name};RELEASE ${name}`);
-    throw seen;
+    throw failed(session, error, `ROLLBACK TO ${name};RELEASE ${name}`);
   } finally {
     session.depth--;
+  }
+}
+
+/** Says what an error means, and undoes all, also where nobody can say it. */
+export function failed(session: Session, error: unknown, sql: string): unknown {
+  try {
+    return session.explain(error);
+  } finally {
+    undo(session, sql);
   }
 }
 

@@ -133,5 +133,7 @@ export function walUpkeep(
     },
     /** Rested or not, for at most a tenth of the heartbeat. */
     beat: () => keep(Number(heartbeat) / (REST + 1)),
+    /** What was seen may be of another file. */
+    connected: checkpointed,
   };
 }

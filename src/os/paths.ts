@@ -26,7 +26,7 @@ export function toPath(path: string | URL): string {
       } as a path: ${why}`,
     );
   };
-  if (text === "" || text.includes("\0")) refuse("it must name a file");
+  if (!/^[^\0\p{Cs}]+$/u.test(text)) refuse("it must name a file");
   if (isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)) {
     refuse("it must be a file: URL without a query");
   }

@@ -117,3 +117,36 @@ test(
     }
   }),
 );
+
+test(
+  "what fails is undone, also where nobody can say why",
+  withTable(async (db, path) => {
+    db.close();
+    const explain = () => {
+      throw new Error("EIO");
+    };
+    const lease = { attach: () => ({ explain }) };
+    const mute = open(path, { lease });
+    const fail = (db: Database) => {
+      insert(db, 1);
+      db.exec("no SQL");
+    };
+    const isThat = { message: "EIO" };
+    let inner: Promise<void> | undefined;
+    const failAround = () => {
+      inner = mute.writeAsync(() => insert(mute, 2));
+      fail(mute);
+    };
+    assert.throws(() => mute.write(failAround), isThat);
+    assert.ok(inner);
+    await assert.rejects(inner, /was rolled back/);
+    // deno-lint-ignore require-await -- It runs on a connection of its own.
+    await assert.rejects(mute.writeAsync(async (db) => fail(db)), isThat);
+    mute.write(() => {
+      assert.throws(() => mute.write(fail), isThat);
+      insert(mute, 3);
+    });
+    mute.close();
+    assert.equal(found(path), "3");
+  }),
+);

@@ -190,7 +190,7 @@ test("adopt and acquireLock take only their own options", () => {
 });
 
 test("what is no path and what is no SQL is refused by name", () => {
-  for (const path of [10n, Object.create(null), NaN, null, ""]) {
+  for (const path of [10n, Object.create(null), NaN, null, "", "\ud800"]) {
     assert.throws(
       () => open(path as string),
       { name: "TypeError", message: /as a path/ },
