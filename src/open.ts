@@ -368,7 +368,6 @@ const handleOf = (parts: Parts): Database => new Database(parts);
 /** The connection for bodies that await; in memory there is but one. */
 function* openApart({ session, watch }: Parts): Waiting<Apart> {
   const { path, asked, settings, lock, told, connection } = session;
-  const place = { asked, path, lock: null, settings };
   if (path === MEMORY) return { session, close: () => {} };
   if (!isOfRuntime(connection)) {
     throw new UnsupportedError(
@@ -378,13 +377,11 @@ function* openApart({ session, watch }: Parts): Waiting<Apart> {
   }
   // A new one would read another database by the files of the lost one.
   watch?.look();
-  const opened = { ...place, ...yield* connect(path, settings) };
+  const connected = yield* connect(path, settings);
+  const opened = { asked, path, lock: null, settings, ...connected };
   return yield* furnish(opened, (parts) => {
-    const { session } = parts;
-    Object.assign(session, { lock, told });
-    const lifetime = new Lifetime(parts);
-    // The lock is that of the handle.
-    return { session, close: () => lifetime.close(true) };
+    Object.assign(parts.session, { lock, told });
+    return new Lifetime(parts);
   });
 }
 

@@ -32,7 +32,7 @@ const IN_MEMORY = () =>
 /** The second connection of a handle. */
 export interface Apart {
   readonly session: Session;
-  close(): void;
+  close(keepsLock: boolean): void;
 }
 
 type Run = (session: Session) => unknown;
@@ -192,7 +192,7 @@ export class AsyncWrites {
   #drop(): void {
     const apart = this.#apart;
     this.#apart = null;
-    apart?.close();
+    apart?.close(true); // that of the handle
   }
 
   /** Rolls back what is open, and refuses what has not begun. */

@@ -5,7 +5,7 @@ import { nameOf } from "../lock/holders.ts";
 import { attempt } from "../os/builtin.ts";
 import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
-import { type KernelLock, locksOn, pidsAt } from "../os/procfs.ts";
+import { locksOn, pidsAt } from "../os/procfs.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { stat } from "../os/stat.ts";
 
@@ -19,17 +19,14 @@ export function writersOf(path: string): number[] {
 }
 
 function writersAt(path: string, bytes: number[]): number[] {
-  return bytes.flatMap((byte) => pidsAt(locksAt(path), byte, true));
-}
-
-/** Where nobody may look, the error is told without names. */
-function locksAt(path: string): KernelLock[] {
-  return attempt(() => locksOn(stat(path)), null) ?? [];
+  const locks = locksOn(attempt(() => stat(path), null)) ?? [];
+  return bytes.flatMap((byte) => pidsAt(locks, byte, true));
 }
 
 /** Likewise of any lock at all. */
 function lockersOf(path: string): number[] {
-  const locks = [path, `${path}-shm`].flatMap(locksAt);
+  const files = attempt(() => [path, `${path}-shm`].map(stat), []);
+  const locks = files.flatMap((file) => locksOn(file) ?? []);
   return [...new Set(locks.map(({ pid }) => pid))]
     .filter((pid) => pid !== self().pid || locks.length === 1);
 }

@@ -104,7 +104,6 @@ export class Database implements Disposable {
   prepare(sql: string): Statement {
     const cached = this.#statements.get(sql);
     if (cached !== undefined) return cached;
-    this.#session.require();
     try {
       const statement = new Statement(this, this.#session, sql);
       if (this.#statements.size >= CACHED_STATEMENTS) {

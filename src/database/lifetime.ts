@@ -31,12 +31,14 @@ const kept = new WeakMap<object, Lifetime>();
 /** Opens, reopens and closes the connection of one handle. */
 export class Lifetime implements OpenHandle {
   readonly #parts: Parts;
+  readonly session: Session;
   readonly #self: WeakRef<OpenHandle> = new WeakRef<OpenHandle>(this);
   readonly #ending: (() => void)[] = [];
 
   /** @param handle What the caller has; the connection of bodies has none. */
   constructor(parts: Parts, handle?: object) {
     this.#parts = parts;
+    this.session = parts.session;
     sharedState().open.add(this.#self);
     const { heartbeat, exitWithParent } = parts.session.settings;
     if (heartbeat !== false) {
@@ -60,7 +62,7 @@ export class Lifetime implements OpenHandle {
 
   /** Goes on for as long as somebody has the connection. */
   outlive(): void {
-    kept.set(this.#parts.session.connection.native as object, this);
+    kept.set(this.session.connection.native as object, this);
     sharedState().ends?.unregister(this);
   }
 
@@ -75,7 +77,7 @@ export class Lifetime implements OpenHandle {
   }
 
   get path(): string {
-    return this.#parts.session.path;
+    return this.session.path;
   }
 
   obstacle(): "busy" | "adopted" | "personal" | null {
@@ -91,20 +93,20 @@ export class Lifetime implements OpenHandle {
   }
 
   writingAt(): string | null {
-    const { depth, reading, made } = this.#parts.session;
+    const { depth, reading, made } = this.session;
     return depth > 0 && !reading ? placeOf(made) : null;
   }
 
   loss(): string | null {
     // Its owner has forgotten the handle.
-    if (this.#parts.session.isForsaken) this.close();
+    if (this.session.isForsaken) this.close();
     return this.#parts.watch?.reason() ?? null;
   }
 
   /** At the end of the process: Bun empties every WAL then, beside whomever. */
   disarm(): void {
     this.#parts.watch?.reason();
-    if (this.#parts.session.stopped === "lost") this.detach(true);
+    if (this.session.stopped === "lost") this.detach(true);
   }
 
   detach(forOwner?: boolean): void {
@@ -126,7 +128,7 @@ export class Lifetime implements OpenHandle {
   }
 
   stop(reason: string): void {
-    this.#parts.session.stop("lost", () => reason);
+    this.session.stop("lost", () => reason);
   }
 
   /** Closes the connection and opens what the path leads to now. */

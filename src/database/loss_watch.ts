@@ -21,7 +21,6 @@ import { withFile } from "../os/files.ts";
 import { SHARED } from "../os/lock_bytes.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { asleepMs } from "../os/waiting.ts";
 import type { Session } from "./session.ts";
 import { undo } from "./transactions.ts";
 
@@ -40,7 +39,7 @@ export class LossWatch implements Attachment {
   readonly #session: Session;
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
-  #lastLocks = now() - asleepMs + FIRST_LOCKS_MS;
+  #lastLocks = now() + FIRST_LOCKS_MS;
   #ownLocks!: [database: OwnLock, shm: OwnLock];
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
@@ -98,10 +97,8 @@ export class LossWatch implements Attachment {
       const loss = files.look();
       if (loss && !this.#isOwnDoing(files, loss)) this.#refuse(files, loss);
     }
-    // Only this process can drop them, and those that wait ask with the lock.
-    const awake = at - asleepMs;
-    if (awake - this.#lastLocks >= FRESH_LOCKS_MS) {
-      this.#lastLocks = awake;
+    if (at - this.#lastLocks >= FRESH_LOCKS_MS) {
+      this.#lastLocks = at;
       this.#hasLocks = this.#dropped() === null;
     }
     if (at - this.#lastLockFile >= FRESH_LOCK_FILE_MS) {

@@ -11,7 +11,7 @@ import { Stopwatch } from "../os/clock.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { WAL_WRITE } from "../os/lock_bytes.ts";
 import { readSmall } from "../os/files.ts";
-import { isOpenHere, locksOn, pidsAt, processStat } from "../os/procfs.ts";
+import { locksOn, openPaths, pidsAt, processStat } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
@@ -115,7 +115,9 @@ function isIndexInTheMaking(path: string): boolean {
   const isStopped = pidsAt(locks, WAL_WRITE, true)
     .some((pid) => /^t/i.test(processStat(pid)?.state ?? ""));
   // To read it would drop locks of this process, if it has the file open.
-  if (!isStopped || isOpenHere(`${path}-shm`) !== false) return false;
+  if (!isStopped || openPaths("self")?.includes(`${path}-shm`) !== false) {
+    return false;
+  }
   return readSmall(`${path}-shm`)?.startsWith("\0".repeat(48)) ?? false;
 }
 

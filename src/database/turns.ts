@@ -28,7 +28,7 @@ const FELT_MS = 50;
  * of a wait is the time until somebody asks; where they are long, all ask
  * seldom, as to ask holds up those that write.
  */
-export function pauseAt(waitedMs: number, usualMs = 0): number {
+function pauseAt(waitedMs: number, usualMs: number): number {
   const usual = Math.max(2, usualMs);
   const pause = Math.min(1, usual / 10) / (1 + (waitedMs / usual) ** 2);
   // Behind a transaction that lasts for seconds, nobody needs to hurry.

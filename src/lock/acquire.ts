@@ -9,6 +9,7 @@
 import type { Holder, LegacyGuard, OldVersion } from "../options.ts";
 import { now, Stopwatch } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
+import { self } from "../os/process.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
 import type { Waiting } from "../os/waiting.ts";
 import { DOUBT_MS, holdersNow, toHolder } from "./holders.ts";
@@ -69,6 +70,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       // To share, a lock file that is read-only for us is enough.
       if (file === null) {
         file = new LockFile(target, mode === "shared" ? undefined : wait + 100);
+        self(); // Its first call takes 1 ms, which with the lock others would wait.
         clear = findLitter(ask, file);
       }
       isExclusive &&= started < wait;

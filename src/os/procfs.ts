@@ -43,11 +43,6 @@ export function descriptorsOn(identity: string | null): string[] | null {
     ) ?? null;
 }
 
-/** Whether this process has a file open at that path. */
-export function isOpenHere(path: string): boolean | null {
-  return openPaths("self")?.includes(path) ?? null;
-}
-
 let ownNumbers: boolean | undefined;
 
 /**

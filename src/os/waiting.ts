@@ -1,21 +1,16 @@
 /** One description of a wait, run in two ways. @module */
 
-import { now, sleepAsync, sleepSync } from "./clock.ts";
+import { sleepAsync, sleepSync } from "./clock.ts";
 
 /** A procedure that yields how long to sleep, in ms, and returns `T`. */
 export type Waiting<T> = Generator<number, T, void>;
-
-/** For how long this thread has slept, in all, so that nothing of it ran. */
-export let asleepMs = 0;
 
 /** Runs a waiting procedure to its end; the thread sleeps meanwhile. */
 export function waitSync<T>(procedure: Waiting<T>): T {
   for (;;) {
     const step = procedure.next();
     if (step.done) return step.value;
-    asleepMs -= now();
     sleepSync(step.value);
-    asleepMs += now();
   }
 }
 

@@ -13,7 +13,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
 import { SHARED } from "../../src/os/lock_bytes.ts";
-import { isOpenHere, locksOn, pidsAt } from "../../src/os/procfs.ts";
+import { locksOn, openPaths, pidsAt } from "../../src/os/procfs.ts";
 import { stat } from "../../src/os/stat.ts";
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
@@ -158,7 +158,7 @@ for (const what of ["full", "empty"]) {
       let isBack = false;
       // It is open now, and nothing of it was read.
       fs.accessSync = (...asked) => {
-        if (!isBack && isOpenHere(path)) {
+        if (!isBack && openPaths("self")?.includes(path)) {
           isBack = true;
           for (const end of ["-wal", "-shm"]) {
             renameSync(`${path}${end}2`, path + end);

@@ -12,7 +12,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
 import { allPidfiles } from "../../src/lock/pidfiles.ts";
-import { isOpenHere } from "../../src/os/procfs.ts";
+import { openPaths } from "../../src/os/procfs.ts";
 import { start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
@@ -238,7 +238,7 @@ for (const end of ["-wal", "-shm"]) {
     { skip: linux },
     withDatabase((path) => {
       make(path).close();
-      const isOpen = () => isOpenHere(path + end) === true;
+      const isOpen = () => openPaths("self")?.includes(path + end) === true;
       const replace = () => {
         copyFileSync(path + end, `${path}.new`);
         renameSync(`${path}.new`, path + end);
