@@ -68,10 +68,9 @@ function foreign(what: string): OldLock {
 
 /** `null` for an empty file, `undefined` for what has no form of a lock. */
 function parse(text: string): Claim | null | undefined {
-  if (/^[\d\s]*$/.test(text) && text.length < MOST_BARE_BYTES) {
-    const digits = /\d+/.exec(text)?.[0];
-    if (digits === undefined) return null;
-    return { pid: Number(digits), host: null, isBare: true };
+  if (text === "") return null;
+  if (/^\s*\d+\s*$/.test(text) && text.length < MOST_BARE_BYTES) {
+    return { pid: Number(text), host: null, isBare: true };
   }
   if (!text.trimStart().startsWith("{")) return undefined;
   try {
@@ -91,9 +90,16 @@ function nameOf(text: string): string {
     : "a file of something else";
 }
 
-/** A lock file of litelatch is empty too. */
+/** A lock file of litelatch is empty too, and so is many a `-wal` in use. */
 function lockFileFault(found: FileStat): string | null {
   const { path = "" } = found;
+  const [, beside] = /^(.+)(?:-wal|-shm|-journal|\.lock)$/s.exec(path) ?? [];
+  const pages = beside === undefined ? null : lstat(beside);
+  if (
+    pages?.kind === "file" && pages.size > 0 && pages.size % LEAST_PAGE === 0
+  ) {
+    return "a file that belongs to a database beside it, by its name";
+  }
   const { folder, name } = partsOf(path);
   const isOurs = (locksOn(found)?.length ?? 0) > 0 ||
     (name.endsWith(".lock") && hasRecord(folder, name.slice(0, -5)));

@@ -37,6 +37,9 @@ test(
       ["my notes\n", /something else/],
       ["-1", /something else/],
       ["12 of them", /something else/],
+      ["12 13\n", /something else/],
+      ["1\n0\n1\n", /something else/],
+      [" \n", /something else/],
       ["1".repeat(64), /something else/],
       ['{"port":8080}', /something else/],
       ['{"pid":"12"}', /something else/],
@@ -146,6 +149,22 @@ test(
       assert.throws(take, refusedBy(/a lock file of litelatch itself/));
       assert.equal(pictureOf(`${other}.lock`), before);
       lock.release();
+    }
+  }),
+);
+
+test(
+  "an empty file of a database beside it is not taken for an old lock",
+  inFolder((folder) => {
+    const beside = join(folder, "beside.db");
+    elsewhere(beside, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+    for (const end of ["-wal", "-shm", "-journal", ".lock"]) {
+      fs.writeFileSync(beside + end, "");
+      fs.utimesSync(beside + end, OLD, OLD);
+      const legacy = legacyLocks(beside + end);
+      const take = () => acquireLock(join(folder, "job"), { legacy });
+      assert.throws(take, refusedBy(/belongs to a database beside it/));
+      fs.rmSync(beside + end);
     }
   }),
 );
