@@ -12,14 +12,18 @@ export function printable(text: string, most = 200): string {
   return short.replace(/\s+/g, " ").replace(UNSAFE, "?").trim();
 }
 
-/** A message of ours: what it quotes stays on its line, and is made safe. */
+/**
+ * A message of ours: what it quotes stays on its line, and is made safe; the
+ * password of a URL that somebody took for a path goes.
+ */
 export function legible(message: string): string {
-  const text = message.replace(/"[^"]*"/g, (name) => name.replace(/\n/g, "?"));
+  const text = message.replace(/"[^"]*"/g, (name) => name.replace(/\n/g, "?"))
+    .replace(/(:\/+[^\s/:@"]*:)[^\s/@"]*@/g, "$1?@");
   return /[^\n -~]/.test(text) ? text.replace(UNSAFE, "?") : text;
 }
 
-// Behind these the words of a command line are code or data.
-const CODE = /^(?:-|-[a-z]*[ecp]|--eval|--print|eval)$/;
+/** Behind these the words of a command line are code or data. */
+export const CODE = /^(?:-|-[a-z]*[ecp]|--(?:eval|print)(?:=.*)?|eval)$/is;
 const SKIPPED = /^(?:-.*|run|test|watch|serve|task|x|exec|tool)$/;
 const FOLDERS = /^.*\//s;
 const SCRIPT = /^[\w@.+-]+\.(?:[cm]?[jt]sx?|py|rb|sh|pl|php)$/;
@@ -30,8 +34,12 @@ const SCRIPT = /^[\w@.+-]+\.(?:[cm]?[jt]sx?|py|rb|sh|pl|php)$/;
  */
 export function programOf(words: readonly string[]): string {
   const [program = "", ...rest] = words;
-  const name = printable(program.replace(FOLDERS, ""), 60);
-  const word = rest.find((word) => CODE.test(word) || !SKIPPED.test(word));
-  const script = word?.includes("://") ? "" : word?.replace(FOLDERS, "") ?? "";
+  // A title that a process gave itself is one word, with blanks.
+  const [first = ""] = program.split(/\s/);
+  const name = printable(first.replace(FOLDERS, ""), 60);
+  const word = rest.find((word) => CODE.test(word) || !SKIPPED.test(word)) ??
+    "";
+  const isCode = word.includes("://") || CODE.test(word);
+  const script = isCode ? "" : word.replace(FOLDERS, "");
   return SCRIPT.test(script) ? `${name} ${script.slice(0, 60)}` : name;
 }

@@ -1,6 +1,6 @@
 /** Who we are, and whether another process is alive. @module */
 
-import { legible, printable } from "../printable.ts";
+import { CODE, legible, printable } from "../printable.ts";
 import { attempt, failureOf, isGranted, mayReadProc } from "./builtin.ts";
 import { partsOf } from "./paths.ts";
 import { processStat, readProc, readProcLink, showsOthers } from "./procfs.ts";
@@ -115,6 +115,7 @@ function ownCommand(): string {
   const program = printable(name.replace(/\.exe$/i, ""), 60);
   const script = process.argv[1] ?? "";
   const isFile = () =>
+    !process.execArgv.some((word) => CODE.test(word)) &&
     isGranted({ name: "read", path: script }) && stat(script)?.kind === "file";
   return attempt(isFile, false)
     ? `${program} ${printable(partsOf(script).name, 60)}`
