@@ -36,8 +36,9 @@ import { isAlone, refuseForeign } from "./loss/sqlite_locks.ts";
 import { filesOf, WatchedFiles } from "./loss/watched_files.ts";
 import type { AdoptOptions, OpenOptions } from "./options.ts";
 import { attempt } from "./os/builtin.ts";
-import { canWrite, whyNoDescriptor } from "./os/files.ts";
+import { canWrite, createForOwner, whyNoDescriptor } from "./os/files.ts";
 import { onFilesystem } from "./os/filesystem.ts";
+import { randomId } from "./os/ids.ts";
 import { locate, type Location, partsOf, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
 import { openPaths } from "./os/procfs.ts";
@@ -252,6 +253,9 @@ function* lockFor(
 function* connect(path: string, settings: Settings): Waiting<Connected> {
   const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
+  if (before.open[""] === null && settings.create && !readOnly) {
+    createForOwner(path, `${path}.pid-${randomId()}.tmp`);
+  }
   const begun = Date.now();
   // Then SQLite cannot make the `-shm` that it reads a WAL database by.
   const immutable = readOnly && stat(`${path}-wal`) === null &&
@@ -391,7 +395,8 @@ function explain(
   error: unknown,
   { busyTimeout, readOnly }: Settings,
 ): unknown {
-  const code = primaryCode(error);
+  const isDenied = (error as Error | null)?.name === "NotCapable"; // Deno's
+  const code = primaryCode(error) ?? (isDenied ? SQLITE.CANTOPEN : null);
   if (code === null) return error;
   if (isBusy(error)) {
     const what = "open in WAL mode";
@@ -411,7 +416,7 @@ function explain(
     [SQLITE.IOERR]: `the filesystem${onFilesystem(path)} failed (${said}); ` +
       "WAL needs shared memory and locks: use a local disk",
   };
-  const why = whyNoDescriptor() ?? reasons[code] ?? said;
+  const why = isDenied ? said : whyNoDescriptor() ?? reasons[code] ?? said;
   return cannotOpen(path, why, error);
 }
 

@@ -81,7 +81,7 @@ function keptOf(
   );
   return found.flatMap((pidfile): Kept[] => {
     const { record } = pidfile;
-    if (record !== null && provesAnother(record, { identity })) {
+    if (record !== null && provesAnother(path, record, identity)) {
       return [{ ...pidfile, why: "elsewhere" }];
     }
     const isSafe = lock !== null || pidfile.path !== exclusive;

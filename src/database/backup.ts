@@ -20,7 +20,6 @@ export function backup(session: Session, destination: string): void {
   const path = toPath(destination);
   const draft = `${path}.${randomId()}.tmp`;
   let why = "something is there already; give a new name";
-  let cause: unknown;
   try {
     create(draft, "", session.path === ":memory:" ? null : stat(session.path));
     const { connection, turns } = session;
@@ -44,9 +43,9 @@ export function backup(session: Session, destination: string): void {
     }
     if (moveTo(draft, path)) return;
   } catch (error) {
-    cause = session.explain(error);
-    if (cause instanceof LitelatchError) throw cause;
-    why = messageOf(cause);
+    const seen = session.explain(error);
+    if (seen instanceof LitelatchError) throw seen;
+    why = messageOf(seen);
     // Deno sets SQLITE_LIMIT_ATTACHED to 0 where it cannot check each path.
     if (/databases - max 0$/.test(why)) {
       why = "it may attach no file; on Deno only with --allow-all";
@@ -58,6 +57,5 @@ export function backup(session: Session, destination: string): void {
   throw new LitelatchError(
     "LITELATCH_BACKUP",
     `Cannot copy the database to "${path}": ${why}`,
-    { cause },
   );
 }

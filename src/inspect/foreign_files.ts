@@ -33,6 +33,7 @@ export function findForeign(
     describe(".lock", lockFileFault),
     describe("-wal", () => null),
     describe("-shm", () => null),
+    describe("-journal", () => null),
     ...records,
   ].filter((found) => found !== null);
 

@@ -5,6 +5,7 @@
  */
 
 import { toHolder } from "../lock/holders.ts";
+import { holdsAnother } from "../lock/litter.ts";
 import { allPidfiles } from "../lock/pidfiles.ts";
 import type { HolderRecord } from "../lock/pidfiles.ts";
 import { readSmall } from "../os/files.ts";
@@ -52,7 +53,9 @@ export function findRecords(
     }
     const { pid, pidNamespace, startToken, bootId } = record;
     const key = [pid, pidNamespace, startToken, bootId].join();
-    const facts = describe(path, record, lockFile, locks, reasons);
+    const replaced = (): boolean | null =>
+      holdsAnother(target.path, record, lockFile?.identity ?? "");
+    const facts = describe(path, record, lockFile, locks, reasons, replaced);
     const holder = { ...facts, record: name, moreRecords: [] };
     const other = holders.get(key);
     holders.set(key, other === undefined ? holder : merge(other, holder));
@@ -87,6 +90,7 @@ function describe(
   lockFile: FileIdentity | null,
   locks: FileLocks | null,
   reasons: Reasons,
+  isReplaced: () => boolean | null,
 ): Omit<RegisteredHolder, "record" | "moreRecords"> {
   const holder = toHolder(record);
   const unshown = locks === null
@@ -119,7 +123,7 @@ function describe(
       : isHeldByNobody(path, record, lockFile)
       ? false
       : reasons.note("holders.holdsLock", unshown),
-    lockReplaced: (isHere ? holdsAnother(record, lockFile) : null) ??
+    lockReplaced: (isHere ? isReplaced() : null) ??
       reasons.note("holders.lockReplaced", why),
   };
 }
@@ -160,20 +164,6 @@ function isHeldByNobody(
   const files = [lockFile, parseIdentity(sidecar)];
   return files.every((file) => locksOn(file)?.length === 0) &&
     readSmall(path) !== null;
-}
-
-/**
- * Whether it holds another lock file than the one at the path. The kernel has
- * to list that lock: a planted record named a process that held nothing.
- */
-function holdsAnother(
-  { pid, sidecar }: HolderRecord,
-  lockFile: FileIdentity | null,
-): boolean | null {
-  const other = parseIdentity(sidecar);
-  if (other === null) return false;
-  if (other.identity === lockFile?.identity) return false;
-  return locksOn(other)?.some((lock) => lock.pid === pid) ?? null;
 }
 
 /** Reads the state of the lock off the kernel's list. */

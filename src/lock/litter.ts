@@ -8,12 +8,18 @@
 import type { OldVersion } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, setModified } from "../os/files.ts";
+import { partsOf } from "../os/paths.ts";
 import { isAlive, provesLives, self } from "../os/process.ts";
-import { locksOn } from "../os/procfs.ts";
+import { locksOn, openPaths } from "../os/procfs.ts";
 import { isPosix, lstat, parseIdentity, quickStat } from "../os/stat.ts";
 import { toHolder } from "./holders.ts";
 import type { LockFile } from "./lock_file.ts";
-import { type HolderRecord, pidfilePlaces, pidfilesAt } from "./pidfiles.ts";
+import {
+  allPidfiles,
+  type HolderRecord,
+  pidfilePlaces,
+  pidfilesAt,
+} from "./pidfiles.ts";
 import { type Ask, refused } from "./refusal.ts";
 
 // Of more records than this that nobody can prove dead a shared holder tries to
@@ -44,7 +50,9 @@ export function findLitter(
   return () => {
     const all = pidfilesAt(places);
     const elsewhere = all.flatMap(({ record }) =>
-      record !== null && provesAnother(record, file) ? toHolder(record) : []
+      record !== null && provesAnother(path, record, file.identity)
+        ? toHolder(record)
+        : []
     );
     const holders = elsewhere.filter((one) =>
       mode === "exclusive" || one.mode === "exclusive"
@@ -83,21 +91,40 @@ function isFormer(path: string, record: HolderRecord): boolean {
     (lstat(path)?.modifiedMs ?? Infinity) < performance.timeOrigin;
 }
 
-/**
- * Whether a record proves a living holder of another lock file than this one.
- * Anybody can plant a record, so the kernel has to list its lock.
- */
+/** Whether a record proves a living holder of another lock file than this one. */
 export function provesAnother(
+  path: string,
   record: HolderRecord,
-  file: Pick<LockFile, "identity">,
+  identity: string,
 ): boolean {
-  const other = parseIdentity(record.sidecar);
-  if (other === null || record.sidecar === file.identity) return false;
   const alive = isAlive(record);
   // On macOS nothing is proved, and it may have been deleted while held.
-  return alive !== false &&
-    (locksOn(other)?.some(({ pid }) => pid === record.pid) ?? alive ??
-      (isPosix() && !provesLives()));
+  return alive !== false && (holdsAnother(path, record, identity) ?? alive ??
+    (isPosix() && !provesLives()));
+}
+
+/**
+ * The same, by the kernel's list, as anybody can plant a record; and it has to
+ * be one that was at our path, deleted or moved: with a folder that is copied
+ * goes the record of another lock. `null` where that is not shown.
+ */
+export function holdsAnother(
+  path: string,
+  { pid, sidecar }: HolderRecord,
+  identity: string,
+): boolean | null {
+  const other = parseIdentity(sidecar);
+  if (other === null || sidecar === identity) return false;
+  const locks = locksOn(other);
+  if (!locks?.some((lock) => lock.pid === pid)) return locks && false;
+  const deleted = `/${partsOf(path).name}.lock (deleted)`;
+  return openPaths(pid)?.some((at) => {
+    if (at.endsWith(deleted)) return true;
+    const found = attempt(() => quickStat(at), null);
+    return found?.identity === sidecar && found.size === 0 &&
+      allPidfiles(at.replace(/\.lock$/, ""))
+        .every(({ record }) => record?.pid !== pid);
+  }) ?? true;
 }
 
 /** In seconds. It says which file it speaks of, as it is set by a path. */

@@ -55,9 +55,14 @@ export function pidfilesAt(places: string[]): Pidfile[] {
   return places.flatMap((place) => pidfileAt(place) ?? []);
 }
 
+/** By its size: to read one that we have open would drop our locks on it. */
+function isNoDatabase(bytes: number): boolean {
+  return bytes === 0 || bytes % 512 !== 0;
+}
+
 /** One of ours, such as that of the exclusive holder at `<path>.pid`. */
 export function pidfileAt(path: string): Pidfile | null {
-  const text = readSmall(path);
+  const text = readSmall(path, isNoDatabase);
   return text !== null && isOurForm(text)
     ? { path, record: recordIn(text) }
     : null;
@@ -80,7 +85,8 @@ export function publishOwn(
   const app = facts.app && printable(facts.app);
   const purpose = facts.purpose && printable(facts.purpose);
   const record = { ...self(), ...facts, app, purpose, acquiredAt, id };
-  const text = `${record.pid}\n${JSON.stringify({ v: 1, ...record })}\n`;
+  let text = `${record.pid}\n${JSON.stringify({ v: 1, ...record })}\n`;
+  if (!isNoDatabase(encodeURI(text).replace(/%../g, "_").length)) text += "\n";
   const unique = `${path}.pid-${id}`;
   const places = facts.mode === "shared" ? [unique] : [`${path}.pid`, unique];
   // If it fails, nothing half-written is left; the lock itself stands.

@@ -7,11 +7,11 @@
 import type fs from "node:fs";
 import { attempt, failureOf, fileSystem, isGranted } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
-import type { Location } from "./paths.ts";
+import { type Location, partsOf } from "./paths.ts";
 import { type FileStat, isPosix, lstat, stat } from "./stat.ts";
 
 /** Rights that a new file gets. */
-export type Rights = Pick<FileStat, "mode" | "uid" | "gid">;
+export type Rights = Pick<FileStat, "uid" | "gid"> & Partial<FileStat>;
 
 /**
  * Makes `content` appear at `path`, whole and at once, unless something is
@@ -54,7 +54,7 @@ export function create(
         // and some filesystems have no owners or modes.
         const { mode, uid, gid } = rights;
         if (isRoot()) attempt(() => by.fchownSync(file, uid, gid), null);
-        attempt(() => by.fchmodSync(file, mode & 0o666), null);
+        if (mode) attempt(() => by.fchmodSync(file, mode & 0o666), null);
       }
       if (content !== "") by.writeSync(file, content);
       // Node may forbid fchmod(), and then it stays at what the umask left.
@@ -79,6 +79,17 @@ export function rightsFor({ path, folder }: Location): Rights | null {
   const setgid = (parent.mode & 0o2000) !== 0;
   if (!setgid && !isRoot()) return null;
   return { ...parent, mode: setgid ? parent.mode : 0o644 };
+}
+
+/**
+ * Makes a new database for the owner of its folder where root opens it first:
+ * one run with sudo locked its user out. Its mode is what the umask leaves.
+ */
+export function createForOwner(path: string, draft: string): void {
+  const { uid = 0, gid = 0 } = stat(partsOf(path).folder) ?? {};
+  if (uid === 0 || !isRoot()) return;
+  // If it fails, SQLite's own try will say why.
+  attempt(() => publish(path, draft, "", { uid, gid }), false);
 }
 
 /** Whether this user may give files away. */
@@ -112,11 +123,18 @@ export function textAt(file: number, length: number, at: number): string {
 /**
  * The first 64 KiB of a regular file as text, or `null` for anything else: a
  * link is not followed and a FIFO does not hang, also if it came just now.
+ *
+ * @param mayRead Asked with the size in bytes.
  */
-export function readSmall(path: string): string | null {
+export function readSmall(
+  path: string,
+  mayRead: (size: number) => boolean = () => true,
+): string | null {
   const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fileSystem().constants;
   return attempt(() => {
-    if (lstat(path)?.kind !== "file") return null;
+    const { kind, size = 0 } = lstat(path) ?? {};
+    if (kind !== "file" || !mayRead(size)) return null;
+    if (size === 0) return "";
     const flags = O_NOFOLLOW | O_NONBLOCK;
     return withFile(path, flags, (file) => textAt(file, 65536, 0));
   }, null);

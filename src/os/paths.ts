@@ -1,6 +1,7 @@
 /** From what a caller wrote to the one name that all agree on. @module */
 
 import { LitelatchError } from "../errors.ts";
+import { legible } from "../printable.ts";
 import { attempt, fileSystem } from "./builtin.ts";
 import { isPosix } from "./stat.ts";
 
@@ -22,7 +23,7 @@ export function toPath(path: string | URL): string {
   const refuse = (why: string): never => {
     throw new TypeError(
       `Cannot use ${
-        text || path === "" ? JSON.stringify(text) : typeof path
+        text || path === "" ? legible(JSON.stringify(text)) : typeof path
       } as a path: ${why}`,
     );
   };
@@ -30,11 +31,17 @@ export function toPath(path: string | URL): string {
   if (isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)) {
     refuse("it must be a file: URL without a query");
   }
-  const whole = !isUrl
-    ? absolute(text)
-    : text.startsWith("file:/")
-    ? process.getBuiltinModule("node:url").fileURLToPath(text)
-    : absolute(decodeURIComponent(text.slice("file:".length)));
+  const whole = attempt(
+    () =>
+      !isUrl
+        ? absolute(text)
+        : text.startsWith("file:/")
+        ? process.getBuiltinModule("node:url").fileURLToPath(text)
+        : absolute(decodeURIComponent(text.slice("file:".length))),
+    "",
+  );
+  // Of bytes that are no UTF-8 Bun makes an empty one.
+  if (whole === "") refuse("it must be the URL of a file on this machine");
   return isPosix() || !NO_NAME.test(partsOf(whole).name)
     ? whole
     : refuse("it is another on Windows");
@@ -80,12 +87,12 @@ const MOST_LINKS = 40;
 export function locate(path: string): Location {
   try {
     return follow(path, 0);
-  } catch (cause) {
+  } catch (error) {
     // Where Deno may not read, an error has no code.
-    const { code, name } = cause as { code?: string; name?: string };
+    const { code, name } = error as { code?: string; name?: string };
+    const cause = code ?? name;
     const text =
-      `Cannot use "${path}": its folder must exist and be readable ` +
-      `(${code ?? name})`;
+      `Cannot use "${path}": its folder must exist and be readable (${cause})`;
     throw new LitelatchError("LITELATCH_OPEN", text, { cause });
   }
 }

@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
+import { acquireLock, open } from "../../mod.ts";
+import { locksOn } from "../../src/os/procfs.ts";
+import { stat } from "../../src/os/stat.ts";
 import {
   assertRefused,
   assertWon,
@@ -137,6 +142,44 @@ test("a record of a living process under another start time is stale", async () 
     assertWon(await other.acquire(path));
     assertRefused(await child.acquire(path), [other.pid]);
     await other.ask({ do: "release" });
+  }
+});
+
+test("a record that was copied with its folder keeps nobody out", async () => {
+  for (const { child, other } of company.pairs()) {
+    for (const mode of ["exclusive", "shared"]) {
+      const [path, copy] = [company.newPath(), company.newPath()];
+      assertWon(await child.acquire(path, { mode }));
+      writeFileSync(`${copy}.lock`, "");
+      for (const name of pidfiles(path)) {
+        copyFileSync(name, copy + name.slice(path.length));
+      }
+      assertWon(await other.acquire(copy));
+      await other.ask({ do: "release" });
+      // Its own lock file, if that is moved, still keeps others out.
+      renameSync(`${path}.lock`, `${path}.moved`);
+      assertRefused(await other.acquire(path), [child.pid]);
+      await child.ask({ do: "release" });
+    }
+  }
+});
+
+test("a database at the place of a record is not opened", {
+  skip: needs("/proc"),
+}, async () => {
+  for (const { child } of company.members) {
+    const path = company.newPath();
+    const db = open(`${path}.pid`, { heartbeat: false });
+    db.exec("CREATE TABLE t (a)");
+    const mine = () =>
+      (locksOn(stat(`${path}.pid`)) ?? [])
+        .filter(({ pid }) => pid === process.pid).length;
+    assert.equal(mine(), 1);
+    acquireLock(path).release();
+    assert.equal(mine(), 1);
+    assertWon(await child.acquire(path));
+    await child.ask({ do: "release" });
+    db.close();
   }
 });
 

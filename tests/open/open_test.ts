@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -283,6 +284,23 @@ test(
     assert.deepEqual(answer.message, undefined);
     assert.equal(wrote?.ok, false);
     assert.match(refused.message ?? "", /must be able to write to its folder/);
+  }),
+);
+
+test(
+  "a database that root makes is its folder's owner's",
+  { skip: process.getuid?.() !== 0 && "only root gives files away" },
+  inFolder((folder) => {
+    chownSync(folder, 65534, 65534);
+    const path = join(folder, "app.db");
+    const db = open(path, QUIET);
+    db.exec("CREATE TABLE t (a)");
+    for (const end of ["", "-wal", "-shm", ".lock"]) {
+      const { uid, gid, mode } = statSync(path + end);
+      assert.deepEqual([uid, gid], [65534, 65534], end);
+      if (end === "") assert.equal(mode & 0o777, 0o666 & ~process.umask());
+    }
+    db.close();
   }),
 );
 

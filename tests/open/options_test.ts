@@ -196,10 +196,23 @@ test("what is no path and what is no SQL is refused by name", () => {
       { name: "TypeError", message: /as a path/ },
     );
   }
-  // A message may go to a terminal.
+  // What decodes to no text, or is of another host; Bun took these for "/".
+  for (const path of ["file:%ff", "file:/%F0.db", "file://host/app.db"]) {
+    const isRefused = { name: "TypeError", message: /on this machine/ };
+    assert.throws(() => open(path), isRefused);
+    assert.throws(() => acquireLock(path), isRefused);
+  }
+  // A message may go to a terminal, and so do the causes of an error.
+  const unsafe = "\x1b[31m\u202e\u200b\x9b";
+  for (const path of [`file:app?${unsafe}`, `/nowhere/${unsafe}/app.db`]) {
+    assert.throws(
+      () => open(path),
+      (error: Error) => !/[\p{Cc}\p{Cf}]/u.test(`${error}${error.cause}`),
+    );
+  }
   assert.throws(
-    () => open("file:app?\x1b[31m"),
-    (error: Error) => !error.message.includes("\x1b"),
+    () => open("/nowhere/postgres://me:hunter2@host/db"),
+    (error: Error) => !error.message.includes("hunter2"),
   );
   const db = open(":memory:");
   for (const sql of [undefined, 5, null, {}]) {
