@@ -6,7 +6,7 @@ import { LitelatchError } from "../errors.ts";
 import { create, moveTo, remove } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import { toPath } from "../os/paths.ts";
-import { stat } from "../os/stat.ts";
+import { lstat, stat } from "../os/stat.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -21,6 +21,11 @@ export function backup(session: Session, destination: string): void {
   const draft = `${path}.${randomId()}.tmp`;
   let why = "something is there already; give a new name";
   try {
+    // SQLite would read them as those of the copy.
+    const left = ["-wal", "-shm", "-journal"].find((end) => lstat(path + end));
+    if (left && !lstat(path)) {
+      throw new Error(`its ${left} is there already; remove it`);
+    }
     create(draft, "", session.path === ":memory:" ? null : stat(session.path));
     const { connection, turns } = session;
     // With a fence nothing may be written outside of write(), but this writes

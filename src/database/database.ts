@@ -289,7 +289,7 @@ export class Database implements Disposable {
   #away(): ReturnType<Away> {
     const { watch, session } = this.#parts;
     if (watch === null || session.stopped === "closed") return null;
-    const identity = identityOf(session.asked);
+    const identity = identityOf(session.asked, true);
     if (identity === watch.files.open[""]) return null;
     session.told.isSaid = true;
     return identity === null ? "gone" : "replaced";

@@ -122,8 +122,7 @@ export class Lifetime implements OpenHandle {
   }
 
   requireSaid(): void {
-    const { watch } = this.#parts;
-    const unsaid = watch?.files.isAway() ? null : watch?.unsaid();
+    const unsaid = this.#parts.watch?.unsaid();
     if (unsaid) throw unsaid;
   }
 

@@ -6,7 +6,7 @@
 import { messageOf, resultCode } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
-import { closeHarmlessly, rescue } from "../loss/harmless_end.ts";
+import { closeHarmlessly, isWhole, rescue } from "../loss/harmless_end.ts";
 import { lossText, reopenFailed } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
@@ -78,10 +78,11 @@ export class LossWatch implements Attachment {
     this.beforeWrite();
   }
 
-  /** At once: what is lost later is no new mode. */
+  /** At once: what is lost later is no new mode. A WAL comes with a write. */
   afterWrite(): void {
-    if (this.#session.journals) this.all.forEach((files) => files.renew());
-    this.#session.journals = false;
+    if (!this.#session.journals) return;
+    this.all.forEach((files) => files.renew());
+    this.#session.journals = this.all.some(({ open }) => !open["-wal"]);
   }
 
   /**
@@ -232,7 +233,9 @@ export class LossWatch implements Attachment {
     const isEnding = !this.#hasLocks && isOpenElsewhere(path, SHARED, true);
     if (!this.#hasLocks) this.reason();
     const isLost = this.all.some((files) =>
-      files.lost === "database" ? files.isDeleted() : files.lost !== null
+      files.lost === "database"
+        ? !isWhole(this.#session.connection, files)
+        : files.lost !== null
     );
     if (isSaid) return null;
     if (isLost) return this.#session.refusal();

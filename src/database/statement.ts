@@ -185,4 +185,4 @@ export function kept(connection: Connection, sql: string): Prepared {
   return statement;
 }
 
-const READS = /^(?:select|values|explain)\b/i;
+const READS = /^(?:select|values|explain)\b(?![^]*\bpragma_optimize\b)/i;

@@ -90,7 +90,7 @@ export function writeInside<D, T>(
   return new Promise((resolve, reject) => {
     const result = write(session, db, body);
     // Its body may await this one, which would wait for the COMMIT after it.
-    if (session.made !== null) return resolve(result);
+    if (session.made !== null && session.depth === 1) return resolve(result);
     session.inner.push((cause) => {
       if (cause === null) return resolve(result);
       const message = `Cannot write to "${session.path}": the write() around ` +
@@ -109,7 +109,6 @@ function transact<D, T>(
   session.depth = 1;
   session.reading = name === "read";
   session.wrote = !session.reading;
-  let failure: unknown = null;
   try {
     if (session.wrote) session.each((one) => one.begun?.());
     const result = refusePromise(name, body(db));
@@ -118,42 +117,54 @@ function transact<D, T>(
     session.turns.commit();
     return result;
   } catch (error) {
-    failure = "undone";
-    const seen = failed(session, error, "ROLLBACK");
-    failure = seen ?? failure;
-    throw seen;
+    throw failed(session, error, "ROLLBACK");
   } finally {
     session.depth = 0;
     session.reading = false;
     if (session.stopped === "ended") session.resume();
     if (session.wrote) session.afterWrite();
-    while (session.inner.length > 0) session.inner.shift()?.(failure);
+    settle(session, null);
   }
 }
 
 function savepoint<D, T>(session: Session, db: D, body: Body<D, T>): T {
   const name = `litelatch_${session.depth}`;
+  const before = session.inner.length;
   session.connection.exec(`SAVEPOINT ${name}`);
   session.depth++;
   try {
     const result = refusePromise("write", body(db));
     session.require();
     session.connection.exec(`RELEASE ${name}`);
+    if (session.made !== null && session.depth === 2) settle(session, null);
     return result;
   } catch (error) {
-    throw failed(session, error, `ROLLBACK TO ${name};RELEASE ${name}`);
+    const sql = `ROLLBACK TO ${name};RELEASE ${name}`;
+    throw failed(session, error, sql, before);
   } finally {
     session.depth--;
   }
 }
 
 /** Says what an error means, and undoes all, also where nobody can say it. */
-export function failed(session: Session, error: unknown, sql: string): unknown {
+export function failed(
+  session: Session,
+  error: unknown,
+  sql: string,
+  before = 0,
+): unknown {
+  let seen: unknown;
   try {
-    return session.explain(error);
+    return seen = session.explain(error);
   } finally {
     undo(session, sql);
+    settle(session, seen ?? "undone", before);
   }
+}
+
+/** Tells the `writeAsync` calls inside what became of them: `null` is done. */
+function settle(session: Session, cause: unknown, before = 0): void {
+  for (const tell of session.inner.splice(before)) tell(cause);
 }
 
 /** SQLite may have undone it already, and then there is nothing to undo. */

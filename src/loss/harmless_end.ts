@@ -13,8 +13,9 @@ import { atExit } from "../os/exit_hooks.ts";
 import { remove } from "../os/files.ts";
 import { WAL_DMS } from "../os/lock_bytes.ts";
 import { listsEverybody } from "../os/procfs.ts";
+import { handlesOn } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { truncate } from "../wal/checkpoint.ts";
+import { checkpoint, truncate } from "../wal/checkpoint.ts";
 import { isOpenElsewhere, ownLocks } from "./sqlite_locks.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -113,16 +114,41 @@ export function closeBefore(
  * takes them; between the close and the clearing one did.
  */
 function clearBeside(connection: Connection, files: WatchedFiles): void {
-  if (!files.isAway() || !files.beside("ours").length) return;
-  // Beside a -shm that others use our -wal is theirs by now; a mere copy that was
-  // put there kept our -wal there too, and whoever came read it over the new file.
-  const isShmUsed = () => isOpenElsewhere(`${files.path}-shm`, WAL_DMS);
-  const isTheirs = files.beside("others").length > 0;
-  if (isTheirs && (!listsEverybody() || isShmUsed())) return;
+  if (!files.isAway() || !files.beside("ours").length || isTheirs(files)) {
+    return;
+  }
+  const { path, schema } = files;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
-  attempt(() => truncate(connection, 100, files.schema), null);
-  // It may be back at its path, or may come back, with others on it.
-  const isUsed = identityOf(files.path) === null && isShmUsed();
+  const isDone = attempt(() => truncate(connection, 100, schema).done, false);
+  // It may be back at its path, or may come back, with others on it. And what a
+  // reader kept back those clear away who have it open too, as they close.
+  const isBare = identityOf(path) === null;
+  const isUsed = isDone
+    ? isBare && isShmUsed(files)
+    : isBare || isShmUsed(files) || handlesOn(path).length > 1;
   if (files.isAway() && !isUsed) files.beside("ours").forEach(remove);
+}
+
+/**
+ * Beside a -shm that others use our -wal is theirs by now; a mere copy that was
+ * put there kept our -wal there too, and whoever came read it over the new file.
+ */
+function isTheirs(files: WatchedFiles): boolean {
+  return files.beside("others").length > 0 &&
+    (!listsEverybody() || isShmUsed(files));
+}
+
+function isShmUsed({ path }: WatchedFiles): boolean {
+  return isOpenElsewhere(`${path}-shm`, WAL_DMS);
+}
+
+/** Whether all that is committed is in a database that was moved; moves it. */
+export function isWhole(connection: Connection, files: WatchedFiles): boolean {
+  if (files.isDeleted()) return false;
+  return files.beside("ours").length === 0 || !isTheirs(files) &&
+      attempt(
+        () => checkpoint(connection, "PASSIVE", files.schema).done,
+        false,
+      );
 }

@@ -86,9 +86,10 @@ export class WatchedFiles {
     return identityOf(this.path) !== this.open[""];
   }
 
-  /** Whether the open database has no name any more. */
+  /** Whether the open database, or its WAL, has no name any more. */
   isDeleted(): boolean {
-    return (descriptorsOn(this.open[""]) ?? [])
+    return [this.open[""], this.open["-wal"]]
+      .flatMap((one) => descriptorsOn(one) ?? [])
       .some((at) => readProcLink(`self/fd/${at}`)?.endsWith(" (deleted)"));
   }
 

@@ -11,6 +11,7 @@ export interface Realm {
   Deno?: {
     permissions: { querySync(asked: Permission): { state: string } };
     statSync(path: string): { dev: number; ino: number; size: number };
+    lstatSync: NonNullable<Realm["Deno"]>["statSync"];
   };
 }
 

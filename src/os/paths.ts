@@ -60,11 +60,8 @@ function absolute(path: string, folder?: string): string {
   // Where that was deleted, its folder is missing.
   const place = () => folder ?? attempt(process.cwd, "/proc/self/cwd");
   const whole = path.startsWith("/") ? path : `${place()}/${path}`;
-  const parts: string[] = [];
-  for (const part of whole.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  }
+  // What `..` leads to behind a link, only the kernel knows.
+  const parts = whole.split("/").filter((part) => part && part !== ".");
   return `/${parts.join("/")}`;
 }
 

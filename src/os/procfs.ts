@@ -39,7 +39,8 @@ export function descriptorsOn(identity: string | null): string[] | null {
   return identity === null
     ? null
     : descriptorsOf("self")?.filter((name) =>
-      attempt(() => identityOf(`/proc/self/fd/${name}`), null) === identity
+      attempt(() => identityOf(`/proc/self/fd/${name}`, true), null) ===
+        identity
     ) ?? null;
 }
 

@@ -33,9 +33,9 @@ export function lstat(path: string): FileStat | null {
   return describe(path, "lstatSync");
 }
 
-/** `"dev:ino"` of what `path` leads to; `null` if there is nothing. */
-export function identityOf(path: string): string | null {
-  return quickStat(path)?.identity ?? null;
+/** `"dev:ino"` of what lies at `path`; `null` if there is nothing. */
+export function identityOf(path: string, follows = false): string | null {
+  return quickStat(path, follows)?.identity ?? null;
 }
 
 /** The file behind a `"dev:ino"`; `null` if the text is none. */
@@ -55,12 +55,14 @@ export function isPosix(): boolean {
 /** The same and the size, the quick way: each write asks. */
 export function quickStat(
   path: string,
+  follows = false,
 ): { identity: string; size: number } | null {
   const { Deno } = globalThis as Realm;
   // A third of the time of Deno's `node:fs`, which rounds as much.
+  const verb = follows ? "statSync" : "lstatSync";
   const found = ask(
     path,
-    () => Deno?.statSync(path) ?? fileSystem().statSync(path, HOW),
+    () => Deno?.[verb](path) ?? fileSystem()[verb](path, HOW),
     // What lies there now, a database was before: so that is gone.
     true,
   );

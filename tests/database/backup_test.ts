@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -80,6 +82,23 @@ test(
     assert.throws(() => db.backup(nowhere), isBackupError);
     assert.equal(readFileSync(there, "utf8"), "mine");
     assert.deepEqual(readdirSync(folder).sort(), before);
+    db.close();
+  }),
+);
+
+test(
+  "a backup is not put beside the -wal or -journal of an earlier file",
+  inFolder((folder) => {
+    const db = openFilled(folder);
+    const copy = join(folder, "copy.db");
+    for (const end of ["-wal", "-shm", "-journal"]) {
+      writeFileSync(copy + end, "");
+      assert.throws(() => db.backup(copy), isBackupError);
+      assert.throws(() => db.backup(copy), /is there already; remove it/);
+      assert.ok(!existsSync(copy));
+      rmSync(copy + end);
+    }
+    db.backup(copy);
     db.close();
   }),
 );

@@ -150,3 +150,37 @@ test(
     assert.equal(found(path), "3");
   }),
 );
+
+test(
+  "a writeAsync() inside a nested write that is undone is not kept",
+  withTable(async (db, path) => {
+    let next = 1;
+    const undone: Promise<string>[] = [];
+    let done: Promise<unknown> | undefined;
+    const around = (db: Database) => {
+      insert(db, next++);
+      assert.throws(() =>
+        db.write(() => {
+          db.write(() => {
+            const inner = db.writeAsync(() => insert(db, 100));
+            undone.push(inner.then(() => "kept", String));
+          });
+          throw new Error("undone");
+        }), /undone/);
+      db.write(() => {
+        done = db.writeAsync(() => insert(db, next++));
+      });
+    };
+    db.write(around);
+    await done;
+    await db.writeAsync(around);
+    await done;
+    await db.writeAsync(async (db) => {
+      around(db);
+      await done;
+    });
+    assert.equal(undone.length, 3);
+    for (const one of undone) assert.match(await one, /was rolled back/);
+    assert.equal(found(path), "1,2,3,4,5,6");
+  }),
+);

@@ -36,6 +36,20 @@ async function assertSameLock(
 }
 
 test(
+  "what .. leads to behind a link is left to the kernel",
+  { skip: needs("names") },
+  async () => {
+    for (const pair of company.pairs()) {
+      const path = company.newPath();
+      mkdirSync(`${path}-real/sub`, { recursive: true });
+      symlinkSync(`${path}-real/sub`, `${path}-link`);
+      const place = `${path}-real/app.db`;
+      await assertSameLock([`${path}-link/../app.db`], place, pair);
+    }
+  },
+);
+
+test(
   "a path through links is the same lock",
   { skip: needs("names") },
   async () => {

@@ -185,12 +185,12 @@ test(
 
 /** Runs `body`, and `act` before the first stat for which `when` is true. */
 function atStat(when: () => boolean, act: () => void, body: () => void): void {
-  type Statter = { statSync(path: string, ...more: unknown[]): unknown };
+  type Statter = { lstatSync(path: string, ...more: unknown[]): unknown };
   const { Deno } = globalThis as { Deno?: Statter };
   const place = Deno ?? process.getBuiltinModule("node:fs") as Statter;
-  const real = place.statSync;
+  const real = place.lstatSync;
   let isDone = false;
-  place.statSync = (...asked) => {
+  place.lstatSync = (...asked) => {
     if (!isDone && when()) {
       isDone = true;
       act();
@@ -201,7 +201,7 @@ function atStat(when: () => boolean, act: () => void, body: () => void): void {
     body();
     assert.ok(isDone);
   } finally {
-    place.statSync = real;
+    place.lstatSync = real;
   }
 }
 
