@@ -40,7 +40,7 @@ export class LitelatchError extends Error {
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(legible(message), options);
+    super(legible(message, code), options);
     this.code = code;
   }
 }

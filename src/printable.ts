@@ -13,11 +13,13 @@ export function printable(text: string, most = 200): string {
 }
 
 /**
- * A message of ours: what it quotes stays on its line, and is made safe; the
- * password of a URL that somebody took for a path goes.
+ * A message of ours, made safe. Only a refusal of a lock has several lines, and
+ * makes safe itself what it quotes. The password of a URL that somebody took
+ * for a path goes.
  */
-export function legible(message: string): string {
-  const text = message.replace(/"[^"]*"/g, (name) => name.replace(/\n/g, "?"))
+export function legible(message: string, code?: string): string {
+  const isList = code === "LITELATCH_LOCKED";
+  const text = (isList ? message : message.replace(/\n/g, "?"))
     .replace(/(:\/+[^\s/:@"]*:)[^\s/@"]*@/g, "$1?@");
   return /[^\n -~]/.test(text) ? text.replace(UNSAFE, "?") : text;
 }

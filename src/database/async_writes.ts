@@ -13,7 +13,7 @@ import { check } from "../settings.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
 import { kept } from "./statement.ts";
-import { beginning, failed } from "./transactions.ts";
+import { beginning, failed, requireWrite } from "./transactions.ts";
 
 // Those in the queue are asked as in `waitAsync`, by sleeps that no test stops.
 const LOOK_EVERY_MS = 20;
@@ -132,6 +132,7 @@ export class AsyncWrites {
    */
   *writing(run: Run, made: Error, since: Stopwatch): Waiting<unknown> {
     const main = this.#main;
+    requireWrite(main);
     // Meanwhile the handle may be closed, or opened anew elsewhere.
     while (this.#apart?.session.path !== main.path) {
       this.#drop();
@@ -141,6 +142,7 @@ export class AsyncWrites {
     if (main.stopped === "closed") this.#drop();
     main.require();
     const { session } = this.#apart;
+    session.require();
     if (session !== main && (main.isPersonal || main.turns.isShared)) {
       for (const name of INHERITED) {
         const sql = `PRAGMA ${name}`;

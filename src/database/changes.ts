@@ -30,10 +30,13 @@ export function movesOf(session: Session): () => boolean {
   const hasMoved = () => {
     const { connection, stopped, turns } = session;
     // A lost connection does not see what others commit.
-    const version = stopped === "lost"
-      ? -1
-      : turns.again(() => Number(connection.value("PRAGMA data_version"))) -
-        session.ownMoves;
+    const ask = () => Number(connection.value("PRAGMA data_version"));
+    let version = -1;
+    try {
+      if (stopped !== "lost") version = turns.again(ask) - session.ownMoves;
+    } catch (error) {
+      throw session.explain(error, undefined, "read");
+    }
     // A new one counts anew; what it missed shows as one change.
     const moved = connection !== known || version !== seen;
     [known, seen] = [connection, version];

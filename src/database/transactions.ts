@@ -180,7 +180,8 @@ export function undo(session: Session, sql: string): void {
   }
 }
 
-function requireWrite(session: Session): void {
+/** @throws {LitelatchError} If nothing may be written, or it would be lost. */
+export function requireWrite(session: Session): void {
   session.require();
   if (session.reading) {
     throw refused(

@@ -1,5 +1,6 @@
 /** What `node:sqlite`, as Node and Deno have it, does in a way of its own. */
 
+import { attempt } from "../os/builtin.ts";
 import type { Connection, Row, Value } from "./contract.ts";
 import {
   connected,
@@ -43,9 +44,17 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
     // In Deno 2.9 an error only ends the rows of iterate(), so that a busy
     // database would read as an empty one.
     const { iterate } = statement;
-    statement.iterate = (...values) => {
+    statement.iterate = function* (...values) {
       losesErrors ??= !fails(native, "SELECT abs(-9223372036854775808)");
-      return (losesErrors ? statement.all : iterate).apply(statement, values);
+      const run = losesErrors ? statement.all : iterate;
+      try {
+        yield* run.apply(statement, values);
+      } catch (error) {
+        // Node leaves it in its midst, with its locks: what others wrote was not
+        // seen any more, and what was written not committed. A new loop resets it.
+        attempt(() => iterate.apply(statement, values), null);
+        throw error;
+      }
     };
     return prepared(statement, sql, {
       // Node 22 wants `?1` by name, Node 24 and Deno by position.

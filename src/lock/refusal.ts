@@ -5,7 +5,7 @@ import type { Holder } from "../options.ts";
 import type { Location } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import { processStat } from "../os/procfs.ts";
-import { printable } from "../printable.ts";
+import { legible, printable } from "../printable.ts";
 import type { LockSettings } from "../settings.ts";
 
 /** What is asked for, and on whose behalf. */
@@ -24,11 +24,12 @@ const MOST_LINES = 10;
  * `"replaced"`, or that is `"ours"` in another mode.
  */
 export function refused(
-  { what, target: { path, name }, mode }: Ask,
+  { what, target, mode }: Ask,
   holders: Holder[],
   waitedMs: number,
   why: "held" | "replaced" | "ours" = "held",
 ): LockedError {
+  const [path, name] = [legible(target.path), legible(target.name)];
   const isShared = holders.every((holder) => holder.mode === "shared");
   const thread = why === "ours" ? "" : ", in another thread";
   const lines = [...new Set(holders.map((one) => describe(one, thread)))];

@@ -121,12 +121,11 @@ function clearBeside(connection: Connection, files: WatchedFiles): void {
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
   const isDone = attempt(() => truncate(connection, 100, schema).done, false);
-  // It may be back at its path, or may come back, with others on it. And what a
-  // reader kept back those clear away who have it open too, as they close.
-  const isBare = identityOf(path) === null;
-  const isUsed = isDone
-    ? isBare && isShmUsed(files)
-    : isBare || isShmUsed(files) || handlesOn(path).length > 1;
+  // It may be back at its path, or may come back, with others on it; and what a
+  // reader cannot move, another handle of ours can. But beside another database
+  // it goes, as whoever opens that would read it once we all are gone.
+  const isUsed = identityOf(path) === null &&
+    (isShmUsed(files) || !isDone && handlesOn(path).length > 1);
   if (files.isAway() && !isUsed) files.beside("ours").forEach(remove);
 }
 

@@ -66,7 +66,7 @@ export function newerSchema(
   if (cut > 0) lines.push(`and ${cut} more`);
   const who = lines.length === 0
     ? "No other process is known to have it open."
-    : `Others that have it open:\n  ${lines.join("\n  ")}`;
+    : `Others that have it open: ${lines.join("; ")}.`;
   const message = `Cannot use the database "${path}": its schema is at ` +
     `version ${version}, and this program knows no more than ${known}. A ` +
     `newer version of the program has migrated it; update this one. ${who}`;

@@ -102,7 +102,7 @@ export function warn(
   code: string,
   listener: ((message: string) => void) | null = null,
 ): void {
-  message = legible(message);
+  message = legible(message, code);
   const { warnings } = sharedState();
   warnings.splice(0, warnings.push(message) - 20);
   if (listener !== null) listener(message);

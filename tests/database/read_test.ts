@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { BusyError, type Database, open } from "../../mod.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 
 function withTable(
   body: (db: Database, path: string) => void,
@@ -112,5 +113,42 @@ test(
       }), (thrown) => thrown === error);
     elsewhere(path, "INSERT INTO t VALUES (2)");
     assert.equal(count(db), 2);
+  }),
+);
+
+const noShell = SQLITE3 === undefined && "needs sqlite3";
+
+test(
+  "a loop over rows that was refused as busy leaves nothing behind",
+  { skip: noShell },
+  withDatabase(async (path) => {
+    const db = open(path, { busyTimeout: 50 });
+    db.exec("CREATE TABLE t (a)");
+    const { run } = startSqlite3(path);
+    await run("BEGIN IMMEDIATE");
+    const insert = "INSERT INTO t VALUES (1)";
+    assert.throws(() => [...db.prepare(insert).iterate()], BusyError);
+    await run("COMMIT");
+    db.prepare(insert).run();
+    assert.equal(query(path, "SELECT count(*) FROM t"), "1");
+    db.write(() => db.exec(insert));
+    assert.equal(query(path, "SELECT count(*) FROM t"), "2");
+    db.close();
+  }),
+);
+
+test(
+  "poll() and onChange() are busy by our error",
+  { skip: noShell },
+  withDatabase(async (path) => {
+    const { run } = startSqlite3(path);
+    await run("CREATE TABLE t (a)");
+    const db = open(path, { busyTimeout: 50, readOnly: true, lock: "none" });
+    await run("BEGIN EXCLUSIVE");
+    assert.throws(() => db.poll(), BusyError);
+    assert.throws(() => db.onChange(() => {}), BusyError);
+    await run("COMMIT");
+    assert.equal(db.poll(), "unchanged");
+    db.close();
   }),
 );

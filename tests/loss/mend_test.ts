@@ -124,6 +124,9 @@ test(
     await until("it is refused", () => refusalOf(db) !== "");
     assert.deepEqual(stateOf(db), before);
     assert.match(refusalOf(db), /without losing what was set/);
+    // deno-lint-ignore require-await -- It runs on a connection of its own.
+    const body = async (tx: Database) => tx.exec("INSERT INTO t VALUES (9)");
+    await assert.rejects(db.writeAsync(body), LockLostError);
     db.reopen();
     assert.ok(hasLocks(path));
     await neighbour.close();
