@@ -40,7 +40,10 @@ export class LitelatchError extends Error {
 
   /** Made by litelatch; what it is given are its properties. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
-    super(legible(message, code), options);
+    // What a runtime says of a path may hold escapes, and is printed with ours.
+    const said = String(Object(options?.cause).message);
+    const isSafe = legible(said, "LITELATCH_LOCKED") === said;
+    super(legible(message, code), isSafe ? options : undefined);
     this.code = code;
   }
 }

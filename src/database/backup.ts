@@ -20,6 +20,7 @@ export function backup(session: Session, destination: string): void {
   const path = toPath(destination);
   const draft = `${path}.${randomId()}.tmp`;
   let why = "something is there already; give a new name";
+  let cause: unknown;
   try {
     // SQLite would read them as those of the copy.
     const left = ["-wal", "-shm", "-journal"].find((end) => lstat(path + end));
@@ -48,9 +49,9 @@ export function backup(session: Session, destination: string): void {
     }
     if (moveTo(draft, path)) return;
   } catch (error) {
-    const seen = session.explain(error);
-    if (seen instanceof LitelatchError) throw seen;
-    why = messageOf(seen);
+    cause = session.explain(error);
+    if (cause instanceof LitelatchError) throw cause;
+    why = messageOf(cause);
     // Deno sets SQLITE_LIMIT_ATTACHED to 0 where it cannot check each path.
     if (/databases - max 0$/.test(why)) {
       why = "it may attach no file; on Deno only with --allow-all";
@@ -62,5 +63,6 @@ export function backup(session: Session, destination: string): void {
   throw new LitelatchError(
     "LITELATCH_BACKUP",
     `Cannot copy the database to "${path}": ${why}`,
+    { cause },
   );
 }

@@ -83,8 +83,9 @@ export function inspect(
     target = locate(asked);
   } catch (error) {
     target = null;
-    const { cause } = error as { cause?: unknown };
-    reasons.note("file", `the path leads nowhere (${cause})`);
+    const { cause } = error as { cause?: { code?: string; name?: string } };
+    const { code, name } = cause ?? { code: "its name is not printable" };
+    reasons.note("file", `the path leads nowhere (${code ?? name})`);
   }
   const place = target?.path ?? asked;
   // First the others: reading the files below opens them in this process.

@@ -65,7 +65,7 @@ function placeOf(path: string, target: string): string {
     throw new LitelatchError(
       "LITELATCH_OPEN",
       `Cannot lock "${target}": the folder of the legacy path "${path}" must ` +
-        `exist and be readable; ${messageOf(error)}`,
+        `exist and be readable; ${messageOf((error as Error).cause ?? error)}`,
       { cause: error },
     );
   }

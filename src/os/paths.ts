@@ -84,12 +84,12 @@ const MOST_LINKS = 40;
 export function locate(path: string): Location {
   try {
     return follow(path, 0);
-  } catch (error) {
+  } catch (cause) {
     // Where Deno may not read, an error has no code.
-    const { code, name } = error as { code?: string; name?: string };
-    const cause = code ?? name;
+    const { code, name } = cause as { code?: string; name?: string };
     const text =
-      `Cannot use "${path}": its folder must exist and be readable (${cause})`;
+      `Cannot use "${path}": its folder must exist and be readable ` +
+      `(${code ?? name})`;
     throw new LitelatchError("LITELATCH_OPEN", text, { cause });
   }
 }

@@ -121,7 +121,6 @@ function ask<T>(
     if (name === "NotFound") return null;
     if (isQuick && (code === "ENOTDIR" || code === "ELOOP")) return null;
     const text = `Cannot stat "${path}": ${message}`;
-    // Without its cause: a path in that would reach a terminal as it is.
-    throw new LitelatchError("LITELATCH_OPEN", text);
+    throw new LitelatchError("LITELATCH_OPEN", text, { cause: error });
   }
 }

@@ -39,7 +39,7 @@ test(
       assert.ok(BigInt(exact[0] ?? "") > 2n ** 53n, exact[0]);
       const quick = files.map((file) => identityOf(file)?.split(":")[1]);
       const whole = files.map((file) => stat(file)?.identity);
-      assert.deepEqual(whole, files.map(identityOf));
+      assert.deepEqual(whole, files.map((file) => identityOf(file)));
       const rounded = exact.map((number) => String(BigInt(Number(number))));
       const rounds = thisRuntime().id === "deno";
       assert.deepEqual(quick, rounds ? rounded : exact);
