@@ -1,6 +1,5 @@
 /** What `node:sqlite`, as Node and Deno have it, does in a way of its own. */
 
-import { attempt } from "../os/builtin.ts";
 import type { Connection, Row, Value } from "./contract.ts";
 import {
   connected,
@@ -52,7 +51,11 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
       } catch (error) {
         // Node leaves it in its midst, with its locks: what others wrote was not
         // seen any more, and what was written not committed. A new loop resets it.
-        attempt(() => iterate.apply(statement, values), null);
+        try {
+          iterate.apply(statement, values);
+        } catch {
+          // It says once more what was wrong with the step.
+        }
         throw error;
       }
     };
