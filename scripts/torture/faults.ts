@@ -75,8 +75,10 @@ async function playCase(
   child.end();
   if (stage.stopped) return true;
   const injected = injectedIn(output);
-  if (!injected.every((line) => line.includes(place))) {
-    // It hit the runtime's own start; nothing can be learnt from that.
+  const isOurs = (line: string) => line.includes(place) && !line.includes(log);
+  if (!injected.every(isOurs)) {
+    // It hit the runtime's own start, or where Node writes once more than it did
+    // in the recording, what is said to us; nothing can be learnt from that.
     stage.outcome("missed: another file was hit");
     rmSync(place, { recursive: true, force: true });
     return true;
