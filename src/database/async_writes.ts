@@ -136,7 +136,6 @@ export class AsyncWrites {
     // Meanwhile the handle may be closed, or opened anew elsewhere.
     while (this.#apart?.session.path !== main.path) {
       this.#drop();
-      main.require();
       this.#apart = yield* this.#open();
     }
     if (main.stopped === "closed") this.#drop();

@@ -6,7 +6,7 @@
 import { messageOf, resultCode } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
-import { closeHarmlessly, isWhole, rescue } from "../loss/harmless_end.ts";
+import { closeHarmlessly, moveAll, rescue } from "../loss/harmless_end.ts";
 import { lossText, reopenFailed } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
@@ -234,7 +234,7 @@ export class LossWatch implements Attachment {
     if (!this.#hasLocks) this.reason();
     const isLost = this.all.some((files) =>
       files.lost === "database"
-        ? !isWhole(this.#session.connection, files)
+        ? !moveAll(this.#session.connection, files)
         : files.lost !== null
     );
     if (isSaid) return null;

@@ -53,9 +53,7 @@ export function findRecords(
     }
     const { pid, pidNamespace, startToken, bootId } = record;
     const key = [pid, pidNamespace, startToken, bootId].join();
-    const replaced = (): boolean | null =>
-      holdsAnother(target.path, record, lockFile?.identity ?? "");
-    const facts = describe(path, record, lockFile, locks, reasons, replaced);
+    const facts = describe(target, path, record, lockFile, locks, reasons);
     const holder = { ...facts, record: name, moreRecords: [] };
     const other = holders.get(key);
     holders.set(key, other === undefined ? holder : merge(other, holder));
@@ -85,12 +83,12 @@ function merge(
 }
 
 function describe(
+  target: Location,
   path: string,
   record: HolderRecord,
   lockFile: FileIdentity | null,
   locks: FileLocks | null,
   reasons: Reasons,
-  isReplaced: () => boolean | null,
 ): Omit<RegisteredHolder, "record" | "moreRecords"> {
   const holder = toHolder(record);
   const unshown = locks === null
@@ -123,8 +121,11 @@ function describe(
       : isHeldByNobody(path, record, lockFile)
       ? false
       : reasons.note("holders.holdsLock", unshown),
-    lockReplaced: (isHere ? isReplaced() : null) ??
-      reasons.note("holders.lockReplaced", why),
+    lockReplaced:
+      (isHere
+        ? holdsAnother(target.path, record, lockFile?.identity ?? "")
+        : null) ??
+        reasons.note("holders.lockReplaced", why),
   };
 }
 

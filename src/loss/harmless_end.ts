@@ -142,12 +142,10 @@ function isShmUsed({ path }: WatchedFiles): boolean {
   return isOpenElsewhere(`${path}-shm`, WAL_DMS);
 }
 
-/** Whether all that is committed is in a database that was moved; moves it. */
-export function isWhole(connection: Connection, files: WatchedFiles): boolean {
+/** Moves all commits into a database that was moved. Whether all are there. */
+export function moveAll(connection: Connection, files: WatchedFiles): boolean {
   if (files.isDeleted()) return false;
-  return files.beside("ours").length === 0 || !isTheirs(files) &&
-      attempt(
-        () => checkpoint(connection, "PASSIVE", files.schema).done,
-        false,
-      );
+  const move = () => checkpoint(connection, "PASSIVE", files.schema).done;
+  return files.beside("ours").length === 0 ||
+    !isTheirs(files) && attempt(move, false);
 }

@@ -11,7 +11,7 @@ import { type Location, partsOf } from "./paths.ts";
 import { type FileStat, isPosix, lstat, stat } from "./stat.ts";
 
 /** Rights that a new file gets. */
-export type Rights = Pick<FileStat, "uid" | "gid"> & Partial<FileStat>;
+export type Rights = Pick<FileStat, "uid" | "gid"> & { mode?: number };
 
 /**
  * Makes `content` appear at `path`, whole and at once, unless something is
