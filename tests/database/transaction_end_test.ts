@@ -156,9 +156,12 @@ test(
   withTable(async (db, path) => {
     let next = 1;
     const undone: Promise<string>[] = [];
+    const kept: Promise<string>[] = [];
     let done: Promise<unknown> | undefined;
     const around = (db: Database) => {
       insert(db, next++);
+      const before = db.writeAsync(() => insert(db, next++));
+      kept.push(before.then(() => "kept", String));
       assert.throws(() =>
         db.write(() => {
           db.write(() => {
@@ -181,6 +184,7 @@ test(
     });
     assert.equal(undone.length, 3);
     for (const one of undone) assert.match(await one, /was rolled back/);
-    assert.equal(found(path), "1,2,3,4,5,6");
+    assert.deepEqual(await Promise.all(kept), ["kept", "kept", "kept"]);
+    assert.equal(found(path), "1,2,3,4,5,6,7,8,9");
   }),
 );
