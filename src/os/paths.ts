@@ -75,15 +75,14 @@ export function partsOf(path: string): { folder: string; name: string } {
   return { folder: path.slice(0, at) || "/", name: path.slice(at + 1) };
 }
 
-const MOST_LINKS = 40;
-
 /**
  * Follows every symbolic link, so that each spelling of a file is one lock. The
  * last part may be missing, also behind a link; without the folder it throws.
  */
 export function locate(path: string): Location {
   try {
-    return follow(path, 0);
+    const real = follow(path);
+    return { path: real, ...partsOf(real) };
   } catch (cause) {
     // Where Deno may not read, an error has no code.
     const { code, name } = cause as { code?: string; name?: string };
@@ -94,24 +93,25 @@ export function locate(path: string): Location {
   }
 }
 
-function follow(path: string, links: number): Location {
+function follow(path: string): string {
   const fs = fileSystem();
   const { realpathSync: { native: realpath } } = fs;
   const parts = partsOf(path);
   const folder = realpath(parts.folder);
   const whole = absolute(parts.name, folder);
   // It may be missing, and to make an error takes Deno a tenth of a lock's time.
-  const found = fs.lstatSync(whole, { throwIfNoEntry: false });
-  const real = found && attempt(() => realpath(whole), null);
-  if (real) return { path: real, ...partsOf(real) };
-  if (found?.isSymbolicLink() && links < MOST_LINKS) {
-    return follow(absolute(fs.readlinkSync(whole), folder), links + 1);
+  // Links in a circle are one.
+  const quiet = { throwIfNoEntry: false };
+  const isThere = fs.statSync(whole, quiet) !== undefined;
+  const real = isThere && attempt(() => realpath(whole), null);
+  if (real) return real;
+  if (fs.lstatSync(whole, quiet)?.isSymbolicLink()) {
+    return follow(absolute(fs.readlinkSync(whole), folder));
   }
   // It is yet to come. Windows and macOS take several spellings (case, NFC and
   // NFD) for one name, and its lock file has the right one.
   const lock = `${whole}.lock`;
   const isLocked = process.platform !== "linux" &&
-    fs.lstatSync(lock, { throwIfNoEntry: false })?.isFile();
-  const named = isLocked ? realpath(lock).slice(0, -".lock".length) : whole;
-  return { path: named, ...partsOf(named) };
+    fs.lstatSync(lock, quiet)?.isFile();
+  return isLocked ? realpath(lock).slice(0, -".lock".length) : whole;
 }

@@ -52,20 +52,18 @@ export function isPosix(): boolean {
   return process.platform !== "win32";
 }
 
-/** The same and the size, the quick way: each write asks. */
+const HOW = { bigint: true, throwIfNoEntry: false } as const;
+
+/** The identity and size alone, the quick way: each write asks. */
 export function quickStat(
   path: string,
   follows = false,
 ): { identity: string; size: number } | null {
   const { Deno } = globalThis as Realm;
-  // A third of the time of Deno's `node:fs`, which rounds as much.
   const verb = follows ? "statSync" : "lstatSync";
-  const found = ask(
-    path,
-    () => Deno?.[verb](path) ?? fileSystem()[verb](path, HOW),
-    // What lies there now, a database was before: so that is gone.
-    true,
-  );
+  // A third of the time of Deno's `node:fs`, which rounds as much.
+  const look = () => Deno?.[verb](path) ?? fileSystem()[verb](path, HOW);
+  const found = ask(path, look);
   return found && { identity: named(found), size: Number(found.size) };
 }
 
@@ -80,8 +78,6 @@ function named({ dev, ino }: Record<"dev" | "ino", bigint | number>): string {
 function whole(n: bigint | number): bigint | number {
   return n >= 0 && n < 2 ** 53 ? n : BigInt.asUintN(64, BigInt(n));
 }
-
-const HOW = { bigint: true, throwIfNoEntry: false } as const;
 
 function describe(
   path: string,
@@ -109,17 +105,13 @@ function describe(
 }
 
 /** A bare "EIO: i/o error, stat" came out of open() and write(). */
-function ask<T>(
-  path: string,
-  run: () => T | undefined,
-  isQuick = false,
-): T | null {
+function ask<T>(path: string, run: () => T | undefined): T | null {
   try {
     return run() ?? null;
   } catch (error) {
-    const { name, message, code } = error as Error & { code?: unknown };
-    if (name === "NotFound") return null;
-    if (isQuick && (code === "ENOTDIR" || code === "ELOOP")) return null;
+    const { message, code = "" } = error as Error & { code?: string };
+    // Its folder may have become a file, or a link a circle.
+    if (["ENOENT", "ENOTDIR", "ELOOP"].includes(code)) return null;
     const text = `Cannot stat "${path}": ${message}`;
     throw new LitelatchError("LITELATCH_OPEN", text, { cause: error });
   }
