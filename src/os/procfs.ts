@@ -116,7 +116,7 @@ export function locksOnEach(
   const pages = showsOthers() ? ask("locks", overlappingPages) : null;
   return pages &&
     files.map((file) =>
-      pages.map((text) => file === null ? [] : locksIn(text, file))
+      pages.map((locks) => file === null ? [] : locksIn(locks, file))
         .reduce(mergeLocks, [])
     );
 }
@@ -129,12 +129,12 @@ const HALF_PAGE = 2048;
  * So each page begins in the middle of the one before it. While one is read,
  * nobody on this machine takes or frees a lock.
  */
-function overlappingPages(path: string): string[] {
+function overlappingPages(path: string): ListedLock[][] {
   return withFile(path, "r", (file) => {
     const pages: string[] = [];
     for (;;) {
       const text = textAt(file, 8192, pages.length * HALF_PAGE);
-      if (text === "") return pages;
+      if (text === "") return pages.map(parse);
       pages.push(text);
     }
   });
@@ -154,29 +154,32 @@ export function mergeLocks(
   return [...now, ...missing];
 }
 
+/** One on the list; device and inode as {@linkcode Mount} and stat(2) tell. */
+type ListedLock = KernelLock & { device: string; inode: string };
+
 const LOCK =
-  /^(?:lock:\s+)?\d+: POSIX .* (READ|WRITE) +(\d+) (\S+) (\d+) (\d+|EOF)\n/gm;
+  /^(?:lock:\s+)?\d+: POSIX .* (READ|WRITE) +(\d+) (\w+):(\w+):(\d+) (\d+) (\d+|EOF)\n/gm;
 
 /** `1: POSIX  ADVISORY  READ 4242 fe:00:2696004 128 128`, whole lines only. */
-function parse(text: string): (KernelLock & { where: string })[] {
+function parse(text: string): ListedLock[] {
   return [...text.matchAll(LOCK)].map((
-    [, access, pid, where = "", first, last],
+    [, access, pid, major, minor, inode = "", first, last],
   ) => ({
     pid: Number(pid),
-    where,
+    device: `${Number(`0x${major}`)}:${Number(`0x${minor}`)}`,
+    inode,
     write: access === "WRITE",
     first: Number(first),
     last: last === "EOF" ? Infinity : Number(last),
   }));
 }
 
-function locksIn(table: string, file: FileIdentity): KernelLock[] {
-  const [dev = "", inode] = file.identity.split(":");
-  const ino = `:${inode}`;
-  const found = parse(table).filter(({ where }) => where.endsWith(ino));
-  const on = (device: string) =>
-    found.filter(({ where }) => where === device + ino);
-  const own = on(deviceOf(BigInt(dev)));
+function locksIn(locks: ListedLock[], file: FileIdentity): KernelLock[] {
+  const [dev, ino] = file.identity.split(":");
+  const found = locks.filter(({ inode }) => inode === ino);
+  const on = (wanted: string) =>
+    found.filter(({ device }) => device === wanted);
+  const own = on(deviceOf(Number(dev)));
   if (own.length > 0 || found.length === 0) return own;
   // btrfs tells stat(2) another device than it lists here. But two disks have
   // files of the same number too, so the mount must vouch for it.
@@ -218,7 +221,7 @@ export interface Mount {
   /** Such as `ext4`, `nfs4` or `fuse.sshfs`. */
   type: string;
   readOnly: boolean;
-  /** As `/proc/locks` has it: `fe:00`. */
+  /** `major:minor` in decimal. */
   device: string;
 }
 
@@ -238,19 +241,13 @@ export function mountOf(path: string): Mount | null {
       folder,
       type: / - (\S+)/.exec(line)?.[1] ?? "",
       readOnly: options.split(",").includes("ro"),
-      device: device.split(":").map((number) => hex(Number(number))).join(":"),
+      device,
     };
   }
   return best;
 }
 
-/** `major:minor` as the kernel prints it, of the number that stat(2) gives. */
-function deviceOf(dev: bigint): string {
-  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & 0xfffff000n);
-  const minor = (dev & 0xffn) | ((dev >> 12n) & 0xffffff00n);
-  return `${hex(major)}:${hex(minor)}`;
-}
-
-function hex(number: number | bigint): string {
-  return number.toString(16).padStart(2, "0");
+/** The same of the number that stat(2) gives (kdev_t.h, new_encode_dev). */
+function deviceOf(dev: number): string {
+  return `${(dev >> 8) & 0xfff}:${(dev & 0xff) | ((dev >>> 12) & 0xfff00)}`;
 }
