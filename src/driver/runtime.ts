@@ -150,7 +150,7 @@ function pick(): Opener {
 }
 
 /** Keeps the remark of Node 22 that SQLite is experimental off stderr. */
-export function builtin(name: string): unknown {
+function builtin(name: string): unknown {
   const { emitWarning } = process;
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (String(warning).startsWith("SQLite is an experimental feature")) return;

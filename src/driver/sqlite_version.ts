@@ -1,19 +1,6 @@
-/**
- * Which SQLite this runtime has: for those that open no database, and need
- * nothing else of a driver.
- *
- * @module
- */
+/** Which SQLite this runtime has, for those that open no database. @module */
 
-import { UnsupportedError } from "../errors.ts";
-import { builtin, requireRuntime } from "./runtime.ts";
-
-interface Native {
-  prepare(sql: string): { get(): { version: string } };
-  close(): void;
-}
-
-type Constructor = new (path: string) => Native;
+import { openConnection } from "./runtime.ts";
 
 /**
  * Asks the library itself, on a database in memory: process.versions names
@@ -22,20 +9,11 @@ type Constructor = new (path: string) => Native;
  * @throws {UnsupportedError} Where there is none.
  */
 export function sqliteVersion(): string {
-  const { Database, DatabaseSync = Database } =
-    (builtin("bun:sqlite") ?? builtin("node:sqlite") ?? {}) as {
-      Database?: Constructor;
-      DatabaseSync?: Constructor;
-    };
-  if (DatabaseSync === undefined) {
-    throw new UnsupportedError(
-      `Cannot find SQLite in ${requireRuntime()}: use an official build`,
-    );
-  }
-  const native = new DatabaseSync(":memory:");
+  const how = { readOnly: false, create: true };
+  const connection = openConnection(":memory:", how);
   try {
-    return native.prepare("SELECT sqlite_version() AS version").get().version;
+    return String(connection.value("SELECT sqlite_version()"));
   } finally {
-    native.close();
+    connection.close();
   }
 }

@@ -11,7 +11,6 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import { adopt, LitelatchError, LockLostError, open } from "../../mod.ts";
-import { builtin } from "../../src/driver/runtime.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
 import { needs } from "../fixtures/machine.ts";
@@ -165,7 +164,7 @@ interface Limited {
 
 /** A connection to which no file may be attached; `null` where none is so. */
 function withoutAttaching(path: string) {
-  const sqlite = builtin("node:sqlite") as Limited | undefined;
+  const sqlite: Limited | undefined = process.getBuiltinModule("node:sqlite");
   if (sqlite === undefined) return null;
   const native = new sqlite.DatabaseSync(path, { limits: { attach: 0 } });
   try {
