@@ -24,17 +24,14 @@ export function publish(
   content: string,
   rights: Rights | null = null,
 ): boolean {
-  try {
+  const failure = failureOf(() => {
     create(draft, content, rights);
     fileSystem().linkSync(draft, path);
-    return true;
-  } catch {
-    // exFAT, SMB, some FUSE mounts, and Node without the permission have no
-    // links. And the longer name of a draft may be too long.
-  } finally {
-    remove(draft);
-  }
-  return create(path, content, rights);
+  });
+  remove(draft);
+  // exFAT, SMB, some FUSE mounts, and Node without the permission have no
+  // links. And the longer name of a draft may be too long.
+  return failure === null || create(path, content, rights);
 }
 
 /** Creates a file; `false` if something is there. Leaves nothing half done. */
@@ -75,10 +72,9 @@ export function rightsFor({ path, folder }: Location): Rights | null {
   const found = stat(path);
   if (found !== null) return found;
   const parent = stat(folder);
-  if (parent === null) return null;
-  const setgid = (parent.mode & 0o2000) !== 0;
-  if (!setgid && !isRoot()) return null;
-  return { ...parent, mode: setgid ? parent.mode : 0o644 };
+  const isForGroup = parent !== null && (parent.mode & 0o2000) !== 0;
+  if (parent === null || isForGroup) return parent;
+  return isRoot() ? { ...parent, mode: 0o644 } : null;
 }
 
 /**
