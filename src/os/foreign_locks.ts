@@ -3,18 +3,14 @@
  * and take one away unless it changed. The core never imports this.
  */
 
-import { failureOf, fileSystem } from "./builtin.ts";
+import { attempt, failureOf, fileSystem } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
 import { create, moveTo, readSmall, remove } from "./files.ts";
 import { type FileStat, isPosix, lstat } from "./stat.ts";
 
 /** Whether a folder is empty; `null` if it cannot be listed. */
 export function isEmptyFolder(path: string): boolean | null {
-  try {
-    return fileSystem().readdirSync(path).length === 0;
-  } catch {
-    return null;
-  }
+  return attempt(() => fileSystem().readdirSync(path).length === 0, null);
 }
 
 /** Puts `content` in the place of the file at `path`, in one step. */

@@ -1,15 +1,11 @@
 /** The name of this host. */
 
-import { isGranted } from "./builtin.ts";
+import { attempt, isGranted } from "./builtin.ts";
 
 /** What this host calls itself; `null` where that may not be asked. */
 export function hostName(): string | null {
-  if (!isGranted({ name: "sys" })) return null;
-  try {
-    return process.getBuiltinModule("node:os").hostname();
-  } catch {
-    return null;
-  }
+  const { hostname } = process.getBuiltinModule("node:os");
+  return isGranted({ name: "sys" }) ? attempt(hostname, null) : null;
 }
 
 /** What lists the names of the file that follows (hard links). */

@@ -55,17 +55,15 @@ export function showsOthers(): boolean {
   return ownNumbers ??= readProcLink("self") === String(process.pid);
 }
 
-/** A process by proc_pid_stat(5). */
-export interface ProcessStat {
-  /** `T` is stopped, `Z` a zombie. */
-  state: string;
-  ppid: number;
-  /** Start time in clock ticks since boot: PIDs are reused, this is not. */
-  startToken: string;
-}
-
-/** A process; `null` if there is none, or it is not shown. */
-export function processStat(pid: number): ProcessStat | null {
+/**
+ * A process by proc_pid_stat(5); `null` if there is none, or it is not shown.
+ *
+ * @returns The state, of which `T` is stopped and `Z` a zombie, and as token the
+ * start time in clock ticks since boot: PIDs are reused, this is not.
+ */
+export function processStat(
+  pid: number,
+): { state: string; ppid: number; startToken: string } | null {
   const isSelf = pid === process.pid;
   const text = isSelf || showsOthers()
     ? readProc(`${isSelf ? "self" : pid}/stat`)
@@ -94,15 +92,13 @@ export interface KernelLock {
   last: number;
 }
 
-// Of the first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
-const INITIAL_NAMESPACE = "pid:[4026531836]";
-
 /**
  * Whether `/proc/locks` has the locks of all processes. From a container it has
  * not (fs/locks.c, `locks_show`), and nobody on it does not mean nobody.
  */
 export function listsEverybody(): boolean {
-  return readProcLink("self/ns/pid") === INITIAL_NAMESPACE;
+  // The first PID namespace (include/linux/proc_ns.h, PROC_PID_INIT_INO).
+  return readProcLink("self/ns/pid") === "pid:[4026531836]";
 }
 
 export function locksOn(file: FileIdentity | null): KernelLock[] | null {
