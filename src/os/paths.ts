@@ -21,25 +21,19 @@ export function toPath(path: string | URL): string {
   const text = typeof path === "string" ? path : String(path?.href ?? "");
   const isUrl = typeof path !== "string" || text.startsWith("file:");
   const refuse = (why: string): never => {
-    throw new TypeError(
-      `Cannot use ${
-        text || path === "" ? legible(JSON.stringify(text)) : typeof path
-      } as a path: ${why}`,
-    );
+    const isText = text || path === "";
+    const shown = isText ? legible(JSON.stringify(text)) : typeof path;
+    throw new TypeError(`Cannot use ${shown} as a path: ${why}`);
   };
   if (!/^[^\0\p{Cs}]+$/u.test(text)) refuse("it must name a file");
   if (isUrl && !/^file:([^?#%]|%(?!00)[\da-f]{2})*$/i.test(text)) {
     refuse("it must be a file: URL without a query");
   }
-  const whole = attempt(
-    () =>
-      !isUrl
-        ? absolute(text)
-        : text.startsWith("file:/")
-        ? process.getBuiltinModule("node:url").fileURLToPath(text)
-        : absolute(decodeURIComponent(text.slice("file:".length))),
-    "",
-  );
+  const ofUrl = () =>
+    text.startsWith("file:/")
+      ? process.getBuiltinModule("node:url").fileURLToPath(text)
+      : absolute(decodeURIComponent(text.slice("file:".length)));
+  const whole = attempt(() => isUrl ? ofUrl() : absolute(text), "");
   // Of bytes that are no UTF-8 Bun makes an empty one.
   if (whole === "") refuse("it must be the URL of a file on this machine");
   return isPosix() || !NO_NAME.test(partsOf(whole).name)

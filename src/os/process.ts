@@ -111,13 +111,11 @@ export function warn(
 
 /** After `-e`, and from standard input, argv[1] is the first argument. */
 function ownCommand(): string {
-  const { name } = partsOf(process.execPath ?? "");
-  const program = printable(name.replace(/\.exe$/i, ""), 60);
+  const nameOf = (path: string) => printable(partsOf(path).name, 60);
+  const program = nameOf(process.execPath ?? "").replace(/\.exe$/i, "");
   const script = process.argv[1] ?? "";
   const isFile = () =>
     !process.execArgv.some((word) => CODE.test(word)) &&
     isGranted({ name: "read", path: script }) && stat(script)?.kind === "file";
-  return attempt(isFile, false)
-    ? `${program} ${printable(partsOf(script).name, 60)}`
-    : program;
+  return attempt(isFile, false) ? `${program} ${nameOf(script)}` : program;
 }
