@@ -3,7 +3,7 @@
  * this: it asks about processes whose PIDs it knows.
  */
 
-import { fileSystem, mayReadProc } from "./builtin.ts";
+import { failureOf, fileSystem, mayReadProc } from "./builtin.ts";
 import { whyNoDescriptor } from "./files.ts";
 import { showsOthers } from "./procfs.ts";
 
@@ -20,13 +20,11 @@ export function whyNoProc(): string | null {
     return "Node shows /proc only with --allow-fs-read for it";
   }
   if (!showsOthers()) return "/proc has the PIDs of another PID namespace";
-  try {
-    fileSystem().accessSync("/proc/locks", fileSystem().constants.R_OK);
-    // Then each process would look like one that may not be looked into.
-    return whyNoDescriptor();
-  } catch {
-    return "/proc/locks cannot be read here";
-  }
+  const fs = fileSystem();
+  const mayRead = () => fs.accessSync("/proc/locks", fs.constants.R_OK);
+  if (failureOf(mayRead) !== null) return "/proc/locks cannot be read here";
+  // Then each process would look like one that may not be looked into.
+  return whyNoDescriptor();
 }
 
 /** The PIDs of all processes that are shown. */

@@ -10,12 +10,9 @@ const PATIENCE_MS = 5000;
 /** Opens a file without waiting for anybody; otherwise says why not. */
 export function openToRead(path: string): number | string {
   const fs = fileSystem();
-  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
-  try {
-    return fs.openSync(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
-  } catch (error) {
-    return `it cannot be opened (${codeOf(error)})`;
-  }
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  return orWhyNot("opened", () => fs.openSync(path, flags));
 }
 
 /** Reads `length` bytes, fewer at the end of the file; or says why not. */
@@ -24,23 +21,25 @@ export function readAt(
   offset: number,
   length: number,
 ): Uint8Array | string {
-  const bytes = new Uint8Array(length);
-  try {
+  const fs = fileSystem();
+  return orWhyNot("read", () => {
+    const bytes = new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
-      const got = fileSystem().readSync(
-        file,
-        bytes,
-        filled,
-        length - filled,
-        offset + filled,
-      );
+      const rest = bytes.subarray(filled);
+      const got = fs.readSync(file, rest, 0, rest.length, offset + filled);
       if (got === 0) break;
       filled += got;
     }
     return bytes.subarray(0, filled);
+  });
+}
+
+function orWhyNot<T>(what: string, run: () => T): T | string {
+  try {
+    return run();
   } catch (error) {
-    return `it cannot be read (${codeOf(error)})`;
+    return `it cannot be ${what} (${codeOf(error)})`;
   }
 }
 
