@@ -176,7 +176,8 @@ export class Turns {
 
   /** Commits what {@linkcode Turns.begin} began. */
   commit(): void {
-    if (this.#commit) this.#commit.step();
+    // To tell what changed, as run() does, takes Deno an eighth of a write.
+    if (this.#commit) this.#commit.get([]);
     else this.#connection.exec("COMMIT");
     if (!this.#turns || now() < this.#turnEnds) return;
     this.#turns--;
@@ -203,7 +204,7 @@ export class Turns {
     } else {
       this.#commit ??= this.#connection.prepare("COMMIT");
       this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");
-      this.#begin.step();
+      this.#begin.get([]);
     }
   }
 }

@@ -19,8 +19,6 @@ export interface RunResult {
 
 export interface Prepared {
   run(parameters: Parameters): RunResult;
-  /** Runs it without parameters. */
-  step(): void;
   get(parameters: Parameters): Row | undefined;
   all(parameters: Parameters): Row[];
   iterate(parameters: Parameters): IterableIterator<Row>;

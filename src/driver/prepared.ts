@@ -100,8 +100,6 @@ export function prepared(
         lastInsertRowid: narrow(lastInsertRowid) as number | bigint,
       };
     },
-    // To tell what changed takes Deno an eighth of a whole write.
-    step: () => void statement.get(),
     get(parameters) {
       const values = bind(parameters);
       const row = returns
