@@ -5,8 +5,8 @@
  */
 
 import { messageOf } from "../driver/result_codes.ts";
-import { sqliteVersion } from "../driver/sqlite_version.ts";
-import { whyNoCheckpoints } from "../wal/checkpoint.ts";
+import { openConnection } from "../driver/runtime.ts";
+import { versionOf, whyNoCheckpoints } from "../wal/checkpoint.ts";
 import type { Reasons } from "./reasons.ts";
 import type { SqliteReport } from "./report.ts";
 
@@ -15,10 +15,21 @@ let version: string | undefined;
 /** Asks it once. */
 export function sqliteReport(reasons: Reasons): SqliteReport {
   try {
-    version ??= sqliteVersion();
+    version ??= ask();
     return { version, walResetBug: whyNoCheckpoints(version) !== null };
   } catch (error) {
     reasons.note("sqlite", messageOf(error));
     return { version: null, walResetBug: null };
+  }
+}
+
+/** In memory: an inspection opens no file by SQLite. */
+function ask(): string {
+  const how = { readOnly: false, create: true };
+  const connection = openConnection(":memory:", how);
+  try {
+    return versionOf(connection);
+  } finally {
+    connection.close();
   }
 }
