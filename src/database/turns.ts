@@ -161,7 +161,6 @@ export class Turns {
       const pause = Math.min(left, pauseAt(waitedMs, this.#usualMs));
       if (isPatient && !this.isShared) patienceMs = pause > LONG_MS ? 2 : 0;
       yield pause;
-      watch.add(pause);
     }
   }
 

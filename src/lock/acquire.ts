@@ -60,9 +60,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const asker = asking.get(key) ?? ask;
       asking.set(key, asker);
       if (asker !== ask && !ask.blocking && started < wait) {
-        const nap = pauseAt(started, ASIDE_PAUSE_MS);
-        yield Math.min(nap, wait - started);
-        watch.add(nap);
+        yield Math.min(pauseAt(started, ASIDE_PAUSE_MS), wait - started);
         continue;
       }
       const slice = sliceAt(ask, started);
@@ -110,9 +108,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       // A shared newcomer must not sleep through the gap between two slices.
       const least = found === "busy" ? slice * REST : ASIDE_PAUSE_MS;
       const most = isOver ? 2 : wait - waited;
-      const sleep = Math.min(pauseAt(waited, least), most);
-      yield sleep;
-      watch.add(sleep);
+      yield Math.min(pauseAt(waited, least), most);
     }
   } finally {
     // Also when an abort ends the procedure at a yield: no catch sees that.

@@ -109,7 +109,6 @@ export function migrate(
       const { writers } = error;
       onProgress({ state: "waits", ...facts, ms: watch.elapsed, writers });
       sleepSync(PAUSE_MS);
-      watch.add(error.waitedMs + PAUSE_MS);
     }
   }
 }

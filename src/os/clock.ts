@@ -4,6 +4,8 @@ import { attempt, type Realm } from "./builtin.ts";
 
 // At once, before a test puts another one in its place.
 const read = "Deno" in globalThis ? performance.now.bind(performance) : null;
+// What was slept while a test had stopped the clock (fake timers).
+let stoodStill = 0;
 
 /**
  * Milliseconds on a steady clock that no test fakes. The first use of
@@ -11,24 +13,20 @@ const read = "Deno" in globalThis ? performance.now.bind(performance) : null;
  * `uptime` of Deno is slow, and as fake as what was put in place of the other.
  */
 export function now(): number {
-  return read?.() ?? process.uptime() * 1e3;
+  return (read?.() ?? process.uptime() * 1e3) + stoodStill;
 }
 
-/**
- * How long a wait has lasted. Where a test has stopped the clock (fake timers),
- * what was to be slept counts; not elsewhere, as timers may end early.
- */
+/** Counts a sleep that the clock did not; not others, as some end early. */
+function slept(ms: number, since: number): void {
+  if (now() === since) stoodStill += ms;
+}
+
+/** How long a wait has lasted. */
 export class Stopwatch {
   #start: number = now();
-  #last = 0;
 
   get elapsed(): number {
     return now() - this.#start;
-  }
-
-  add(slept: number): void {
-    if (this.#last === now()) this.#start -= slept;
-    this.#last = now();
   }
 }
 
@@ -42,6 +40,7 @@ interface Ffi {
 /** Sleeps the thread; also the main one, in all three runtimes. */
 export function sleepSync(ms: number): void {
   const { Bun } = globalThis as Realm;
+  const since = now();
   // In Bun, Atomics.wait waits for a time of day: when the clock was set back
   // by twenty seconds, a wait of one millisecond took twenty seconds.
   if (!Bun?.sleepSync) {
@@ -58,6 +57,7 @@ export function sleepSync(ms: number): void {
     // By chance, so that contenders stay out of step.
     Bun.sleepSync(Math.max(1, Math.floor(ms + Math.random())));
   }
+  slept(ms, since);
 }
 
 /** A sleep that can be ended. */
@@ -70,6 +70,7 @@ export type Nap = { end?: () => void };
  * wakes a millisecond late.
  */
 export async function sleepAsync(ms: number, nap: Nap = {}): Promise<void> {
+  const since = now();
   const word = new Int32Array(new SharedArrayBuffer(4));
   const { Bun, Deno } = globalThis as Realm;
   const waits = Bun ? ms : Deno ? Math.max(0.1, ms - 1) : Math.ceil(ms);
@@ -80,6 +81,7 @@ export async function sleepAsync(ms: number, nap: Nap = {}): Promise<void> {
   });
   await Promise.race([asleep, woken ?? asleep]);
   clearTimeout(timer);
+  slept(ms, since);
 }
 
 /** Calls `run` until it says `false`, and keeps no process alive for it. */
