@@ -76,8 +76,6 @@ export class Session {
   attached: WatchedFiles[] = [];
   /** Whether the caller may have changed the journal mode just now. */
   journals = false;
-  /** Moves whenever a statement has to look whether it may still run. */
-  epoch = 0;
   /** Open transactions and savepoints of ours. */
   depth = 0;
   /** Made where the one under way was asked for, if its body awaits. */
@@ -119,7 +117,6 @@ export class Session {
     if (this.stopped === "closed") return;
     this.stopped = why;
     this.reason = reason;
-    this.epoch++;
   }
 
   /** Goes on after a transaction was ended, or on a new connection. */
@@ -133,7 +130,6 @@ export class Session {
       this.iterating = 0;
     }
     this.stopped = null;
-    this.epoch++;
   }
 
   /** @throws {LitelatchError} If nothing more may be run. */

@@ -27,7 +27,8 @@ export class Statement {
   readonly #onlyReads: boolean;
   readonly #heeded: Heeded;
   #prepared!: Prepared;
-  #epoch = -1;
+  /** What it was prepared on. */
+  #connection?: Connection;
 
   /** @ignore */
   constructor(owner: object, session: Session, sql: string) {
@@ -163,13 +164,13 @@ export class Statement {
     return this.#session.explain(error, undefined, what);
   }
 
-  /** Prepares it where that was not done, or the connection may be another. */
+  /** Prepares it where that was not done, or the connection is another. */
   #renew(): void {
-    const { epoch } = this.#session;
-    if (this.#epoch === epoch) return;
+    const { connection, stopped } = this.#session;
+    if (stopped === null && this.#connection === connection) return;
     this.#session.require();
     this.#prepared = this.#prepare();
-    this.#epoch = epoch;
+    this.#connection = connection;
   }
 }
 
