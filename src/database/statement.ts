@@ -36,12 +36,13 @@ export class Statement {
     this.#session = session;
     this.#sql = sql;
     this.#heeded = session.heed(sql);
-    this.#onlyReads = READS.test(bare(sql));
-    if (bare(sql) === "") {
+    const text = bare(sql);
+    if (text === "") {
       throw new TypeError(
         "Cannot prepare a statement: there is none in the SQL",
       );
     }
+    this.#onlyReads = READS.test(text);
     this.#renew();
   }
 
@@ -105,7 +106,7 @@ export class Statement {
       let step = this.#call(() => {
         // A statement of its own: this one is cached, and somebody may run it
         // again while the loop goes on.
-        prepared = this.#prepare(true);
+        prepared = session.connection.prepare(this.#sql);
         rows = prepared.iterate(parameters);
         return rows.next();
       }, session.reading);
@@ -125,15 +126,6 @@ export class Statement {
       attempt(() => rows.return?.(), null);
       prepared?.finalize();
     }
-  }
-
-  #prepare(isOwn = false): Prepared {
-    const { turns, connection, made } = this.#session;
-    const prepare = () =>
-      made === null || isOwn
-        ? connection.prepare(this.#sql)
-        : kept(connection, this.#sql);
-    return turns.again(prepare, this.#heeded.waits);
   }
 
   /** `isUp`: Node says of a statement that was busy once that it still is. */
@@ -166,10 +158,11 @@ export class Statement {
 
   /** Prepares it where that was not done, or the connection is another. */
   #renew(): void {
-    const { connection, stopped } = this.#session;
+    const { connection, stopped, turns } = this.#session;
     if (stopped === null && this.#connection === connection) return;
     this.#session.require();
-    this.#prepared = this.#prepare();
+    const prepare = () => kept(connection, this.#sql);
+    this.#prepared = turns.again(prepare, this.#heeded.waits);
     this.#connection = connection;
   }
 }
@@ -177,7 +170,7 @@ export class Statement {
 const MOST_KEPT = 100;
 const statements = new WeakMap<Connection, Map<string, Prepared>>();
 
-/** Prepares it once for many bodies that await: that takes longer than to run it. */
+/** Prepares it once, also for many bodies that await: that costs more than to run it. */
 export function kept(connection: Connection, sql: string): Prepared {
   const known = statements.get(connection) ?? new Map<string, Prepared>();
   const statement = known.get(sql) ?? connection.prepare(sql);
