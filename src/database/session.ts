@@ -206,15 +206,14 @@ export class Session {
 
   /** Runs SQL that may write, or end the transaction that it is in. */
   guarded<T>(run: () => T, heeded: Heeded): T {
-    const isOwn = this.depth === 0 || this.reading;
     if (this.reading) this.wrote = true;
+    const ask = () =>
+      this.turns.again(() => {
+        // Each time: what was there before a wait may be lost after it.
+        this.each((one) => one.beforeWrite?.());
+        return run();
+      }, this.reading || heeded.waits);
     try {
-      const ask = () =>
-        this.turns.again(() => {
-          // Each time: what was there before a wait may be lost after it.
-          if (isOwn) this.each((one) => one.beforeWrite?.());
-          return run();
-        }, this.reading || heeded.waits);
       if (this.depth === 0) return ask();
       return inside(this, this.reading ? ask : run, heeded.ends);
     } finally {
