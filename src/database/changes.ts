@@ -14,9 +14,6 @@ export interface WatchOptions {
   every?: number;
 }
 
-/** Whether the path leads to another file than the open one, or to none. */
-export type Away = () => "replaced" | "gone" | null;
-
 /**
  * Begins a series of looks. `data_version` moves for every commit of another
  * connection, never for our own
@@ -49,19 +46,18 @@ export function movesOf(session: Session): () => boolean {
 // A file that is replaced or gone is told at once, whatever the interval.
 const LOOK_EVERY_MS = 200;
 
-/** Tells somebody, as long as somebody refers to it. */
-export interface Teller {
-  tell(): void;
-  stop(): void;
-}
-
-/** Tells a listener, by a timer that keeps neither it nor the process alive. */
+/**
+ * Tells a listener, by a timer that keeps neither it nor the process alive.
+ *
+ * @param away Whether the path leads to another file than the open one, or none.
+ * @returns What ends it; it ends too once nobody refers to this.
+ */
 export function tellChanges(
   session: Session,
-  away: Away,
+  away: () => Change | null,
   listener: (change: Exclude<Change, "unchanged">) => void,
   options: WatchOptions | undefined,
-): Teller {
+): () => void {
   const { every: least = 1000 } = check("watch", options, {
     every: (value) =>
       Number.isFinite(value) && Number(value) > 0
@@ -75,8 +71,8 @@ export function tellChanges(
   let last: Change = "unchanged";
   let told = -Infinity;
   const hasMoved = movesOf(session);
-  const teller: Teller = {
-    tell() {
+  const teller = {
+    tell: () => {
       const before = last;
       try {
         // What others commit is left to a later look.
@@ -90,8 +86,10 @@ export function tellChanges(
       else if (last === "unchanged" || last === before) return;
       listener(last);
     },
-    stop() {},
   };
-  teller.stop = every(Math.min(least, LOOK_EVERY_MS), weakly(teller, "tell"));
-  return teller;
+  const stop = every(Math.min(least, LOOK_EVERY_MS), weakly(teller, "tell"));
+  return () => {
+    stop();
+    teller.tell = () => {};
+  };
 }

@@ -6,11 +6,9 @@ import { identityOf } from "../os/stat.ts";
 import { backup } from "./backup.ts";
 import { refused } from "./busy_error.ts";
 import {
-  type Away,
   type Change,
   movesOf,
   tellChanges,
-  type Teller,
   type WatchOptions,
 } from "./changes.ts";
 import { checkpointNow, type CheckpointResult } from "./checkpoint_now.ts";
@@ -34,7 +32,8 @@ export class Database implements Disposable {
   /** `null` for the handle of one transaction, which ends with it. */
   readonly #lifetime: Lifetime | null;
   readonly #statements = new Map<string, Statement>();
-  readonly #listeners = new Set<Teller>();
+  /** What ends each of them. */
+  readonly #listeners = new Set<() => void>();
   readonly #hasMoved: () => boolean;
 
   /** @ignore */
@@ -243,16 +242,12 @@ export class Database implements Disposable {
   ): () => void {
     this.#session.require();
     if (this.#lifetime === null) refuseInside();
-    const found = tellChanges(
-      this.#session,
-      () => this.#away(),
-      listener,
-      options,
-    );
-    this.#listeners.add(found);
+    const away = () => this.#away();
+    const stop = tellChanges(this.#session, away, listener, options);
+    this.#listeners.add(stop);
     return () => {
-      found.stop();
-      this.#listeners.delete(found);
+      stop();
+      this.#listeners.delete(stop);
     };
   }
 
@@ -280,13 +275,13 @@ export class Database implements Disposable {
    */
   close(): void {
     this.#statements.clear();
-    for (const { stop } of this.#listeners) stop();
+    for (const stop of this.#listeners) stop();
     this.#listeners.clear();
     (this.#lifetime ?? refuseInside()).close();
   }
 
   /** Whether the path leads to another file now; also by a re-pointed link. */
-  #away(): ReturnType<Away> {
+  #away(): "replaced" | "gone" | null {
     const { watch, session } = this.#parts;
     if (watch === null || session.stopped === "closed") return null;
     const identity = identityOf(session.asked, true);
