@@ -134,8 +134,8 @@ export class Statement {
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
     if (!this.#onlyReads && isShared) session.require();
-    this.#renew();
     try {
+      this.#renew();
       if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
       // In a write() of ours nothing is to be asked that is not asked before
       // its COMMIT, unless others can end it.

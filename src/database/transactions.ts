@@ -1,6 +1,5 @@
 /** From BEGIN to COMMIT: a body runs at most once, and leaves all or nothing. */
 
-import { isBusy } from "../driver/result_codes.ts";
 import { sleepSync, type Stopwatch } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import { refused } from "./busy_error.ts";
@@ -17,8 +16,8 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   if (pause > 0) sleepSync(pause);
   try {
     tryToBegin(session);
-  } catch (error) {
-    if (!isBusy(error)) throw error;
+  } catch {
+    // Asked again it is waited for, or says what it means here.
     waitSync(beginning(session));
   }
   return transact(session, db, body, "write");
