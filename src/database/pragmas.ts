@@ -6,16 +6,16 @@
 import type { Connection } from "../driver/contract.ts";
 import { PragmaError } from "../errors.ts";
 import { WatchedFiles } from "../loss/watched_files.ts";
-import { Turns } from "./turns.ts";
 import { Stopwatch } from "../os/clock.ts";
+import { readSmall } from "../os/files.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { WAL_WRITE } from "../os/lock_bytes.ts";
-import { readSmall } from "../os/files.ts";
 import { locksOn, openPaths, pidsAt, processStat } from "../os/procfs.ts";
 import { stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
 import { versionOf, whyNoCheckpoints } from "../wal/checkpoint.ts";
+import { Turns } from "./turns.ts";
 
 // https://sqlite.org/pragma.html#pragma_synchronous
 const SYNCHRONOUS = { normal: 1, full: 2 };
@@ -39,7 +39,7 @@ export function* configure(
 ): Waiting<WatchedFiles | null> {
   set(connection, "busy_timeout", settings.busyTimeout);
   if (path === null) {
-    apply(connection, settings, path);
+    apply(connection, settings);
     return null;
   }
   const failure = yield* new Turns(connection, settings, path, false)
@@ -48,7 +48,7 @@ export function* configure(
         throw Object.assign(Error("it is recovered"), { code: "SQLITE_BUSY" });
       }
       switchToWal(connection, settings, path);
-      apply(connection, settings, path);
+      apply(connection, settings);
       // SQLite opens `-wal` and `-shm` at the first read: what was put in
       // their place after that is not what is open.
       connection.value("PRAGMA user_version");
@@ -57,11 +57,7 @@ export function* configure(
   return new WatchedFiles(path, !settings.readOnly);
 }
 
-function apply(
-  connection: Connection,
-  settings: Settings,
-  path: string | null,
-): void {
+function apply(connection: Connection, settings: Settings): void {
   // The owner of an adopted connection may have chosen a stricter one. It is
   // set in any case: some builds lower what was not set (WAL_SYNCHRONOUS).
   const strict = connection.owned
@@ -72,7 +68,6 @@ function apply(
   // On macOS a disk may keep in its cache what was merely synchronized.
   if (synchronous > 1) set(connection, "fullfsync", 1);
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
-  if (path === null) return;
   set(connection, "journal_size_limit", settings.journalSizeLimit);
   // Where checkpoints are ours, none comes inside of a COMMIT; see walUpkeep.
   const isOurs = connection.owned &&
