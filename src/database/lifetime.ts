@@ -133,14 +133,14 @@ export class Lifetime implements OpenHandle {
   /** Closes the connection and opens what the path leads to now. */
   reopen(): void {
     const { session, watch, reconnect, relocate, asyncWrites } = this.#parts;
-    if (session.isForsaken) this.close();
+    const obstacle = this.obstacle();
     if (session.stopped === "closed") session.require();
     if (reconnect === null) {
       throw new UnsupportedError(
         `Cannot reopen "${session.path}": it must be a file that open() opened`,
       );
     }
-    if (this.obstacle() === "busy" || asyncWrites?.isBusy) {
+    if (obstacle === "busy" || asyncWrites?.isBusy) {
       throw cannotReopen(session.path, "busy");
     }
     // Commits go with the old connections, and nobody was told of it yet.
@@ -169,31 +169,25 @@ export class Lifetime implements OpenHandle {
    * @throws {LockLostError} After it is closed, if commits may be lost.
    */
   close(keepsLock = false): void {
-    const { session, watch, reconnect, asyncWrites } = this.#parts;
+    const { session, reconnect, asyncWrites } = this.#parts;
     if (session.stopped === "closed") return;
-    let unsaid: unknown;
     try {
       asyncWrites?.close();
       if (session.depth > 0) undo(session, "ROLLBACK");
       // What its owner closed took its WAL with it.
-      if (!keepsLock && !session.isForsaken) {
-        try {
-          unsaid = watch?.unsaid();
-        } catch (error) {
-          // Where nobody may look any more it is closed all the same, and told.
-          unsaid = error;
-        }
-      }
-      if (reconnect !== null) this.detach();
-      // An adopted one is closed by its owner.
-      else session.connection.close();
+      if (!keepsLock && !session.isForsaken) this.requireSaid();
     } finally {
-      session.stop("closed");
-      session.each((one) => one.end?.());
-      for (const end of this.#ending.splice(0)) end();
-      sharedState().open.delete(this.#self);
-      if (!keepsLock) session.lock?.release();
+      try {
+        if (reconnect !== null) this.detach();
+        // An adopted one is closed by its owner.
+        else session.connection.close();
+      } finally {
+        session.stop("closed");
+        session.each((one) => one.end?.());
+        for (const end of this.#ending.splice(0)) end();
+        sharedState().open.delete(this.#self);
+        if (!keepsLock) session.lock?.release();
+      }
     }
-    if (unsaid) throw unsaid;
   }
 }
