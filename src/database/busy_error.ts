@@ -5,7 +5,7 @@ import { nameOf } from "../lock/holders.ts";
 import { attempt } from "../os/builtin.ts";
 import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
-import { locksOn, pidsAt } from "../os/procfs.ts";
+import { type KernelLock, locksOnEach, pidsAt } from "../os/procfs.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { stat } from "../os/stat.ts";
 
@@ -14,21 +14,23 @@ import { stat } from "../os/stat.ts";
  * empty where nobody does or the kernel does not tell.
  */
 export function writersOf(path: string): number[] {
-  const inWal = writersAt(`${path}-shm`, [WAL_WRITE, WAL_RECOVER]);
-  return [...new Set([...inWal, ...writersAt(path, [RESERVED, SHARED])])];
-}
-
-function writersAt(path: string, bytes: number[]): number[] {
-  const locks = locksOn(attempt(() => stat(path), null)) ?? [];
-  return bytes.flatMap((byte) => pidsAt(locks, byte, true));
+  const locks = locksBehind(path);
+  // No byte of the one file is any of the other.
+  const bytes = [WAL_WRITE, WAL_RECOVER, RESERVED, SHARED];
+  return [...new Set(bytes.flatMap((byte) => pidsAt(locks, byte, true)))];
 }
 
 /** Likewise of any lock at all. */
 function lockersOf(path: string): number[] {
-  const files = attempt(() => [path, `${path}-shm`].map(stat), []);
-  const locks = files.flatMap((file) => locksOn(file) ?? []);
+  const locks = locksBehind(path);
   return [...new Set(locks.map(({ pid }) => pid))]
     .filter((pid) => pid !== self().pid || locks.length === 1);
+}
+
+function locksBehind(path: string): KernelLock[] {
+  const files = [path, `${path}-shm`]
+    .map((file) => attempt(() => stat(file), null));
+  return locksOnEach(files)?.flat() ?? [];
 }
 
 /**
