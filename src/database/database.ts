@@ -87,11 +87,7 @@ export class Database implements Disposable {
   exec(sql: string): void {
     const session = this.#session;
     session.require();
-    try {
-      session.guarded(() => session.connection.exec(sql), session.heed(sql));
-    } catch (error) {
-      throw session.explain(error);
-    }
+    session.guarded(() => session.connection.exec(sql), session.heed(sql));
   }
 
   /**

@@ -216,6 +216,8 @@ export class Session {
     try {
       if (this.depth === 0) return ask();
       return inside(this, this.reading ? ask : run, heeded.ends);
+    } catch (error) {
+      throw this.explain(error);
     } finally {
       this.journals ||= heeded.journals;
       if (heeded.attaches) this.listAttached();
