@@ -78,7 +78,7 @@ export function walUpkeep(
     watch.beforeCheckpoint();
     // What was appended meanwhile, and only if nobody writes just now: until all
     // is moved, the file grows. Eight processes got a sixth less done.
-    wal.truncate(connection, 0, "", "FULL");
+    wal.checkpoint(connection, "FULL");
   };
 
   const keep = (mostMs: number) => {

@@ -15,7 +15,7 @@ import { WAL_DMS } from "../os/lock_bytes.ts";
 import { listsEverybody } from "../os/procfs.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
-import { checkpoint, truncate } from "../wal/checkpoint.ts";
+import { checkpoint } from "../wal/checkpoint.ts";
 import { isOpenElsewhere, ownLocks } from "./sqlite_locks.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
@@ -33,8 +33,10 @@ function isIndexOurs(files: WatchedFiles): boolean {
  * wrote on what was there before.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
+  const empty = () =>
+    checkpoint(connection, "TRUNCATE", 100, files.schema).done;
   return isIndexOurs(files) &&
-    attempt(() => truncate(connection, 100, files.schema).done, false) &&
+    attempt(empty, false) &&
     isIndexOurs(files) && !files.isAway();
 }
 
@@ -120,7 +122,8 @@ function clearBeside(connection: Connection, files: WatchedFiles): void {
   const { path, schema } = files;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
-  const isDone = attempt(() => truncate(connection, 100, schema).done, false);
+  const empty = () => checkpoint(connection, "TRUNCATE", 100, schema).done;
+  const isDone = attempt(empty, false);
   // It may be back at its path, or may come back, with others on it; and what a
   // reader cannot move, another handle of ours can. But beside another database
   // it goes, as whoever opens that would read it once we all are gone.
@@ -145,7 +148,7 @@ function isShmUsed({ path }: WatchedFiles): boolean {
 /** Moves all commits into a database that was moved. Whether all are there. */
 export function moveAll(connection: Connection, files: WatchedFiles): boolean {
   if (files.isDeleted()) return false;
-  const move = () => checkpoint(connection, "PASSIVE", files.schema).done;
+  const move = () => checkpoint(connection, "PASSIVE", 0, files.schema).done;
   return files.beside("ours").length === 0 ||
     !isTheirs(files) && attempt(move, false);
 }

@@ -24,14 +24,22 @@ export function walBytes(path: string): number {
   return quickStat(`${path}-wal`)?.size ?? 0;
 }
 
-/** A passive one moves what it can and makes nobody wait. */
+/**
+ * A passive one moves what it can and makes nobody wait. The others hold the
+ * write lock while they wait for readers, so a writer may wait `patienceMs`; after
+ * `FULL` and `RESTART` the next one begins the file anew
+ * (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
+ */
 export function checkpoint(
   connection: Connection,
   mode: "PASSIVE" | "FULL" | "RESTART" | "TRUNCATE" | "NOOP" = "PASSIVE",
+  patienceMs = 0,
   schema = "",
 ): Progress {
-  const sql = `PRAGMA ${schema}wal_checkpoint(${mode})`;
+  const before = connection.value("PRAGMA busy_timeout");
+  connection.exec(`PRAGMA busy_timeout=${Math.round(patienceMs)}`);
   try {
+    const sql = `PRAGMA ${schema}wal_checkpoint(${mode})`;
     const row = Object.values(connection.rows(sql)[0] ?? {});
     const [busy, log = -1, checkpointed = -1] = row.map(Number);
     // busy is 0 also where a reader keeps frames back from a passive one.
@@ -41,6 +49,8 @@ export function checkpoint(
     const ownRead = primaryCode(error) === SQLITE.LOCKED;
     if (!ownRead && !isBusy(error)) throw error;
     return { done: false, log: -1, checkpointed: -1, ownRead };
+  } finally {
+    connection.exec(`PRAGMA busy_timeout=${before}`);
   }
 }
 
@@ -51,29 +61,8 @@ export function checkpoint(
  * @param look Throws if something is lost; else it gives the connection.
  */
 export function empty(patienceMs: number, look: () => Connection): Progress {
-  const seen = truncate(look(), patienceMs, "", "RESTART");
-  return seen.done ? truncate(look(), 0) : seen;
-}
-
-/**
- * In one call. While it waits for readers it holds the write lock: a
- * writer may wait `patienceMs` (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
- *
- * @param mode After `FULL` and `RESTART` the next writer begins the file anew.
- */
-export function truncate(
-  connection: Connection,
-  patienceMs: number,
-  schema?: string,
-  mode: "FULL" | "RESTART" | "TRUNCATE" = "TRUNCATE",
-): Progress {
-  const before = connection.value("PRAGMA busy_timeout");
-  connection.exec(`PRAGMA busy_timeout=${Math.round(patienceMs)}`);
-  try {
-    return checkpoint(connection, mode, schema);
-  } finally {
-    connection.exec(`PRAGMA busy_timeout=${before}`);
-  }
+  const seen = checkpoint(look(), "RESTART", patienceMs);
+  return seen.done ? checkpoint(look(), "TRUNCATE") : seen;
 }
 
 // The minor versions with a mend, and the patch that brought it.
