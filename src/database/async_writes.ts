@@ -125,11 +125,7 @@ export class AsyncWrites {
     }
   }
 
-  /**
-   * Waits for a turn, and runs a body that awaits.
-   *
-   * @param made Made where it was asked for.
-   */
+  /** Waits for a turn, and runs a body that awaits, asked for at `made`. */
   *writing(run: Run, made: Error, since: Stopwatch): Waiting<unknown> {
     const main = this.#main;
     requireWrite(main);

@@ -49,7 +49,7 @@ const LOOK_EVERY_MS = 200;
 /**
  * Tells a listener, by a timer that keeps neither it nor the process alive.
  *
- * @param away Whether the path leads to another file than the open one, or none.
+ * @param away Whether the path leads to another file now, or to none.
  * @returns What ends it; it ends too once nobody refers to this.
  */
 export function tellChanges(

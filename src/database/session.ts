@@ -1,7 +1,4 @@
-/**
- * One connection in use: what state it is in, what takes part in its writes,
- * and what its failures mean.
- */
+/** One connection in use: its state, its writes, and what its failures mean. */
 
 import type { Connection } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
@@ -225,16 +222,13 @@ export class Session {
     }
   }
 
-  /**
-   * Whether the transaction that we began has ended without us: what the body
-   * did next would be committed by itself.
-   */
+  /** After an end that is not ours, what follows would be committed alone. */
   noticeEnd(reason: string = BY_SQLITE): void {
     if (this.depth === 0 || this.stopped) return;
     if (!this.connection.inTransaction()) this.stop("ended", () => reason);
   }
 
-  /** @throws {LitelatchError} If it has. */
+  /** @throws {LitelatchError} If the transaction that we began has ended. */
   requireTransaction(): void {
     this.noticeEnd(BY_THE_BODY);
     this.require();

@@ -77,10 +77,7 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   return transact(session, db, body, "read");
 }
 
-/**
- * A `writeAsync` inside of a `write`: a savepoint at once, and a promise that
- * is kept when the whole is committed.
- */
+/** A savepoint at once, and a promise that is kept at the COMMIT around it. */
 export function writeInside<D, T>(
   session: Session,
   db: D,
@@ -206,9 +203,8 @@ export function isAsync(body: unknown): boolean {
   return Object(body).constructor?.name === "AsyncFunction";
 }
 
-// What an async body did after its first await would run outside of the
-// transaction, and a generator's body not at all; so it is refused before it
-// starts, where that can be seen.
+// After its first await a body would run outside of the transaction, and that of
+// a generator not at all; so it is refused before it starts, where that shows.
 function requireSync(name: string, body: unknown): void {
   if (typeof body !== "function") {
     throw new TypeError(

@@ -26,7 +26,7 @@ export function walBytes(path: string): number {
 
 /**
  * A passive one moves what it can and makes nobody wait. The others hold the
- * write lock while they wait for readers, so a writer may wait `patienceMs`; after
+ * write lock while they wait for readers: a writer may wait `patienceMs`. After
  * `FULL` and `RESTART` the next one begins the file anew
  * (https://sqlite.org/c3ref/wal_checkpoint_v2.html).
  */
