@@ -159,11 +159,10 @@ export class Session {
 
   /** Whether others have closed it: its owner, or whoever asked for `native`. */
   get isForsaken(): boolean {
-    if (this.connection.owned) {
-      // Nobody else has it; to ask each time took Node a tenth of a write.
-      if (!this.turns.isShared || this.stopped === "lost") return false;
-    }
-    return !this.isOpen;
+    // Nobody else has it; to ask each time took Node a tenth of a write.
+    const isOurs = this.connection.owned &&
+      (!this.turns.isShared || this.stopped === "lost");
+    return !isOurs && !this.isOpen;
   }
 
   /** Looks at SQL of the caller before it is compiled. */
