@@ -32,7 +32,7 @@ export function movesOf(session: Session): () => boolean {
     try {
       if (stopped !== "lost") version = turns.again(ask) - session.ownMoves;
     } catch (error) {
-      throw session.explain(error, undefined, "read");
+      throw session.explain(error, "read");
     }
     // A new one counts anew; what it missed shows as one change.
     const moved = connection !== known || version !== seen;

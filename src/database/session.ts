@@ -256,8 +256,8 @@ export class Session {
   /** Makes of a driver's error what the caller is to see. */
   explain(
     error: unknown,
-    waitedMs = this.settings.busyTimeout,
     what = this.reading ? "read" : "write to",
+    waitedMs = this.settings.busyTimeout,
   ): unknown {
     if (this.isForsaken) return this.refusal();
     const { path, attached } = this;

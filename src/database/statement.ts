@@ -152,8 +152,7 @@ export class Statement {
   }
 
   #explain(error: unknown): unknown {
-    const what = this.#onlyReads ? "read" : undefined;
-    return this.#session.explain(error, undefined, what);
+    return this.#session.explain(error, this.#onlyReads ? "read" : undefined);
   }
 
   /** Prepares it where that was not done, or the connection is another. */

@@ -52,7 +52,8 @@ export function* beginning(
     tryToBegin(session);
   };
   const failure = yield* turns.wait(attempt, since, !since);
-  if (failure !== null) throw session.explain(failure, since?.elapsed);
+  if (failure === null) return;
+  throw session.explain(failure, "write to", since?.elapsed);
 }
 
 function tryToBegin(session: Session): void {
