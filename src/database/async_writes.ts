@@ -117,11 +117,8 @@ export class AsyncWrites {
     for (const call of this.#queue.splice(0)) {
       if (call.signal?.aborted) call.reject(call.signal.reason);
       else if (call.since.elapsed < busyTimeout) this.#queue.push(call);
-      else {
-        // To ask for each of thousands who has it would take seconds.
-        late ??= busyError("write to", path, busyTimeout, null);
-        call.reject(late);
-      }
+      // To ask for each of thousands who has it would take seconds.
+      else call.reject(late ??= busyError("write to", path, busyTimeout, null));
     }
   }
 
