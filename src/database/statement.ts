@@ -109,7 +109,7 @@ export class Statement {
         prepared = session.connection.prepare(this.#sql);
         rows = prepared.iterate(parameters);
         return rows.next();
-      }, session.reading);
+      });
       connection = session.connection;
       session.iterating++;
       while (!step.done) {
@@ -128,15 +128,14 @@ export class Statement {
     }
   }
 
-  /** `isUp`: Node says of a statement that was busy once that it still is. */
-  #call<T>(run: () => T, isUp = false): T {
+  #call<T>(run: () => T): T {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
     if (!this.#onlyReads && isShared) session.require();
     try {
       this.#renew();
-      if (this.#onlyReads) return session.turns.again(run, isUp || isShared);
+      if (this.#onlyReads) return session.turns.again(run, isShared);
       // In a write() of ours nothing is to be asked that is not asked before
       // its COMMIT, unless others can end it.
       const isPlain = session.depth > 0 && !session.reading &&
