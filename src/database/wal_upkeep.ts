@@ -3,19 +3,18 @@
  *
  * SQLite's automatic checkpoint comes inside of the COMMIT, where nobody can
  * look for a loss before it: it wrote the pages of a WAL that was deleted over
- * newer ones. So it is off, and the same is done here, after a commit: a
- * passive checkpoint, which makes nobody wait.
+ * newer ones. So it is off, and the same is done after a commit.
  *
  * `journal_size_limit` caps the file only after a reset, which overlapping
  * readers never allow: a checkpoint has to wait them out, and holds up writers
  * meanwhile. Past the limit, after commits and at heartbeats:
  *
- * 1. One short attempt to empty the file after each commit. Several beat a long
- *    one: SQLite waits for the read mark that was old when it looked, and
- *    readers keep that very mark in use; the next attempt looks anew.
- * 2. Where frames were kept back, a passive checkpoint comes first. If it stops
- *    at the same frame, to wait would be in vain: with a reader that never ends,
- *    many processes would hold up the writers in turn.
+ * 1. One short attempt to empty the file. Several beat a long one: SQLite waits
+ *    for the read mark that was old when it looked, and readers keep that very
+ *    mark in use; the next attempt looks anew.
+ * 2. Where frames were kept back, a passive checkpoint, which makes nobody wait,
+ *    comes first. If it stops at the same frame, to wait would be in vain: many
+ *    processes would hold up the writers in turn, beside a reader that stays.
  * 3. Then it rests for nine times as long, but not far past the limit, unless a
  *    whole round of attempts was in vain.
  * 4. Who held one read mark in several looks, with the same frames kept back, is
@@ -55,11 +54,10 @@ export function walUpkeep(
   const least = Math.min(limit, most * LEAST_FRAME_BYTES);
   let failed = 0;
   let restUntil = 0;
-  // The frame where checkpoints stop, -1 for a read of our own; how often and
-  // when it was looked at.
+  // The frame where checkpoints stop, -1 for a read of our own; and how often it
+  // was looked at.
   let frame: number | null = null;
   let looks = 0;
-  let lookedAt = 0;
   let look = lookout(session.path, false);
 
   const checkpointed = () => {
@@ -90,6 +88,7 @@ export function walUpkeep(
       return;
     }
     const start = now();
+    const isEarly = start < restUntil;
     // What is lost must not be moved into the database, over newer pages.
     watch.beforeCheckpoint();
     let seen = frame === null ? null : wal.checkpoint(connection);
@@ -107,9 +106,8 @@ export function walUpkeep(
     // Neither a writer nor somebody else's checkpoint keeps frames back.
     if (seen.checkpointed === seen.log && !seen.ownRead) return;
     if (seen.checkpointed !== frame) looks = 0;
-    else if (end - lookedAt < BETWEEN_LOOKS_MS) return;
+    else if (isEarly) return;
     frame = seen.checkpointed;
-    lookedAt = end;
     if (looks % LOOKS === 0) look = lookout(path, false);
     const pids = look();
     if (++looks > 1) failed = ROUND;
