@@ -98,7 +98,6 @@ export class Statement {
       return yield* this.all(...parameters);
     }
     const session = this.#session;
-    session.require();
     let prepared: Prepared | undefined;
     let rows: Iterator<Row> = [].values();
     let connection: Connection | undefined;
