@@ -151,15 +151,14 @@ export function check<T extends object>(
   if (typeof options !== "object" || options === null) {
     refuse(`the options must be an object, got ${show(options)}`);
   }
+  const signal = having("throwIfAborted", "an AbortSignal");
+  const all: typeof checks = { ...checks, signal };
   const given: Record<string, unknown> = {};
-  for (const name of Object.keys({ ...checks, ...options })) {
+  for (const name of Object.keys({ ...all, ...options })) {
     if (!Object.hasOwn(options, name) && name in Object.prototype) continue;
     const value = (options as typeof given)[name];
     if (value === undefined) continue;
-    const isSignal = name === "signal";
-    const judge = isSignal
-      ? having("throwIfAborted", "an AbortSignal")
-      : Object.hasOwn(checks, name) && checks[name];
+    const judge = Object.hasOwn(all, name) && all[name];
     if (!judge) {
       const known = Object.keys(checks).join(", ") || "signal";
       return refuse(`there is no option "${name}", known are ${known}`);
@@ -168,7 +167,7 @@ export function check<T extends object>(
     if (wanted !== null) {
       refuse(`the option "${name}" must be ${wanted}, got ${show(value)}`);
     }
-    if (!isSignal) given[name] = value;
+    if (name !== "signal") given[name] = value;
   }
   return given as Partial<T>;
 }
