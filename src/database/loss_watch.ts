@@ -7,7 +7,7 @@ import { messageOf, resultCode } from "../driver/result_codes.ts";
 import type { Attachment } from "../options.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import { closeHarmlessly, moveAll, rescue } from "../loss/harmless_end.ts";
-import { lossText, reopenFailed } from "../loss/messages.ts";
+import { lossText } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
   type OwnLock,
@@ -306,16 +306,16 @@ export function cannotReopen(
  */
 export function reopenAll(path: string, silently: boolean): void {
   const handles = handlesOn(path);
-  const found = handles.map((handle) => handle.obstacle());
-  for (const obstacle of ["adopted", "busy", "personal"] as const) {
-    if (!found.includes(obstacle)) continue;
-    if (silently || obstacle !== "personal") throw cannotReopen(path, obstacle);
-  }
+  const obstacle = handles.map((handle) => handle.obstacle())
+    .find((one) => one !== null && (silently || one !== "personal"));
+  if (obstacle) throw cannotReopen(path, obstacle);
   try {
     for (const handle of handles) handle.detach();
     for (const handle of handles) handle.attach();
   } catch (error) {
-    for (const handle of handles) handle.stop(reopenFailed(path, error));
+    const text = `Cannot use "${path}": it was closed to be opened anew, and ` +
+      `that failed: ${messageOf(error)}`;
+    for (const handle of handles) handle.stop(text);
     throw error;
   }
 }

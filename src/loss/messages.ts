@@ -1,6 +1,5 @@
 /** The words for what goes wrong behind an open database. @module */
 
-import { messageOf } from "../driver/result_codes.ts";
 import { partsOf } from "../os/paths.ts";
 import { self } from "../os/process.ts";
 import type { Loss } from "./watched_files.ts";
@@ -38,11 +37,6 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
         "closed a file of it, which dropped the process's locks on it, and " +
         `they cannot come back without losing what was set. ${next}.`;
   }
-}
-
-export function reopenFailed(path: string, error: unknown): string {
-  return `Cannot use "${path}": it was closed to be opened anew, and that ` +
-    `failed: ${messageOf(error)}`;
 }
 
 /** A reader keeps the WAL from being reset. `names` is null if unknown. */
