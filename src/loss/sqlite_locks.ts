@@ -158,36 +158,31 @@ function foreigners(
   // In WAL mode every connection keeps a lock on both; these have only one.
   const holders = pidsAt(onFile, SHARED);
   const asked = holders.filter((pid) => !users.includes(pid));
+  const recorded = () =>
+    allPidfiles(path).flatMap(({ record }) => record?.pid ?? []);
   if (!isOpen) {
     // Without their -shm nobody can be asked who has the -wal open, but those
     // that left a record.
     const isUnused = users.every((pid) => pid === own) && wal && wal.size > 0;
-    asked.push(
-      ...isUnused
-        ? allPidfiles(path).flatMap(({ record }) => record?.pid ?? [])
-        : users,
-    );
+    asked.push(...isUnused ? recorded() : users);
   }
   return asked.flatMap((pid) => {
     if (pid === own) return [];
     const names = openPaths(pid) ?? [];
-    // SQLite opens the database, the -wal and the -shm in this order, and
-    // closes them in the other.
-    const [hasFile, hasWal, hasShm] = ["", "-wal", "-shm"]
-      .map((end) => names.includes(path + end));
+    const has = (end: string) => names.includes(path + end);
     // Whoever reads the new file by fs has that open too, for a moment.
-    const isOfOld = !hasFile ||
-      names.includes(`${path} (deleted)`) && !holders.includes(pid);
+    const isOfOld = !has("") || has(" (deleted)") && !holders.includes(pid);
     // A -shm that was deleted at this very name is another matter: a loss, which
     // those notice that left a record.
-    const isLost = names.includes(`${path}-shm (deleted)`);
-    const isNoticed = () =>
-      !isOpen || allPidfiles(path).some(({ record }) => record?.pid === pid);
-    const hasOther = isOpen && !hasShm && !isLost &&
+    const isLost = has("-shm (deleted)");
+    const isNoticed = () => !isOpen || recorded().includes(pid);
+    const hasOther = isOpen && !has("-shm") && !isLost &&
       names.some((name) => /-shm(?: \(deleted\))?$/.test(name));
-    const why = (hasShm || hasWal) && isOfOld
+    // SQLite opens the database, the -wal and the -shm in this order, and
+    // closes them in the other.
+    const why = (has("-shm") || has("-wal")) && isOfOld
       ? "works with the -wal beside it, but has another file open, which was at this path before"
-      : hasShm && !hasWal
+      : has("-shm") && !has("-wal")
       ? "works with the -shm beside it, but the -wal was deleted"
       : isLost && (isAtWork(pid, path) || !isNoticed())
       ? "writes to this -wal by a deleted -shm"
