@@ -169,7 +169,11 @@ function* openAt(
 ): Waiting<Opened> {
   const target = locateDatabase(asked, settings);
   const { path } = target;
-  refuseLost(path);
+  // SQLite would give a further connection the state of a lost one.
+  for (const handle of handlesOn(path)) {
+    const reason = handle.loss();
+    if (reason !== null) throw new LockLostError(reason);
+  }
   const lock = yield* lockFor(target, settings, blocking);
   let opened: Connected | undefined;
   try {
@@ -221,14 +225,6 @@ function locateDatabase(path: string, settings: Settings): Location {
   return target;
 }
 
-/** SQLite would give a further connection the state of a lost one. */
-function refuseLost(path: string): void {
-  for (const handle of handlesOn(path)) {
-    const reason = handle.loss();
-    if (reason !== null) throw new LockLostError(reason);
-  }
-}
-
 function* lockFor(
   target: Location,
   settings: Settings,
@@ -261,7 +257,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
   const immutable = readOnly && stat(`${path}-wal`) === null &&
     [path, partsOf(path).folder].every((one) => canWrite(one) === false);
   let connection: Connection | undefined;
-  let isDone = false;
+  let opened: Connected | undefined;
   let isForeign = false;
   try {
     const alone = !readOnly && isAlone(before);
@@ -300,13 +296,12 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
       path,
       (["-wal", "-shm"] as const).filter((end) => !readOnly || isNew(end)),
     );
-    isDone = true;
-    return { connection, files };
+    return opened = { connection, files };
   } catch (error) {
     // Before anything is closed: it may be for want of descriptors.
     throw explain(path, error, settings);
   } finally {
-    if (!isDone && connection) {
+    if (!opened && connection) {
       closeBefore(connection, isForeign ? [path] : [], true);
     }
   }
