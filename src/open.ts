@@ -258,7 +258,8 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     [path, partsOf(path).folder].every((one) => canWrite(one) === false);
   let connection: Connection | undefined;
   let opened: Connected | undefined;
-  let isForeign = false;
+  // What lies here and is not ours, so that to close as the last one may harm it.
+  let foreign: string[] = [];
   try {
     const alone = !readOnly && isAlone(before);
     // Closed again it would have done the harm already.
@@ -272,8 +273,8 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
       throw cannotOpen(path, sealed ? `its ${sealed} is ${SEALED}` : READ_ONLY);
     }
     const files = yield* configure(connection, settings, path, alone);
-    // From here on a refusal is for files that are not ours.
-    isForeign = true;
+    // From here on that is what a refusal is for.
+    foreign = [path];
     if (!readOnly && !alone) yield* refuseForeign(path, true);
     // No runtime tells what its SQLite has open, and to open may take a while:
     // a file that was put in its place would be taken for the open one.
@@ -292,18 +293,15 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     }
     // What SQLite shares in a process another thread may have lost, or whoever
     // has it open raw.
-    refuseGone(
-      path,
-      (["-wal", "-shm"] as const).filter((end) => !readOnly || isNew(end)),
-    );
+    const used = (["-wal", "-shm"] as const)
+      .filter((end) => !readOnly || isNew(end));
+    refuseGone(path, used);
     return opened = { connection, files };
   } catch (error) {
     // Before anything is closed: it may be for want of descriptors.
     throw explain(path, error, settings);
   } finally {
-    if (!opened && connection) {
-      closeBefore(connection, isForeign ? [path] : [], true);
-    }
+    if (!opened && connection) closeBefore(connection, foreign, true);
   }
 }
 
