@@ -143,10 +143,7 @@ export interface AdoptOptions extends Omit<LockOptions, "mode"> {
    * 30 000; `false` turns it off. It keeps no process alive.
    */
   heartbeat?: number | false;
-  /**
-   * Where warnings go. By default `process.emitWarning`, which prints them on
-   * stderr.
-   */
+  /** Where warnings go. By default `process.emitWarning`, so to stderr. */
   onWarning?: (message: string) => void;
   /**
    * Called after a write or a statement that had to wait for 50 ms or more, with
@@ -163,9 +160,8 @@ export interface OpenOptions extends AdoptOptions {
   /** Whether to create a missing database. Default true. */
   create?: boolean;
   /**
-   * Whether to close the database and end the process when its parent has
-   * died, or when standard input has ended and the program reads it. Default
-   * false.
+   * Whether to close the database and end the process when its parent died, or
+   * when standard input ended and the program reads it. Default false.
    */
   exitWithParent?: boolean;
   /**
