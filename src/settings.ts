@@ -20,7 +20,6 @@ export type LockSettings = Filled<LockOptions, "app" | "purpose" | "legacy">;
 /** What is wanted instead of a value; `null` if it is right. */
 export type Check = (value: unknown) => string | null;
 
-/** One of these words. */
 export function oneOf(...allowed: string[]): Check {
   const words = allowed.map((word) => `"${word}"`).join(" or ");
   return (value) => allowed.includes(value as string) ? null : words;
@@ -31,7 +30,6 @@ export function typed(type: string, name: string): Check {
   return (value) => String(typeof value) === type ? null : name;
 }
 
-/** Milliseconds, 0 or more. */
 export function milliseconds(value: unknown): string | null {
   return typeof value === "number" && value >= 0
     ? null
@@ -98,18 +96,15 @@ function opening(): Known {
   };
 }
 
-/** Checks the options of `open`, and fills in the defaults. */
 export function openSettings(options: OpenOptions | undefined): Settings {
   return fill("open a database", options, opening());
 }
 
-/** Checks the options of `adopt`, and fills in the defaults. */
 export function adoptSettings(options: AdoptOptions | undefined): Settings {
   const others = ["readOnly", "create", "exitWithParent", "lease"];
   return fill("adopt a database", options, opening(), others);
 }
 
-/** Checks the options of `acquireLock`, and fills in the defaults. */
 export function lockSettings(options: LockOptions | undefined): LockSettings {
   const mode = ["exclusive", oneOf("shared", "exclusive")] as const;
   return fill("acquire a lock", options, { ...locking(), mode });

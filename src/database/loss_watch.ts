@@ -10,7 +10,6 @@ import { closeHarmlessly, moveAll, rescue } from "../loss/harmless_end.ts";
 import { lossText } from "../loss/messages.ts";
 import {
   isOpenElsewhere,
-  type OwnLock,
   ownLocks,
   retakeDatabaseLock,
 } from "../loss/sqlite_locks.ts";
@@ -40,7 +39,7 @@ export class LossWatch implements Attachment {
   #lastLook = -Infinity;
   #lastLockFile = -Infinity;
   #lastLocks = now() + FIRST_LOCKS_MS;
-  #ownLocks!: [database: OwnLock, shm: OwnLock];
+  #ownLocks!: ReturnType<typeof ownLocks>;
   /** The kernel does not list everybody's locks to everybody. */
   #wereListed = false;
   #hasLocks = true;

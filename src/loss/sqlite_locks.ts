@@ -24,7 +24,7 @@ import type { Waiting } from "../os/waiting.ts";
 import type { WatchedFiles } from "./watched_files.ts";
 
 /** Whether this process has a lock; `null` where the kernel does not tell. */
-export type OwnLock = () => boolean | null;
+type OwnLock = () => boolean | null;
 
 /**
  * A lock that SQLite keeps as long as this process has a file open. To ask the
@@ -42,8 +42,7 @@ function ownLock(path: string, byte: number): OwnLock {
   };
 }
 
-/** On the database, and on the `-shm`. */
-export function ownLocks(path: string): [OwnLock, OwnLock] {
+export function ownLocks(path: string): [database: OwnLock, shm: OwnLock] {
   return [ownLock(path, SHARED), ownLock(`${path}-shm`, WAL_DMS)];
 }
 
