@@ -126,7 +126,9 @@ export class Lifetime implements OpenHandle {
     if (unsaid) throw unsaid;
   }
 
-  stop(reason: string): void {
+  stop(reason: string, mayLose = false): void {
+    const { watch } = this.#parts;
+    if (watch && mayLose) watch.files.lost = "locks";
     this.session.stop("lost", () => reason);
   }
 

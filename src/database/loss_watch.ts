@@ -185,7 +185,7 @@ export class LossWatch implements Attachment {
     this.#session.require();
     if (isShared && isNew) {
       const text = lossText(path, "wal", false);
-      handlesOn(path).forEach((one) => one.stop(text));
+      handlesOn(path).forEach((one) => one.stop(text, true));
       this.#session.require();
     }
     this.requireLocks();
@@ -314,7 +314,7 @@ export function reopenAll(path: string, silently: boolean): void {
   } catch (error) {
     const text = `Cannot use "${path}": it was closed to be opened anew, and ` +
       `that failed: ${messageOf(error)}`;
-    for (const handle of handles) handle.stop(text);
+    for (const handle of handles) handle.stop(text, silently);
     throw error;
   }
 }

@@ -38,7 +38,7 @@ export class WatchedFiles {
   /** The size of the WAL at the last look, in bytes. */
   walBytes = 0;
   readonly mayMake: boolean;
-  /** What was lost, and may do harm at the end. */
+  /** What was lost, and may do harm at the end, or has to be told then. */
   lost: Loss | null = null;
   /** `dev:ino` of what is open; `null` if there was no such file. */
   readonly open: Record<End, string | null>;

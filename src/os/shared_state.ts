@@ -48,8 +48,8 @@ export interface OpenHandle {
   /** Closes its connection, and opens a new one. */
   detach(): void;
   attach(): void;
-  /** Refuses everything from now on, for this reason. */
-  stop(reason: string): void;
+  /** Refuses everything from now on, for this reason; commits may be lost. */
+  stop(reason: string, mayLose?: boolean): void;
 }
 
 type Place = { [KEY]?: SharedState };

@@ -5,8 +5,10 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
 } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import {
   adopt,
@@ -15,6 +17,7 @@ import {
   open,
   type OpenOptions,
 } from "../../mod.ts";
+import { openPaths, processStat } from "../../src/os/procfs.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
@@ -162,6 +165,55 @@ test(
     other.close();
   }),
 );
+
+for (const isThere of [false, true]) {
+  test(
+    `close() says that a heartbeat took locks back too late, where the other one ${
+      isThere ? "is in the way of that" : "has ended"
+    }`,
+    { skip: noKernelList },
+    withDatabase(async (path) => {
+      const neighbour = new Neighbour();
+      const { child } = neighbour;
+      const isAlive = () => /^[^Z]/.test(processStat(child.pid)?.state ?? "Z");
+      const db = make(path);
+      const other = make(path);
+      db.checkpoint();
+      await neighbour.open(path);
+      await pause(SEEN_MS);
+      type Statter = { lstatSync(...asked: unknown[]): unknown };
+      const fs = process.getBuiltinModule("node:fs") as Statter;
+      const { lstatSync } = fs;
+      let isMet = false;
+      // As where the last one to close has missed the last commits: it is closed
+      // here, and not yet open again.
+      fs.lstatSync = (...asked) => {
+        if (!isMet && !openPaths("self")?.includes(path)) {
+          isMet = true;
+          for (const end of ["-wal", "-shm"]) rmSync(path + end);
+          if (!isThere) child.kill("SIGKILL");
+          while (!isThere && isAlive());
+        }
+        return Reflect.apply(lstatSync, fs, asked);
+      };
+      try {
+        insert(db, 1);
+        insert(other, 2);
+        drop(path);
+        await until("it was closed", () => isMet);
+      } finally {
+        fs.lstatSync = lstatSync;
+      }
+      child.kill("SIGKILL");
+      await child.ended;
+      for (const one of [db, other]) {
+        assert.throws(() => one.close(), LockLostError);
+        one.close();
+      }
+      assert.equal(query(path, "SELECT count(*) FROM t"), "0");
+    }),
+  );
+}
 
 test(
   "without a heartbeat it is the next write that takes them back",
