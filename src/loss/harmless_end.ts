@@ -73,7 +73,7 @@ export function closeHarmlessly(
 }
 
 // What cannot be closed without harm must not be collected either.
-const kept = new Map<Connection, Map<string, Connection>>();
+const kept = new Set<readonly Connection[]>();
 
 /**
  * Closes a connection so that it is not the last one on these databases. As the
@@ -85,28 +85,29 @@ export function closeBefore(
   paths: string[],
   forOwner: boolean,
 ): void {
-  const last = kept.get(connection) ?? new Map<string, Connection>();
-  const missing = paths.filter((path) => !last.has(path));
-  if (missing.length > 0) kept.set(connection, last);
-  for (const path of missing) {
-    const one = attempt(() => openBeside(connection, path), null);
-    if (one === null && identityOf(path) !== null) return;
-    if (one === null) continue;
-    last.set(path, one);
+  const inOrder = [connection];
+  if (paths.length > 0) kept.add(inOrder);
+  const isReady = paths.every((path) => {
+    const last = attempt(() => openBeside(connection, path), null);
+    if (last === null) return identityOf(path) === null;
+    inOrder.push(last);
     try {
-      one.value("PRAGMA user_version");
+      last.value("PRAGMA user_version");
+      return true;
     } catch (error) {
       // Otherwise it is the WAL that cannot be read, and the file is locked.
-      if (primaryCode(error) === SQLITE.CANTOPEN) return;
+      return primaryCode(error) !== SQLITE.CANTOPEN;
     }
-  }
-  if (connection.owned || forOwner) {
-    for (const one of [connection, ...last.values()]) one.close(true);
-    kept.delete(connection);
-  } else if (missing.length > 0) {
-    // Its owner may close it before that, and the handle too.
-    atExit(() => closeBefore(connection, paths, true));
-  }
+  });
+  const closeAll = () => {
+    for (const one of inOrder) one.close(true);
+    kept.delete(inOrder);
+  };
+  // One that locks nothing is of no use at the next try either.
+  if (!isReady) inOrder.splice(1).forEach((one) => one.close());
+  else if (connection.owned || forOwner) closeAll();
+  // Its owner may close it before that, and the handle too.
+  else if (paths.length > 0) atExit(closeAll);
 }
 
 /**

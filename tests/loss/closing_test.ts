@@ -15,12 +15,12 @@ import { type Database, LockLostError, open } from "../../mod.ts";
 import { SHARED } from "../../src/os/lock_bytes.ts";
 import { locksOn, openPaths, pidsAt } from "../../src/os/procfs.ts";
 import { stat } from "../../src/os/stat.ts";
-import { start } from "../fixtures/children.ts";
+import { Child, fixture, start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 import { raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
-import { thisAndNext } from "../fixtures/runtimes.ts";
+import { thisAndNext, thisRuntime } from "../fixtures/runtimes.ts";
 import { pause, until } from "../fixtures/until.ts";
 
 const QUIET = {
@@ -29,6 +29,7 @@ const QUIET = {
   journalSizeLimit: 2 ** 30,
 } as const;
 const linux = needs("/proc");
+const EXHAUSTED = new URL("fixtures/exhausted_child.ts", import.meta.url);
 
 // It takes a while to move so much into the database, and then it deletes the WAL.
 const FILL = `PRAGMA wal_autocheckpoint=0;
@@ -104,6 +105,34 @@ test(
     db.close();
     assert.ok(existsSync(wal));
     other.close();
+  }),
+);
+
+test(
+  "what could not be closed without harm, for want of descriptors, can be later",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const child = new Child([
+      ...["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"],
+      ...[...thisRuntime().command, fixture(EXHAUSTED), path],
+    ]);
+    assert.equal(await child.line(), "open");
+    rmSync(`${path}-shm`);
+    const newcomer = raw(path);
+    newcomer.exec("CREATE TABLE u (b)");
+    const insert = () => newcomer.exec("INSERT INTO u VALUES (zeroblob(2000))");
+    for (let n = 0; n < 60; n++) insert();
+    newcomer.value("PRAGMA wal_checkpoint(TRUNCATE)");
+    for (let n = 0; n < 150; n++) insert();
+    child.say("write");
+    assert.equal(await child.line(), "LITELATCH_LOCK_LOST");
+    newcomer.close();
+    child.say("close");
+    assert.equal(await child.line(), "closed");
+    checkIntegrity(path);
+    assert.equal(query(path, "SELECT count(*) FROM u"), "210");
+    child.end();
+    await child.ended;
   }),
 );
 
