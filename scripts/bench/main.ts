@@ -12,6 +12,7 @@ import { pinnedRuntime } from "../runtimes/runtimes.ts";
 import { endAll } from "../test/child.ts";
 import { helpText, readArguments } from "./arguments.ts";
 import { command } from "./command.ts";
+import { contention } from "./contention.ts";
 import { hook } from "./hook.ts";
 import { importCost } from "./import_cost.ts";
 import { locking } from "./locking.ts";
@@ -37,6 +38,7 @@ const SECTIONS: readonly Section[] = [
   locking,
   takeover,
   standby,
+  contention,
   winners,
   wal,
   importCost,

@@ -7,6 +7,8 @@
 import * as fs from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import process from "node:process";
+import type { DatabaseSync } from "node:sqlite";
 import { acquireLock, acquireLockAsync, LockedError } from "../../../mod.ts";
 
 /** The names of what can be compared. */
@@ -18,7 +20,8 @@ export type LockerName =
   | "cross-process-lock"
   | "fs-ext"
   | "os-lock"
-  | "kernel";
+  | "kernel"
+  | "BEGIN EXCLUSIVE";
 
 // SHARED_FIRST and SHARED_SIZE, https://sqlite.org/lockingv3.html.
 const SHARED = { start: 0x40000002, length: 510 };
@@ -163,6 +166,15 @@ const MAKERS: Record<LockerName, (load: (name: string) => unknown) => Locker> =
       };
     },
 
+    "BEGIN EXCLUSIVE": () => ({
+      attempt: (path) =>
+        orNull(Error, () => {
+          bare(path).exec("BEGIN EXCLUSIVE");
+          return () => bare(path).exec("ROLLBACK");
+        }),
+      wait: () => Promise.reject(new Error("it is asked again and again")),
+    }),
+
     // Waits inside the kernel for the bytes that litelatch's holder has locked.
     kernel(load) {
       const { lock } = load("os-lock") as {
@@ -179,6 +191,14 @@ const MAKERS: Record<LockerName, (load: (name: string) => unknown) => Locker> =
       };
     },
   };
+
+/** SQLite's lock alone, on a connection that stays open from lock to lock. */
+function bare(path: string): DatabaseSync {
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  return connection ??= new DatabaseSync(`${path}.bare`, { timeout: 0 });
+}
+
+let connection: DatabaseSync | undefined;
 
 function take(path: string, wait: number): Release {
   const lock = acquireLock(path, { app: "bench", wait });
