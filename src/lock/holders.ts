@@ -93,8 +93,11 @@ export function* holdersNow(
   if (recorded.length === 0 && (anyLock || listsEverybody())) {
     // Those that only ask leave gaps. It is no holder that excludes us.
     if (!isLast) return null;
-    // ENOLCK and EACCES look like a busy file to SQLite.
+    // ENOLCK and EACCES look like a busy file to SQLite. So does a holder that
+    // went before the looks, while its next one gets no processor: so it is tried
+    // and looked at once more.
     if (!anyLock) {
+      if (waited - wait < 2 * MOST_DOUBT_MS) return null;
       throw new UnsupportedError(
         `${what} "${path}" cannot be locked: nobody holds ${name}.lock, yet ` +
           `its filesystem${onFilesystem(folder)} refuses the lock (ENOLCK or ` +
