@@ -72,9 +72,6 @@ export function closeHarmlessly(
   closeBefore(connection, harmful, forOwner);
 }
 
-// What cannot be closed without harm must not be collected either.
-const kept = new Set<readonly Connection[]>();
-
 /**
  * Closes a connection so that it is not the last one on these databases. As the
  * last one SQLite must lock the file for writing (wal.c, sqlite3WalClose), which
@@ -86,7 +83,6 @@ export function closeBefore(
   forOwner: boolean,
 ): void {
   const inOrder = [connection];
-  if (paths.length > 0) kept.add(inOrder);
   const isReady = paths.every((path) => {
     const last = attempt(() => openBeside(connection, path), null);
     if (last === null) return identityOf(path) === null;
@@ -101,13 +97,20 @@ export function closeBefore(
   });
   const closeAll = () => {
     for (const one of inOrder) one.close(true);
-    kept.delete(inOrder);
+    forget();
   };
+  // For want of descriptors, it may be.
+  const tryAnew = () => {
+    if (connection.isOpen()) closeBefore(connection, paths, true);
+  };
+  // What cannot be closed without harm must not be collected before either. Its
+  // owner may close an adopted one before that, and the handle too.
+  const forget = paths.length === 0
+    ? () => {}
+    : atExit(isReady ? closeAll : tryAnew);
   // One that locks nothing is of no use at the next try either.
   if (!isReady) inOrder.splice(1).forEach((one) => one.close());
   else if (connection.owned || forOwner) closeAll();
-  // Its owner may close it before that, and the handle too.
-  else if (paths.length > 0) atExit(closeAll);
 }
 
 /**

@@ -108,33 +108,40 @@ test(
   }),
 );
 
-test(
-  "what could not be closed without harm, for want of descriptors, can be later",
-  { skip: linux },
-  withDatabase(async (path) => {
-    const child = new Child([
-      ...["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"],
-      ...[...thisRuntime().command, fixture(EXHAUSTED), path],
-    ]);
-    assert.equal(await child.line(), "open");
-    rmSync(`${path}-shm`);
-    const newcomer = raw(path);
-    newcomer.exec("CREATE TABLE u (b)");
-    const insert = () => newcomer.exec("INSERT INTO u VALUES (zeroblob(2000))");
-    for (let n = 0; n < 60; n++) insert();
-    newcomer.value("PRAGMA wal_checkpoint(TRUNCATE)");
-    for (let n = 0; n < 150; n++) insert();
-    child.say("write");
-    assert.equal(await child.line(), "LITELATCH_LOCK_LOST");
-    newcomer.close();
-    child.say("close");
-    assert.equal(await child.line(), "closed");
-    checkIntegrity(path);
-    assert.equal(query(path, "SELECT count(*) FROM u"), "210");
-    child.end();
-    await child.ended;
-  }),
-);
+for (const way of ["by close()", "at the exit", "at the exit, once closed"]) {
+  test(
+    `what could not be closed without harm, for want of descriptors, is so ${way}`,
+    { skip: linux },
+    withDatabase(async (path) => {
+      const child = new Child([
+        ...["sh", "-c", 'ulimit -n 100; exec "$@"', "sh"],
+        ...[...thisRuntime().command, fixture(EXHAUSTED), path],
+      ]);
+      assert.equal(await child.line(), "open");
+      rmSync(`${path}-shm`);
+      const newcomer = raw(path);
+      newcomer.exec("CREATE TABLE u (b)");
+      const insert = () =>
+        newcomer.exec("INSERT INTO u VALUES (zeroblob(2000))");
+      for (let n = 0; n < 60; n++) insert();
+      newcomer.value("PRAGMA wal_checkpoint(TRUNCATE)");
+      for (let n = 0; n < 150; n++) insert();
+      child.say(way === "at the exit, once closed" ? "end" : "write");
+      assert.equal(await child.line(), "LITELATCH_LOCK_LOST");
+      newcomer.close();
+      if (way === "by close()") {
+        child.say("close");
+        assert.equal(await child.line(), "closed");
+        checkIntegrity(path);
+        assert.equal(query(path, "SELECT count(*) FROM u"), "210");
+      }
+      child.end();
+      await child.ended;
+      checkIntegrity(path);
+      assert.equal(query(path, "SELECT count(*) FROM u"), "210");
+    }),
+  );
+}
 
 test(
   "what is rescued while others come is not said to be there",
