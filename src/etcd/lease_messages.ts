@@ -5,7 +5,8 @@
  */
 
 import { LockedError } from "../errors.ts";
-import type { Holder, LockMode } from "../options.ts";
+import { linesAbout } from "../lock/refusal.ts";
+import type { LockMode } from "../options.ts";
 import { hostName } from "../os/host.ts";
 import { self } from "../os/process.ts";
 import type { Company } from "./lease_queue.ts";
@@ -13,8 +14,6 @@ import type { Moment, Over } from "./lease_term.ts";
 import { printable } from "../printable.ts";
 
 const MOST_OF_A_NAME = 200;
-const MOST_OF_A_LINE = 400;
-const MOST_LINES = 10;
 
 /**
  * - `time`: it could not be renewed in time
@@ -71,22 +70,19 @@ export function leaseRefusal(
   { holders, waiting, more }: Company,
   waitedMs: number,
 ): LockedError {
-  const shown = printable(name, MOST_OF_A_NAME);
-  const exclusively = holders.some((holder) => holder.mode === "exclusive");
-  const who = holders.length === 0
-    ? `Lease "${shown}" is taken, and its holder is unknown.`
-    : holders.length === 1
-    ? `Lease "${shown}" is held ${exclusively ? "exclusively" : "shared"} by ${
-      describe(holders[0] as Holder)
-    }.`
-    : `Lease "${shown}" is held shared by:\n${listed(holders)}`;
+  const lines = linesAbout(holders);
+  const isExclusive = holders.some((holder) => holder.mode === "exclusive");
+  const who = lines.length === 0
+    ? "taken, and its holder is unknown."
+    : `held ${isExclusive ? "exclusively" : "shared"} by` +
+      (lines.length === 1 ? ` ${lines[0]}.` : `:\n  ${lines.join("\n  ")}`);
   const host = hostName();
   const others = `${waiting}${more ? " or more" : ""}`;
   const queue = waiting === 0
     ? ""
     : ` ${others} ${others === "1" ? "other waits" : "others wait"} for it.`;
   return new LockedError(
-    `${who}\n` +
+    `Lease "${printable(name, MOST_OF_A_NAME)}" is ${who}\n` +
       `This is PID ${self().pid}${
         host === null ? "" : ` on ${printable(host, MOST_OF_A_NAME)}`
       } and it ` +
@@ -98,40 +94,6 @@ export function leaseRefusal(
       "wait for it with { wait: ms }, or use another name.",
     holders,
   );
-}
-
-function listed(holders: Holder[]): string {
-  const lines = holders.slice(0, MOST_LINES)
-    .map((holder) => `  ${describe(holder)}`);
-  const left = holders.length - lines.length;
-  if (left > 0) lines.push(`  and ${left} more`);
-  return lines.join("\n");
-}
-
-/** One line about a holder. */
-function describe(holder: Holder): string {
-  const { pid, app, command, ppid, acquiredAt, purpose, host } = holder;
-  const facts = [
-    app,
-    command,
-    ppid === null ? null : `parent ${ppid}`,
-    acquiredAt === null ? null : `since ${since(acquiredAt)}`,
-    purpose === null ? null : `"${purpose}"`,
-  ].filter((fact) => fact !== null);
-  const name = typeof host === "string"
-    ? `PID ${pid} on ${host}`
-    : `PID ${pid}`;
-  return printable(
-    facts.length === 0 ? name : `${name} (${facts.join(", ")})`,
-    MOST_OF_A_LINE,
-  );
-}
-
-/** The time alone for today, the date as well for any other day. */
-function since(iso: string): string {
-  const time = iso.replace(/\.\d+Z$/, "Z");
-  const today = new Date().toISOString().slice(0, 11);
-  return time.startsWith(today) ? time.slice(11) : time;
 }
 
 function seconds(ms: number): string {

@@ -123,7 +123,8 @@ function vouched(records: HolderRecord[]): Holder[] {
   }).map(toHolder);
 }
 
-function recordedHolders(path: string, mode: LockMode): Holder[] {
+/** Those that left a record, as far as the kernel does not deny it. */
+export function recordedHolders(path: string, mode: LockMode): Holder[] {
   const { record } = pidfileAt(`${path}.pid`) ?? {};
   const [first] = vouched([record ?? []].flat());
   // Whoever holds it exclusively is alone, and spares a look into the folder.

@@ -32,9 +32,7 @@ export function refused(
   const [path, name] = [legible(target.path), legible(target.name)];
   const isShared = holders.every((holder) => holder.mode === "shared");
   const thread = why === "ours" ? "" : ", in another thread";
-  const lines = [...new Set(holders.map((one) => describe(one, thread)))];
-  const cut = lines.splice(MOST_LINES).length;
-  if (cut > 0) lines.push(`and ${cut} more`);
+  const lines = linesAbout(holders, thread);
   const list = lines.join("\n  ");
   let who = lines.length === 0
     ? ", and its holder is unknown: it left no record that can be read here."
@@ -62,6 +60,13 @@ export function refused(
       `${Math.round(waitedMs)} ms.\n${todo}`,
     holders,
   );
+}
+
+/** A line about each, and how many there are more. */
+export function linesAbout(holders: Holder[], thread = ""): string[] {
+  const lines = [...new Set(holders.map((one) => describe(one, thread)))];
+  const cut = lines.splice(MOST_LINES).length;
+  return cut > 0 ? [...lines, `and ${cut} more`] : lines;
 }
 
 /** One line about a holder; of this process, in a `thread`. */

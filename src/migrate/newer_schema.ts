@@ -1,14 +1,11 @@
 /** A program that is older than the database. @module */
 
 import { LitelatchError } from "../errors.ts";
-import { toHolder } from "../lock/holders.ts";
-import { allPidfiles } from "../lock/pidfiles.ts";
-import { describe } from "../lock/refusal.ts";
+import { recordedHolders } from "../lock/holders.ts";
+import { linesAbout } from "../lock/refusal.ts";
 import type { Holder } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import { self } from "../os/process.ts";
-
-const MOST_LINES = 10;
 
 /**
  * A newer version of the program has migrated the database, so this one must
@@ -61,9 +58,7 @@ export function newerSchema(
   known: number,
 ): NewerSchemaError {
   const holders = othersOn(path);
-  const lines = [...new Set(holders.map((one) => describe(one)))];
-  const cut = lines.splice(MOST_LINES).length;
-  if (cut > 0) lines.push(`and ${cut} more`);
+  const lines = linesAbout(holders);
   const who = lines.length === 0
     ? "No other process is known to have it open."
     : `Others that have it open: ${lines.join("; ")}.`;
@@ -73,17 +68,8 @@ export function newerSchema(
   return new NewerSchemaError(message, version, known, holders);
 }
 
-/** Each process once, and those not that are known to be dead. */
 function othersOn(path: string): Holder[] {
   if (path === ":memory:") return [];
-  const files = attempt(() => allPidfiles(path), []);
-  const known = new Map<string, Holder>();
-  for (const { record } of files) {
-    if (record === null) continue;
-    const holder = toHolder(record);
-    const isOurs = holder.pid === self().pid && holder.pidNamespace !== "other";
-    if (holder.alive === false || isOurs) continue;
-    known.set(`${holder.pid} ${holder.pidNamespace}`, holder);
-  }
-  return [...known.values()];
+  return attempt(() => recordedHolders(path, "exclusive"), [])
+    .filter((one) => one.pid !== self().pid || one.pidNamespace === "other");
 }
