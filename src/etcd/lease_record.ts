@@ -4,13 +4,13 @@
  * @module
  */
 
+import { toHolder } from "../lock/holders.ts";
+import { recordIn } from "../lock/pidfiles.ts";
 import type { Holder, LockMode } from "../options.ts";
 import { hostName } from "../os/host.ts";
-import { isAlive, self } from "../os/process.ts";
-import { type Json, parseObject } from "./json_shapes.ts";
+import { self } from "../os/process.ts";
 import { printable } from "../printable.ts";
-
-const MOST_OF_A_WORD = 200;
+import { parseObject } from "./json_shapes.ts";
 
 /** What is told about us. */
 export function ownRecord(
@@ -18,11 +18,9 @@ export function ownRecord(
   app: string | null,
   purpose: string | null,
 ): string {
-  const { pid, ppid, startToken, bootId, pidNamespace, command, runtime } =
-    self();
   return JSON.stringify({
     v: 1,
-    ...{ pid, ppid, startToken, bootId, pidNamespace, command, runtime },
+    ...self(),
     mode,
     app,
     purpose,
@@ -38,58 +36,17 @@ export function ownRecord(
  */
 export function readHolder(text: string, mode: LockMode): Holder | null {
   const fields = parseObject(text);
-  const pid = pidOf(fields?.["pid"]);
-  if (fields === null || pid === null) return null;
-  const word = (key: string): string | null => wordOf(fields, key);
-  const bootId = word("bootId");
-  const host = word("host");
-  const identity = {
-    pid,
-    startToken: word("startToken"),
-    bootId,
-    pidNamespace: word("pidNamespace"),
-  };
-  const isHere = bootId === self().bootId &&
+  const pid = fields?.["pid"];
+  // As in a pidfile: the PID on a line of its own.
+  const record = Number.isInteger(pid) ? recordIn(`${pid}\n${text}`) : null;
+  if (record === null) return null;
+  const said = fields?.["host"];
+  const host = typeof said === "string" && said !== "" ? printable(said) : null;
+  const { bootId } = self();
+  const isHere = record.bootId === bootId &&
     (bootId !== null || (host !== null && host === hostName()));
-  return {
-    pid,
-    ppid: pidOf(fields["ppid"]),
-    app: word("app"),
-    purpose: word("purpose"),
-    command: word("command"),
-    runtime: word("runtime"),
-    mode,
-    acquiredAt: timeOf(word("acquiredAt")),
-    // A PID of another host says nothing about the processes of this one.
-    alive: isHere ? isAlive(identity) : null,
-    pidNamespace: isHere ? namespaceOf(identity.pidNamespace) : null,
-    host,
-  };
-}
-
-/** Namespaces are numbered alike on every host, so only for one of ours. */
-function namespaceOf(theirs: string | null): Holder["pidNamespace"] {
-  const own = self().pidNamespace;
-  if (own === null || theirs === null) return null;
-  return own === theirs ? "own" : "other";
-}
-
-/** Whoever may write the key may write anything, and it is shown to others. */
-function wordOf(fields: Json, key: string): string | null {
-  const value = fields[key];
-  return typeof value === "string" && value !== ""
-    ? printable(value, MOST_OF_A_WORD)
-    : null;
-}
-
-function pidOf(value: unknown): number | null {
-  return Number.isSafeInteger(value) && (value as number) > 0
-    ? value as number
-    : null;
-}
-
-function timeOf(text: string | null): string | null {
-  return text !== null && /^\d{4}-\d\d-\d\dT[\d:.]{5,20}Z$/.test(text)
-    ? text
-    : null;
+  // A PID of another host says nothing about the processes of this one, and
+  // namespaces are numbered alike on every host.
+  const unknown = isHere ? {} : { alive: null, pidNamespace: null };
+  return { ...toHolder(record), ...unknown, mode, host };
 }

@@ -17,8 +17,8 @@ import type { LockFile } from "./lock_file.ts";
 import {
   allPidfiles,
   type HolderRecord,
+  pidfileAt,
   pidfilePlaces,
-  pidfilesAt,
 } from "./pidfiles.ts";
 import { type Ask, refused } from "./refusal.ts";
 
@@ -48,7 +48,7 @@ export function findLitter(
     lstat(file.path)?.modifiedMs === markOf(file) * 1000;
   const places = isMarked ? [`${path}.pid`] : pidfilePlaces(path);
   return () => {
-    const all = pidfilesAt(places);
+    const all = places.flatMap((place) => pidfileAt(place) ?? []);
     const elsewhere = all.flatMap(({ record }) =>
       record !== null && provesAnother(path, record, file.identity)
         ? toHolder(record)

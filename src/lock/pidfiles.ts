@@ -39,7 +39,7 @@ const SHARED = /^-[0-9a-f]{16}(?:\.tmp)?$/;
 
 /** All of them, drafts of dead publishers too, for one look into the folder. */
 export function allPidfiles(path: string): Pidfile[] {
-  return pidfilesAt(pidfilePlaces(path));
+  return pidfilePlaces(path).flatMap((place) => pidfileAt(place) ?? []);
 }
 
 /** Where an exclusive holder's may be by now, and where others were seen. */
@@ -49,10 +49,6 @@ export function pidfilePlaces(path: string): string[] {
   const rests = namesIn(folder, prefix).map((one) => one.slice(prefix.length));
   return ["", ...rests.filter((rest) => SHARED.test(rest))]
     .map((rest) => `${path}.pid${rest}`);
-}
-
-export function pidfilesAt(places: string[]): Pidfile[] {
-  return places.flatMap((place) => pidfileAt(place) ?? []);
 }
 
 /** By its size: to read one that we have open would drop our locks on it. */
@@ -108,7 +104,7 @@ export function isOurForm(text: string): boolean {
 }
 
 /** The record in a text of our form; `null` if it is torn. */
-function recordIn(text: string): HolderRecord | null {
+export function recordIn(text: string): HolderRecord | null {
   const [digits, json = ""] = text.split("\n");
   const pid = Number(digits);
   const fields = attempt(() => JSON.parse(json), null);

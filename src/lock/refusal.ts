@@ -90,7 +90,7 @@ export function describe(holder: Holder, thread = ""): string {
     purpose && `"${purpose}"`,
     state === "T" && `stopped: kill -CONT ${pid}`,
     state === "t" && "held by a debugger",
-  ].filter((fact) => typeof fact === "string").map((fact) => printable(fact));
+  ].flatMap((fact) => fact ? printable(fact) : []);
   const known = facts.length > 0 ? ` (${facts.join(", ")})` : "";
   return `PID ${pid}${where}${known}`;
 }
