@@ -4,7 +4,7 @@ import type { AdoptOptions, LockOptions, OpenOptions } from "./options.ts";
 import { legible } from "./printable.ts";
 
 /** Options with every default filled in; `null` where there is none. */
-type Filled<T, K extends keyof T> =
+export type Filled<T, K extends keyof T> =
   & Required<Omit<T, K>>
   & { [N in K]-?: NonNullable<T[N]> | null };
 

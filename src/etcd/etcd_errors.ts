@@ -8,29 +8,18 @@ import { LitelatchError, UnsupportedError } from "../errors.ts";
 import { objectOf, parseObject } from "./json_shapes.ts";
 import { printable } from "../printable.ts";
 
-/**
- * - `unreachable`: this member gave no answer, or has no leader
- * - `tls`: no connection that both sides trust
- * - `token`: the login has run out
- * - `login`: who we are is not known, or may not do this
- * - `version`: it answers, but not in etcd's v3
- * - `malformed`: it answers what etcd would not
- * - `full`: etcd takes no more writes
- * - `gone`: there is no such lease
- * - `slow`: the lease ran out before all was answered
- * - `other`: it refuses
- */
+/** How a request failed. */
 export type Kind =
-  | "unreachable"
-  | "tls"
-  | "token"
-  | "login"
-  | "version"
-  | "malformed"
-  | "full"
-  | "gone"
-  | "slow"
-  | "other";
+  | "unreachable" // this member gave no answer, or has no leader
+  | "tls" // no connection that both sides trust
+  | "token" // the login has run out
+  | "login" // who we are is not known, or may not do this
+  | "version" // it answers, but not in etcd's v3
+  | "malformed" // it answers what etcd would not
+  | "full" // etcd takes no more writes
+  | "gone" // there is no such lease
+  | "slow" // the lease ran out before all was answered
+  | "other"; // it refuses
 
 /** Takes secrets out of a text. */
 export type Hide = (text: string) => string;

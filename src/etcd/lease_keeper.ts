@@ -31,11 +31,14 @@ const MOST_RAISED_S = 75;
 export class LeaseKeeper {
   /** The number of the lease, as etcd writes it: it has 64 bits. */
   readonly id: string;
+  /** How long it outlives us, in milliseconds. */
+  readonly ttl: number;
   readonly #client: EtcdClient;
   readonly #name: string;
-  readonly #ttl: number;
   readonly #term: Term;
-  readonly #lost = new AbortController();
+  readonly #losing = new AbortController();
+  /** Aborted when it is lost. */
+  readonly lost: AbortSignal = this.#losing.signal;
   readonly #stop = new AbortController();
   #place: { queue: LeaseQueue; place: Place } | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -51,7 +54,7 @@ export class LeaseKeeper {
     this.#client = client;
     this.#name = name;
     this.id = id;
-    this.#ttl = ttl;
+    this.ttl = ttl;
     this.#term = new Term(sent, ttl);
     this.#plan(ttl / 3);
     this.#watchTheTerm();
@@ -82,16 +85,6 @@ export class LeaseKeeper {
     });
   }
 
-  /** How long it outlives us, in milliseconds. */
-  get ttl(): number {
-    return this.#ttl;
-  }
-
-  /** Aborted when it is lost. */
-  get lost(): AbortSignal {
-    return this.#lost.signal;
-  }
-
   /** Whether it stands, by a look at the clocks. */
   get held(): boolean {
     if (this.#stop.signal.aborted) return false;
@@ -118,7 +111,7 @@ export class LeaseKeeper {
 
   async #revoke(ms: number): Promise<void> {
     this.#end();
-    const each = Math.min(ms, patienceOf(this.#ttl));
+    const each = Math.min(ms, patienceOf(this.ttl));
     const patience = { each, until: steadyNow() + ms };
     const body = { ID: this.id };
     try {
@@ -131,7 +124,7 @@ export class LeaseKeeper {
   async #renew(): Promise<void> {
     if (!this.held) return;
     const patience = {
-      each: patienceOf(this.#ttl),
+      each: patienceOf(this.ttl),
       signal: this.#stop.signal,
     };
     try {
@@ -151,11 +144,11 @@ export class LeaseKeeper {
       this.#watchTheTerm();
       this.#failure = null;
       // With jitter, so that those that began together do not stay together.
-      this.#plan(this.#ttl / 3 * (0.9 + Math.random() * 0.1));
+      this.#plan(this.ttl / 3 * (0.9 + Math.random() * 0.1));
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       this.#failure = error as Error;
-      const pause = this.#ttl / (isPassing(error) ? 40 : 10);
+      const pause = this.ttl / (isPassing(error) ? 40 : 10);
       this.#plan(pause * (0.5 + Math.random()));
     }
   }
@@ -174,7 +167,7 @@ export class LeaseKeeper {
         }
         const { TTL } = result;
         if (TTL === undefined || TTL === "0") return null;
-        return { sent, ttl: millisecondsOf(TTL, this.#ttl) };
+        return { sent, ttl: millisecondsOf(TTL, this.ttl) };
       },
     );
   }
@@ -198,11 +191,11 @@ export class LeaseKeeper {
     if (this.#stop.signal.aborted) return;
     this.#end();
     const text = lossText(this.#name, loss, {
-      ttl: this.#ttl,
+      ttl: this.ttl,
       elapsed: this.#term.elapsed(),
       failure: this.#failure,
     });
-    this.#lost.abort(new LockLostError(text));
+    this.#losing.abort(new LockLostError(text));
   }
 
   #end(): void {

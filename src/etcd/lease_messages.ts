@@ -15,13 +15,11 @@ import { printable } from "../printable.ts";
 
 const MOST_OF_A_NAME = 200;
 
-/**
- * - `time`: it could not be renewed in time
- * - `clock`: only the wall clock says so
- * - `revoked`: etcd does not have the lease any more
- * - `deleted`: etcd has the lease, but not our key
- */
-export type Loss = Over | "revoked" | "deleted";
+/** Why a lease is lost. */
+export type Loss =
+  | Over
+  | "revoked" // etcd does not have the lease any more
+  | "deleted"; // etcd has the lease, but not our key
 
 /** What is known about a loss. */
 export interface LossFacts {

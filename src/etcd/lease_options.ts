@@ -5,7 +5,7 @@
  */
 
 import type { LockMode } from "../options.ts";
-import { check, milliseconds, oneOf, typed } from "../settings.ts";
+import { check, type Filled, milliseconds, oneOf, typed } from "../settings.ts";
 
 /** A user of etcd. */
 export interface LeaseAuth {
@@ -57,19 +57,13 @@ export interface LeaseOptions {
   tls?: LeaseTls;
 }
 
-/** The same, with every default filled in. */
-export interface LeaseSettings {
-  /** Without user and password, and without a slash at the end. */
-  endpoints: string[];
-  mode: LockMode;
-  app: string | null;
-  purpose: string | null;
-  ttlSeconds: number;
-  wait: number;
-  signal: AbortSignal | null;
-  auth: LeaseAuth | null;
-  tls: LeaseTls | null;
-}
+/** The same with every default; `endpoints` are without user and password. */
+export type LeaseSettings =
+  & Filled<
+    Omit<LeaseOptions, "ttl">,
+    "app" | "purpose" | "signal" | "auth" | "tls"
+  >
+  & { ttlSeconds: number };
 
 const DOING = "acquire a lease";
 const DEFAULT_TTL = 15_000;

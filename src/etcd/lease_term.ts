@@ -18,7 +18,9 @@ export interface Moment {
 }
 
 /** Why a term is over. */
-export type Over = "time" | "clock";
+export type Over =
+  | "time" // it could not be renewed in time
+  | "clock"; // only the wall clock says so
 
 /** Looks at both clocks. */
 export function moment(): Moment {
@@ -47,11 +49,6 @@ export class Term {
   constructor(from: Moment, ttlMs: number) {
     this.#from = from;
     this.#ms = ttlMs * CERTAIN;
-  }
-
-  /** How long it is, in milliseconds. */
-  get length(): number {
-    return this.#ms;
   }
 
   /** What is left of it, in milliseconds. */

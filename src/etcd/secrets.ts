@@ -4,6 +4,8 @@
  * @module
  */
 
+import { encode } from "./key_range.ts";
+
 /**
  * Makes a function that takes secrets out of a text. Proxies quote a request in
  * their answer, and with it the password.
@@ -22,11 +24,10 @@ export function hider(
 
 /** As it is, in JSON, in a URL and in base64. */
 function spellingsOf(secret: string): string[] {
-  const bytes = new TextEncoder().encode(secret);
   return [
     secret,
     JSON.stringify(secret).slice(1, -1),
     encodeURIComponent(secret.toWellFormed()),
-    btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")),
+    encode(secret),
   ];
 }
