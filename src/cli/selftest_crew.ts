@@ -43,8 +43,15 @@ export class Worker {
     });
   }
 
+  /** Gives an order; what comes of it. Throws what goes wrong. */
+  async ask(order: Order): Promise<unknown> {
+    const { ok, value, message } = await this.tell(order);
+    if (ok) return value;
+    throw new Error(message ?? "it failed");
+  }
+
   /** Gives an order and waits for the answer. */
-  async ask(order: Order): Promise<Answer> {
+  async tell(order: Order): Promise<Answer> {
     this.#process.stdin?.write(`${JSON.stringify(order)}\n`);
     const deadline = Date.now() + PATIENCE_MS;
     for (;;) {

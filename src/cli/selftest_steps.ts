@@ -6,8 +6,7 @@
 
 import { linkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Answer } from "./selftest_child.ts";
-import type { Crew } from "./selftest_crew.ts";
+import type { Crew, Worker } from "./selftest_crew.ts";
 
 /** One thing to prove. */
 export interface Step {
@@ -58,10 +57,7 @@ async function proveExclusion(crew: Crew, folder: string): Promise<string> {
   const answers = await Promise.all(
     racers.map((racer) => racer.ask({ do: "race", path, rounds: ROUNDS })),
   );
-  const overlaps = answers.map(good).reduce<number>(
-    (sum, value) => sum + Number(value),
-    0,
-  );
+  const overlaps = answers.reduce<number>((sum, n) => sum + Number(n), 0);
   if (overlaps > 0) throw new Error(`${overlaps} times two held it at once`);
   return `${RACERS} processes, ${RACERS * ROUNDS} turns, never two at once`;
 }
@@ -69,9 +65,9 @@ async function proveExclusion(crew: Crew, folder: string): Promise<string> {
 async function proveNames(crew: Crew, folder: string): Promise<string> {
   const path = join(folder, "names");
   const [holder, other] = crew.start(2);
-  good(await holder!.ask(take(path, "exclusive")));
-  const refused = await other!.ask(take(path, "exclusive", 0));
-  bad(refused, "two processes got the exclusive lock");
+  await holder!.ask(take(path, "exclusive"));
+  const refused = await other!.tell(take(path, "exclusive", 0));
+  if (refused.ok) throw new Error("two processes got the exclusive lock");
   if (!refused.holders?.includes(holder!.pid)) {
     throw new Error(`the refusal did not name it: ${refused.message}`);
   }
@@ -81,22 +77,24 @@ async function proveNames(crew: Crew, folder: string): Promise<string> {
 async function proveCrash(crew: Crew, folder: string): Promise<string> {
   const path = join(folder, "crash");
   const [holder, next] = crew.start(2);
-  good(await holder!.ask(take(path, "exclusive")));
+  await holder!.ask(take(path, "exclusive"));
   await holder!.kill();
-  good(await next!.ask(take(path, "exclusive")));
+  await next!.ask(take(path, "exclusive"));
   return "the next one got it after SIGKILL";
 }
 
 async function proveShared(crew: Crew, folder: string): Promise<string> {
   const path = join(folder, "shared");
   const [one, other, alone] = crew.start(3);
-  good(await one!.ask(take(path, "shared")));
-  good(await other!.ask(take(path, "shared")));
-  const refused = await alone!.ask(take(path, "exclusive", 0));
-  bad(refused, "an exclusive lock was given beside shared ones");
-  good(await one!.ask({ do: "release" }));
-  good(await other!.ask({ do: "release" }));
-  good(await alone!.ask(take(path, "exclusive")));
+  await one!.ask(take(path, "shared"));
+  await other!.ask(take(path, "shared"));
+  const refused = await alone!.tell(take(path, "exclusive", 0));
+  if (refused.ok) {
+    throw new Error("an exclusive lock was given beside shared ones");
+  }
+  await one!.ask({ do: "release" });
+  await other!.ask({ do: "release" });
+  await alone!.ask(take(path, "exclusive"));
   return "two together, and no exclusive one beside them";
 }
 
@@ -104,20 +102,19 @@ async function proveWal(crew: Crew, folder: string): Promise<string> {
   const path = join(folder, "wal.db");
   const writers = crew.start(WRITERS);
   const [first] = writers;
-  good(await first!.ask({ do: "open", path }));
+  await first!.ask({ do: "open", path });
   const create = "CREATE TABLE entry (pid INTEGER) STRICT";
-  good(await first!.ask({ do: "ask", sql: create }));
+  await first!.ask({ do: "ask", sql: create });
   for (const writer of writers.slice(1)) {
-    good(await writer.ask({ do: "open", path }));
+    await writer.ask({ do: "open", path });
   }
-  const answers = await Promise.all(
+  await Promise.all(
     writers.map((writer) => writer.ask({ do: "insert", rows: ROWS })),
   );
-  answers.forEach(good);
   const [reader] = crew.start(1);
-  good(await reader!.ask({ do: "open", path }));
+  await reader!.ask({ do: "open", path });
   const sql = "SELECT count(*) FROM entry";
-  const rows = good(await reader!.ask({ do: "ask", sql }));
+  const rows = await reader!.ask({ do: "ask", sql });
   if (rows !== WRITERS * ROWS) {
     throw new Error(`${rows} rows are there, and not ${WRITERS * ROWS}`);
   }
@@ -128,35 +125,24 @@ async function proveWal(crew: Crew, folder: string): Promise<string> {
 async function proveRollback(crew: Crew, folder: string): Promise<string> {
   const path = join(folder, "wal.db");
   const [victim, next] = crew.start(2);
-  good(await victim!.ask({ do: "open", path }));
-  good(await victim!.ask({ do: "begin" }));
+  await victim!.ask({ do: "open", path });
+  await victim!.ask({ do: "begin" });
   await victim!.kill();
-  good(await next!.ask({ do: "open", path }));
-  good(await next!.ask({ do: "insert", rows: 1 }));
+  await next!.ask({ do: "open", path });
+  await next!.ask({ do: "insert", rows: 1 });
   const sql = "SELECT count(*) FROM entry WHERE pid = -1";
-  const left = good(await next!.ask({ do: "ask", sql }));
+  const left = await next!.ask({ do: "ask", sql });
   if (left !== 0) throw new Error("half a transaction is there");
   await requireIntegrity(next!);
   return "nothing of it is left, and the next one writes";
 }
 
-async function requireIntegrity(
-  worker: { ask(order: { do: "ask"; sql: string }): Promise<Answer> },
-): Promise<void> {
+async function requireIntegrity(worker: Worker): Promise<void> {
   const sql = "PRAGMA integrity_check";
-  const said = good(await worker.ask({ do: "ask", sql }));
+  const said = await worker.ask({ do: "ask", sql });
   if (said !== "ok") throw new Error(`integrity_check says ${said}`);
 }
 
 function take(path: string, mode: "shared" | "exclusive", wait = PATIENCE_MS) {
   return { do: "acquire", path, mode, wait } as const;
-}
-
-function good({ ok, value, message }: Answer): unknown {
-  if (ok) return value;
-  throw new Error(message ?? "it failed");
-}
-
-function bad({ ok }: Answer, otherwise: string): void {
-  if (ok) throw new Error(otherwise);
 }
