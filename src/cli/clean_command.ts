@@ -6,12 +6,11 @@
 
 import { toHolder } from "../lock/holders.ts";
 import { describe } from "../lock/refusal.ts";
-import { locate, toPath } from "../os/paths.ts";
+import { locate, partsOf, toPath } from "../os/paths.ts";
 import { printable } from "../printable.ts";
 import type { Wishes } from "./arguments.ts";
 import { lookOrExcuse } from "./cannot_look.ts";
 import { cleanRecords, type Kept } from "./clean_records.ts";
-import { nameOfFile } from "./finding.ts";
 import { count } from "./formats.ts";
 import { jsonText } from "./safe_text.ts";
 import { type Screen, wrap } from "./screen.ts";
@@ -27,9 +26,9 @@ interface Left {
 export function clean({ path, json }: Wishes, screen: Screen): number {
   const { foreign } = lookOrExcuse(path);
   const cleaning = cleanRecords(locate(toPath(path)).path);
-  const removed = cleaning.removed.map(nameOfFile);
+  const removed = cleaning.removed.map((path) => partsOf(path).name);
   const kept = cleaning.kept.map((one): Left => ({
-    record: nameOfFile(one.path),
+    record: partsOf(one.path).name,
     pid: one.record?.pid ?? null,
     why: wordsFor(one),
   }));

@@ -10,8 +10,12 @@ import { Excuse, lookOrExcuse } from "./cannot_look.ts";
 import { checkpointCommand } from "./checkpoint_command.ts";
 import { clean } from "./clean_command.ts";
 import { doctor } from "./doctor.ts";
-import { tellFailure } from "./failure.ts";
-import { jsonText, printableLines, printableReport } from "./safe_text.ts";
+import {
+  jsonText,
+  printableLines,
+  printableReport,
+  tellFailure,
+} from "./safe_text.ts";
 import { type Screen, standardOutput } from "./screen.ts";
 import { selftest } from "./selftest.ts";
 import { vendor } from "./vendor.ts";

@@ -39,10 +39,3 @@ export function always(
     rest.every((some) => some.includes(pid))
   );
 }
-
-/** The name of a file without its folder. */
-export function nameOfFile(path: string): string {
-  return path.slice(
-    Math.max(path.lastIndexOf("/"), path.lastIndexOf("\\")) + 1,
-  );
-}

@@ -5,7 +5,8 @@
  */
 
 import type { RegisteredHolder } from "../inspect/mod.ts";
-import { always, type Finding, type Looks, nameOfFile } from "./finding.ts";
+import { partsOf } from "../os/paths.ts";
+import { always, type Finding, type Looks } from "./finding.ts";
 import { count, list } from "./formats.ts";
 import { countRecords, namesOf, staleRecords } from "./process_lines.ts";
 
@@ -13,7 +14,7 @@ import { countRecords, namesOf, staleRecords } from "./process_lines.ts";
 export function findingsAboutHolders({ reports, last }: Looks): Finding[] {
   const found: Finding[] = [];
   const names = (pids: number[]) => namesOf(last, pids);
-  const file = `${nameOfFile(last.path)}.lock`;
+  const file = `${partsOf(last.path).name}.lock`;
   const stale = staleRecords(last);
   // A planted record would have told to stop a process that holds nothing.
   const pidsWhere = (is: (holder: RegisteredHolder) => boolean) =>

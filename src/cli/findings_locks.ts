@@ -5,7 +5,8 @@
  */
 
 import type { ProcessReport, Report } from "../inspect/mod.ts";
-import { always, type Finding, type Looks, nameOfFile } from "./finding.ts";
+import { partsOf } from "../os/paths.ts";
+import { always, type Finding, type Looks } from "./finding.ts";
 import { pidList } from "./findings_holders.ts";
 import { linesOf, namesOf } from "./process_lines.ts";
 
@@ -71,7 +72,7 @@ export function findingsAboutLocks({ reports, last }: Looks): Finding[] {
         state === null ? ", as a pidfile says" : ""
       }: others that open it with litelatch are refused.`,
       todo: `Wait for it with { wait: ms }, or stop it. Do not delete ${
-        nameOfFile(last.path)
+        partsOf(last.path).name
       }.lock.`,
       pids: holders,
     });

@@ -5,9 +5,10 @@
  * @module
  */
 
-import { type Finding, type Looks, nameOfFile } from "./finding.ts";
+import type { Finding, Looks } from "./finding.ts";
 import { count } from "./formats.ts";
 import { namesCommand } from "../os/host.ts";
+import { partsOf } from "../os/paths.ts";
 
 /** What is wrong with the names. */
 export function findingsAboutNames({ last }: Looks): Finding[] {
@@ -28,7 +29,7 @@ export function findingsAboutNames({ last }: Looks): Finding[] {
         count(file.links, "name")
       } (hard links): each has a WAL and a lock of its own, so processes on ` +
         "different names corrupt it, and litelatch refuses to open it.",
-      `Remove the other names: \`${namesCommand()} ${nameOfFile(path)}\`.`,
+      `Remove the other names: \`${namesCommand()} ${partsOf(path).name}\`.`,
     );
   }
   if (file?.mounted === true) {

@@ -6,8 +6,8 @@
  */
 
 import { CHILD, readArguments, UsageError } from "./arguments.ts";
-import { tellFailure } from "./failure.ts";
 import { help } from "./help.ts";
+import { tellFailure } from "./safe_text.ts";
 import type { Screen } from "./screen.ts";
 import { VERSION } from "./version.ts";
 

@@ -29,6 +29,22 @@ export function jsonText(value: unknown, indent = 2): string {
   );
 }
 
+/**
+ * Says what went wrong.
+ *
+ * @param code Of an error of litelatch.
+ * @param line Prints JSON, where that was asked for.
+ */
+export function tellFailure(
+  message: string,
+  code: string | null,
+  line: ((text: string) => void) | null,
+  complain: (line: string) => void,
+): void {
+  if (line === null) complain(printableLines(message));
+  else line(jsonText({ error: { code, message } }, 0));
+}
+
 function escaped(character: string): string {
   return character.split("")
     .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)

@@ -6,11 +6,10 @@
  */
 
 import { closeSync, openSync, unlinkSync } from "node:fs";
+import { acquireLock, open } from "../../mod.ts";
 import type { Database } from "../database/database.ts";
 import { LockedError } from "../errors.ts";
-import { acquireLock } from "../../mod.ts";
 import type { Lock } from "../lock/lock.ts";
-import { open } from "../../mod.ts";
 import type { LockMode } from "../options.ts";
 import { sleepSync } from "../os/clock.ts";
 import { standardOutput } from "./screen.ts";
