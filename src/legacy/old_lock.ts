@@ -6,10 +6,9 @@
  * @module
  */
 
-import { isOurForm } from "../lock/pidfiles.ts";
-import { namesIn, readSmall } from "../os/files.ts";
+import { allPidfiles, isOurForm } from "../lock/pidfiles.ts";
+import { readSmall } from "../os/files.ts";
 import { isEmptyFolder } from "../os/foreign_locks.ts";
-import { partsOf } from "../os/paths.ts";
 import { openFile } from "../os/process_locks.ts";
 import { descriptorsOf, locksOn } from "../os/procfs.ts";
 import { handlesOn } from "../os/shared_state.ts";
@@ -100,17 +99,9 @@ function lockFileFault(found: FileStat): string | null {
   ) {
     return "a file that belongs to a database beside it, by its name";
   }
-  const { folder, name } = partsOf(path);
   const isOurs = (locksOn(found)?.length ?? 0) > 0 ||
-    (name.endsWith(".lock") && hasRecord(folder, name.slice(0, -5)));
+    (path.endsWith(".lock") && allPidfiles(path.slice(0, -5)).length > 0);
   return isOurs ? "a lock file of litelatch itself" : null;
-}
-
-function hasRecord(folder: string, name: string): boolean {
-  return namesIn(folder, `${name}.pid`).some((found) =>
-    /^(?:-[0-9a-f]{16})?$/.test(found.slice(name.length + 4)) &&
-    isOurForm(readSmall(`${folder}/${found}`) ?? "?")
-  );
 }
 
 /**
