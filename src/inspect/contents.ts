@@ -51,7 +51,7 @@ function databaseReport(
   if (header === null) {
     const empty = found.bytes.length === 0;
     const why = empty ? "the file is empty" : "it is no SQLite database";
-    for (const fact of FACTS) reasons.note(`database.${fact}`, why);
+    for (const fact in NOTHING) reasons.note(`database.${fact}`, why);
     return { ...NOTHING, valid: empty };
   }
   const commits = header.journalMode === "rollback"
@@ -78,15 +78,6 @@ function databaseReport(
   };
 }
 
-const FACTS = [
-  "pageSize",
-  "pages",
-  "journalMode",
-  "userVersion",
-  "applicationId",
-  "commits",
-] as const;
-
 const NOTHING = {
   pageSize: null,
   pages: null,
@@ -94,7 +85,7 @@ const NOTHING = {
   userVersion: null,
   applicationId: null,
   commits: null,
-} satisfies Record<typeof FACTS[number], null>;
+};
 
 function newest(
   sources: Sources,

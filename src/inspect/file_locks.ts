@@ -4,6 +4,7 @@
  * @module
  */
 
+import { attempt } from "../os/builtin.ts";
 import { sleepSync } from "../os/clock.ts";
 import { RESERVED, SHARED } from "../os/lock_bytes.ts";
 import { locksOfProcess } from "../os/process_locks.ts";
@@ -44,15 +45,14 @@ export function readLocks(
   path: string,
   { files: opened }: OpenedFiles,
 ): FileLocks | null {
-  const paths = [path, `${path}-shm`, `${path}.lock`];
-  const files = [statOf(paths[0]), statOf(paths[1]), lockFileOf(path)];
+  const files = [statOf(path), statOf(`${path}-shm`), lockFileOf(path)];
   // For those that may not be looked into.
   const listed = locksOnEach(files);
   if (listed === null) return null;
   const [database = [], shm = [], lock = []] = files.map((file, i) => {
     if (file === null) return [];
     const asked = opened
-      .filter((one) => one.path === paths[i] && !one.deleted)
+      .filter((one) => one.path === file.path && !one.deleted)
       .map(({ pid }) => pid);
     const told = new Map<number, KernelLock[]>();
     for (const pid of new Set(asked)) {
@@ -95,22 +95,19 @@ function lastingLocks(locks: KernelLock[], file: FileIdentity): KernelLock[] {
 }
 
 /** What is at a path; `null` also where it may not be looked at. */
-export function statOf(path: string | undefined): FileStat | null {
-  try {
-    return path === undefined ? null : stat(path);
-  } catch {
-    return null;
-  }
+export function statOf(path: string): FileStat | null {
+  return attempt(() => stat(path), null);
+}
+
+/** The same, without following a link at the end. */
+export function lstatOf(path: string): FileStat | null {
+  return attempt(() => lstat(path), null);
 }
 
 /** The lock file; `null` for whatever else was planted there. */
 export function lockFileOf(path: string): FileStat | null {
-  try {
-    const found = lstat(`${path}.lock`);
-    return found?.kind === "file" ? found : null;
-  } catch {
-    return null;
-  }
+  const found = lstatOf(`${path}.lock`);
+  return found?.kind === "file" ? found : null;
 }
 
 /**

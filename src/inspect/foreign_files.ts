@@ -7,7 +7,8 @@
 
 import { namesIn, readSmall } from "../os/files.ts";
 import type { Location } from "../os/paths.ts";
-import { type FileStat, lstat } from "../os/stat.ts";
+import type { FileStat } from "../os/stat.ts";
+import { lstatOf } from "./file_locks.ts";
 import type { ForeignFile } from "./report.ts";
 
 // A pidfile of ours, or a draft of one.
@@ -62,12 +63,4 @@ function recordFault({ path = "" }: FileStat): string | null {
   if (readSmall(path) !== null) return "a file of something else";
   // It may have been withdrawn meanwhile.
   return lstatOf(path) === null ? null : "a file that this user cannot read";
-}
-
-function lstatOf(path: string): FileStat | null {
-  try {
-    return lstat(path);
-  } catch {
-    return null;
-  }
 }

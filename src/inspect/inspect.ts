@@ -13,7 +13,7 @@ import { whyNoProc } from "../os/proc_view.ts";
 import { self } from "../os/process.ts";
 import { mountOf } from "../os/procfs.ts";
 import { type FileStat, stat } from "../os/stat.ts";
-import { check } from "../settings.ts";
+import { check, typed } from "../settings.ts";
 import { readContents } from "./contents.ts";
 import { diskReport } from "./disk_report.ts";
 import { readLocks } from "./file_locks.ts";
@@ -68,7 +68,7 @@ export function inspect(
 ): Report {
   requireRuntime();
   check("inspect a database", options, {
-    alone: (value) => typeof value === "boolean" ? null : "true or false",
+    alone: typed("boolean", "true or false"),
   });
   const alone = options?.alone ?? false;
   if (path === ":memory:") {

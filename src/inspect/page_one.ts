@@ -53,7 +53,7 @@ export function pageOneByIndex(
     }
     index = readIndex(sources).index;
   }
-  return { header: inFile, stale: "a newer page 1 may be in the WAL" };
+  return { header: inFile, stale: DOUBT };
 }
 
 // Each is a small read.
@@ -72,10 +72,8 @@ export function pageOneByFrames(
     if (bytes === null || bytes.length < 4) break;
     if (bytes[3] !== 1 || bytes[0] || bytes[1] || bytes[2]) continue;
     const header = readFrame(sources, frame, pageSize, salts);
-    return header === null ? { header: inFile, stale: DOUBT } : {
-      header,
-      stale: null,
-    };
+    if (header !== null) return { header, stale: null };
+    return { header: inFile, stale: DOUBT };
   }
   return { header: inFile, stale: oldest === 0 ? null : DOUBT };
 }

@@ -10,7 +10,7 @@ import { messageOf } from "../driver/result_codes.ts";
 import { type BusyError, LitelatchError } from "../errors.ts";
 import { sleepSync, Stopwatch } from "../os/clock.ts";
 import { self } from "../os/process.ts";
-import { check } from "../settings.ts";
+import { check, milliseconds, typed } from "../settings.ts";
 import { newerSchema } from "./newer_schema.ts";
 import type { MigrateProgress } from "./progress.ts";
 
@@ -77,11 +77,8 @@ export function migrate(
 ): number {
   requireSteps(steps);
   check("migrate a database", options, {
-    wait: (value) =>
-      typeof value === "number" && value >= 0
-        ? null
-        : "a number of milliseconds, 0 or more",
-    onProgress: (value) => typeof value === "function" ? null : "a function",
+    wait: milliseconds,
+    onProgress: typed("function", "a function"),
   });
   const { wait = 60_000, onProgress = () => {} } = options ?? {};
   let ran = 0;
