@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../driver/result_codes.ts";
 import { LitelatchError } from "../errors.ts";
 import type { CommandName, Wishes } from "./arguments.ts";
 import { Excuse, lookOrExcuse } from "./cannot_look.ts";
@@ -50,9 +51,13 @@ export async function perform(
   try {
     return await RUN[wishes.command](wishes, screen, entry);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
     const code = error instanceof LitelatchError ? error.code : null;
-    tellFailure(message, code, wishes.json ? screen.line : null, complain);
+    tellFailure(
+      messageOf(error),
+      code,
+      wishes.json ? screen.line : null,
+      complain,
+    );
     if (!isExpected(error)) {
       complain(printableLines(error instanceof Error ? error.stack ?? "" : ""));
     }

@@ -87,10 +87,7 @@ function facts(report: Report): [string, string][] {
         ? why("processes")
         : `${processes.length} (see \`litelatch who\`)`,
     ],
-    [
-      "disk",
-      filesystem.type === null ? why("filesystem.type") : filesystem.type,
-    ],
+    ["disk", filesystem.type ?? why("filesystem.type")],
     ["SQLite", sqlite.version ?? why("sqlite")],
   ];
 }

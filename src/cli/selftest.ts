@@ -6,6 +6,7 @@
 
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../driver/result_codes.ts";
 import { toPath } from "../os/paths.ts";
 import { mountOf } from "../os/procfs.ts";
 import { printable } from "../printable.ts";
@@ -76,8 +77,7 @@ async function run(step: Step, crew: Crew, folder: string): Promise<Result> {
   try {
     return { name, ok: true, seen: await step.prove(crew, folder) };
   } catch (error) {
-    const seen = error instanceof Error ? error.message : String(error);
-    return { name, ok: false, seen };
+    return { name, ok: false, seen: messageOf(error) };
   } finally {
     await crew.dismiss();
   }

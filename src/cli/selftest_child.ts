@@ -8,6 +8,7 @@
 import { closeSync, openSync, unlinkSync } from "node:fs";
 import { acquireLock, open } from "../../mod.ts";
 import type { Database } from "../database/database.ts";
+import { messageOf } from "../driver/result_codes.ts";
 import { LockedError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
 import type { LockMode } from "../options.ts";
@@ -55,11 +56,10 @@ function answer(order: Order): Answer {
   try {
     return { ok: true, value: obey(order) };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
     const holders = error instanceof LockedError
       ? error.holders.map(({ pid }) => pid)
       : [];
-    return { ok: false, message, holders };
+    return { ok: false, message: messageOf(error), holders };
   }
 }
 

@@ -6,6 +6,7 @@
 
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { type Nap, sleepAsync } from "../os/clock.ts";
 import { CHILD } from "./arguments.ts";
 import type { Answer, Order } from "./selftest_child.ts";
 
@@ -19,7 +20,7 @@ export class Worker {
   readonly #ended: Promise<void>;
   #text = "";
   #over = false;
-  #heard: () => void = () => {};
+  readonly #nap: Nap = {};
 
   constructor(command: string[]) {
     const [program = "", ...words] = command;
@@ -31,12 +32,12 @@ export class Worker {
     this.#process.stdin?.on("error", () => {});
     this.#process.stdout?.setEncoding("utf8").on("data", (more: string) => {
       this.#text += more;
-      this.#heard();
+      this.#nap.end?.();
     });
     this.#ended = new Promise((resolve) => {
       const end = (): void => {
         this.#over = true;
-        this.#heard();
+        this.#nap.end?.();
         resolve();
       };
       this.#process.on("error", end).on("close", end);
@@ -66,13 +67,7 @@ export class Worker {
       if (left <= 0) {
         return { ok: false, message: `no answer for ${PATIENCE_MS / 1000} s` };
       }
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left);
-        this.#heard = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await sleepAsync(left, this.#nap);
     }
   }
 

@@ -7,6 +7,7 @@
 import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { messageOf } from "../driver/result_codes.ts";
 import { create, remove } from "../os/files.ts";
 import { randomId } from "../os/ids.ts";
 import { lstat, stat } from "../os/stat.ts";
@@ -44,7 +45,9 @@ export async function vendor(
       mkdirSync(path, { recursive: true });
       replace(join(path, name), text);
     } catch (error) {
-      throw new Excuse(`Cannot write ${name} into "${path}": ${reason(error)}`);
+      throw new Excuse(
+        `Cannot write ${name} into "${path}": ${messageOf(error)}`,
+      );
     }
     written.push(join(path, name));
   }
@@ -72,10 +75,6 @@ function replace(path: string, text: string): void {
   }
 }
 
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
 async function checkFile(
   path: string,
   json: boolean,
@@ -90,7 +89,7 @@ async function checkFile(
   } catch (error) {
     throw new Excuse(
       `Cannot check "${path}": it must be a file that can be read ` +
-        `(${reason(error)})`,
+        `(${messageOf(error)})`,
     );
   }
   const judgement = judge(copy, await shipped(originalOf(path), entry));

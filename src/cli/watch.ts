@@ -5,7 +5,7 @@
  */
 
 import type { Report } from "../inspect/mod.ts";
-import { now } from "../os/clock.ts";
+import { type Nap, now, sleepAsync } from "../os/clock.ts";
 import type { Wishes } from "./arguments.ts";
 import { look, lookOrExcuse } from "./cannot_look.ts";
 import { jsonText, printableReport } from "./safe_text.ts";
@@ -13,6 +13,7 @@ import type { Screen } from "./screen.ts";
 import { WaitLog } from "./wait_log.ts";
 import { lineOf, pictureOf, tickOf } from "./watch_picture.ts";
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const CLEAR_BELOW = "\x1b[J";
@@ -21,15 +22,22 @@ const CLEAR_BELOW = "\x1b[J";
 export async function watch(wishes: Wishes, screen: Screen): Promise<number> {
   const { path, json, limit, interval, ticks } = wishes;
   const inPlace = screen.terminal && !json;
-  const stop = stopper();
+  const nap: Nap = {};
+  let isAsked = false;
+  // Ctrl-C and SIGTERM end it, so that the cursor comes back.
+  const stop = (): void => {
+    isAsked = true;
+    nap.end?.();
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
   const log = new WaitLog();
   let before: { report: Report; at: number } | null = null;
   let height = 0;
   if (inPlace) screen.write(HIDE_CURSOR);
   try {
-    for (let tick = 0; tick < ticks && !stop.asked; tick++) {
-      if (tick > 0) await stop.pause(interval);
-      if (stop.asked) break;
+    for (let tick = 0; tick < ticks && !isAsked; tick++) {
+      if (tick > 0) await sleepAsync(interval, nap);
+      if (isAsked) break;
       const report = printableReport(
         tick === 0 ? lookOrExcuse(path) : look(path),
       );
@@ -41,7 +49,8 @@ export async function watch(wishes: Wishes, screen: Screen): Promise<number> {
       else height = draw(report, numbers, screen, height);
     }
   } finally {
-    stop.end();
+    // A second Ctrl-C must not end us before the cursor is back.
+    if (!isAsked) SIGNALS.forEach((signal) => process.off(signal, stop));
     // The terminal has written ^C where the cursor was.
     if (inPlace) screen.write(`\r${CLEAR_BELOW}${SHOW_CURSOR}`);
   }
@@ -63,41 +72,3 @@ function draw(
   screen.write(`\r${back}${CLEAR_BELOW}${lines.join("\n")}\n`);
   return lines.length;
 }
-
-interface Stopper {
-  readonly asked: boolean;
-  /** Sleeps, at most until it is asked to stop. */
-  pause(milliseconds: number): Promise<void>;
-  end(): void;
-}
-
-/** Hears Ctrl-C and SIGTERM, so that the cursor comes back. */
-function stopper(): Stopper {
-  let asked = false;
-  let wake = (): void => {};
-  const stop = (): void => {
-    asked = true;
-    wake();
-  };
-  for (const signal of SIGNALS) process.on(signal, stop);
-  return {
-    get asked() {
-      return asked;
-    },
-    pause: (milliseconds) =>
-      new Promise((resolve) => {
-        const timer = setTimeout(resolve, milliseconds);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      }),
-    end: () => {
-      // A second Ctrl-C must not end us before the cursor is back.
-      if (asked) return;
-      for (const signal of SIGNALS) process.removeListener(signal, stop);
-    },
-  };
-}
-
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
