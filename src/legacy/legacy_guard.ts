@@ -8,6 +8,7 @@ import { messageOf } from "../driver/result_codes.ts";
 import { LitelatchError } from "../errors.ts";
 import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";
 import type { LegacyGuard, OldVersion } from "../options.ts";
+import { attempt } from "../os/builtin.ts";
 import { every } from "../os/clock.ts";
 import { publish } from "../os/files.ts";
 import { exchange, takeAway } from "../os/foreign_locks.ts";
@@ -51,13 +52,11 @@ export class LegacyGuards implements LegacyGuard {
 
   /** With the lock in our hands, and our record beside it. */
   enter(): OldVersion | null {
-    let old: OldHolder | null = null;
-    let isIn = false;
+    let old: OldHolder | null | undefined;
     try {
       old = this.#occupyAll();
-      isIn = old === null;
     } finally {
-      if (!isIn) this.#handOnAll(1);
+      if (old !== null) this.#handOnAll(1);
     }
     if (old !== null) return this.#sightings.note(this.#target, old);
     this.#stop = every(LOOK_EVERY_MS, () => this.#lookAfter());
@@ -111,11 +110,8 @@ export class LegacyGuards implements LegacyGuard {
 
   #lookAfter(): void {
     for (const path of this.#paths) {
-      try {
-        if (!this.#isLeftTo(path)) this.#occupy(path);
-      } catch {
-        // Nobody is here to be told; the next look may do.
-      }
+      // Nobody is here to be told of an error; the next look may do.
+      attempt(() => this.#isLeftTo(path) || this.#occupy(path), null);
     }
   }
 
@@ -165,12 +161,9 @@ export class LegacyGuards implements LegacyGuard {
 
   #handOnAll(ownRecords: number): void {
     for (const path of this.#paths) {
-      try {
-        this.#handOn(path, ownRecords);
-      } catch {
-        // The lock is let go all the same. A PID of ours that is left there is
-        // stale when we end.
-      }
+      // The lock is let go all the same. A PID of ours that is left there is
+      // stale when we end.
+      attempt(() => this.#handOn(path, ownRecords), null);
     }
   }
 
