@@ -5,16 +5,15 @@
  * @module
  */
 
+import { attempt } from "../os/builtin.ts";
+
 /** A JSON object. etcd leaves out what is 0, false or empty. */
 export type Json = { [key: string]: unknown };
 
 /** The object that a text is; `null` if it is none. */
 export function parseObject(text: string): Json | null {
-  try {
-    return objectOf(JSON.parse(text));
-  } catch {
-    return null; // No JSON, or nested more deeply than the runtime reads.
-  }
+  // No JSON, or nested more deeply than the runtime reads.
+  return attempt(() => objectOf(JSON.parse(text)), null);
 }
 
 /** An object; `null` for anything else, a list too. */

@@ -5,6 +5,7 @@
  */
 
 import { LockLostError } from "../errors.ts";
+import { unkept } from "../os/clock.ts";
 import type { EtcdClient } from "./etcd_client.ts";
 import { isPassing, malformed } from "./etcd_errors.ts";
 import { objectOf, positive } from "./json_shapes.ts";
@@ -41,8 +42,8 @@ export class LeaseKeeper {
   readonly lost: AbortSignal = this.#losing.signal;
   readonly #stop = new AbortController();
   #place: { queue: LeaseQueue; place: Place } | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #deadline: ReturnType<typeof setTimeout> | undefined;
+  #stopTimer: () => void = () => {};
+  #stopDeadline: () => void = () => {};
   #failure: Error | null = null;
   #released: Promise<void> | null = null;
 
@@ -114,11 +115,9 @@ export class LeaseKeeper {
     const each = Math.min(ms, patienceOf(this.ttl));
     const patience = { each, until: steadyNow() + ms };
     const body = { ID: this.id };
-    try {
-      await this.#client.ask("/v3/lease/revoke", body, patience, () => {});
-    } catch {
-      // Then it runs out by itself.
-    }
+    // If that fails, it runs out by itself.
+    await this.#client.ask("/v3/lease/revoke", body, patience, () => {})
+      .catch(() => {});
   }
 
   async #renew(): Promise<void> {
@@ -173,18 +172,16 @@ export class LeaseKeeper {
   }
 
   #plan(delay: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.#renew(), delay);
-    unref(this.#timer);
+    this.#stopTimer();
+    this.#stopTimer = unkept(setTimeout(() => void this.#renew(), delay));
   }
 
   /** Tells of the loss on time, also when nobody asks. */
   #watchTheTerm(): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
+    this.#stopDeadline();
+    this.#stopDeadline = unkept(setTimeout(() => {
       if (this.held) this.#watchTheTerm();
-    }, Math.max(1, this.#term.left));
-    unref(this.#deadline);
+    }, Math.max(1, this.#term.left)));
   }
 
   #lose(loss: Loss): void {
@@ -199,8 +196,8 @@ export class LeaseKeeper {
   }
 
   #end(): void {
-    clearTimeout(this.#timer);
-    clearTimeout(this.#deadline);
+    this.#stopTimer();
+    this.#stopDeadline();
     this.#stop.abort();
   }
 }
@@ -219,8 +216,4 @@ function millisecondsOf(ttl: unknown, most: number): number {
 function patienceOf(ttl: number): number {
   const share = ttl * SHARE_OF_TTL;
   return Math.min(Math.max(share, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
-}
-
-function unref(timer: unknown): void {
-  (timer as { unref?: () => void }).unref?.();
 }

@@ -5,6 +5,7 @@
  */
 
 import type { LockMode } from "../options.ts";
+import { attempt } from "../os/builtin.ts";
 import { check, type Filled, milliseconds, oneOf, typed } from "../settings.ts";
 
 /** A user of etcd. */
@@ -171,11 +172,7 @@ function userOf(auth: unknown): LeaseAuth {
 }
 
 function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return attempt(() => decodeURIComponent(text), text);
 }
 
 function tlsOf(tls: unknown): LeaseTls | null {
