@@ -4,7 +4,7 @@
  * @module
  */
 
-import { processStat, readProc, showsOthers } from "../os/procfs.ts";
+import { readProc, showsOthers } from "../os/procfs.ts";
 
 /** What a process does. */
 export interface Activity {
@@ -36,15 +36,6 @@ export function activityOf(pid: number): Activity | null {
   // Some kernels do not tell.
   if (where === "0" || where === "") return null;
   return { state: NAP.test(where) ? "naps" : "waits", sleeps };
-}
-
-/**
- * Whether a process is stopped, by Ctrl-Z, SIGSTOP or a debugger: it keeps its
- * locks, and answers nobody. `null` if it is not shown.
- */
-export function isStopped(pid: number): boolean | null {
-  const state = processStat(pid)?.state;
-  return state === undefined ? null : state === "T" || state === "t";
 }
 
 function readOf(pid: number, name: string): string | null {

@@ -24,7 +24,6 @@ import {
 } from "../os/procfs.ts";
 import { type FileLocks, hasLock, pidsOf, whyNoLocks } from "./file_locks.ts";
 import { type OpenedFiles, openedFiles } from "./opened_files.ts";
-import { isStopped } from "./process_activity.ts";
 import type { Reasons } from "./reasons.ts";
 import type { FileName, ProcessReport } from "./report.ts";
 import { noteWaiting } from "./waiters.ts";
@@ -99,7 +98,7 @@ function describe(
   const shm = own(locks.shm);
   const database = levelOf(own(locks.database));
   const lock = levelOf(own(locks.lock));
-  const ppid = processStat(pid)?.ppid ?? null;
+  const { ppid = null, state = null } = processStat(pid) ?? {};
   const command = commandOf(pid);
   // A lock without an open file: its files are another user's business.
   const hidden = open.length === 0 && deleted.length === 0;
@@ -116,7 +115,10 @@ function describe(
     ppid,
     command,
     self: pid === self().pid,
-    stopped: isStopped(pid) ?? reasons.note("processes.stopped", gone),
+    // By Ctrl-Z, SIGSTOP or a debugger: it keeps its locks, and answers nobody.
+    stopped: state === null
+      ? reasons.note("processes.stopped", gone)
+      : state === "T" || state === "t",
     files: hidden ? null : open,
     deleted: hidden ? null : deleted,
     lock: lock === "exclusive" || lock === "shared" ? lock : "none",
