@@ -4,6 +4,8 @@
  * @module
  */
 
+import { attempt } from "../os/builtin.ts";
+
 /** What a command may print on. */
 export interface Screen {
   /** Whether a person looks at it. */
@@ -68,16 +70,9 @@ export function standardOutput(): Screen {
 
 /** https://no-color.org: set and not empty means none. */
 function wantsColours(): boolean {
+  // Deno throws where it may not look; then nobody has set it.
+  const variable = (name: string) => attempt(() => process.env[name], "");
   return !variable("NO_COLOR") && variable("TERM") !== "dumb";
-}
-
-/** Deno throws where it may not look; then nobody has set it. */
-function variable(name: string): string | undefined {
-  try {
-    return process.env[name];
-  } catch {
-    return undefined;
-  }
 }
 
 /** Breaks a text into lines, later ones indented by as many spaces. */

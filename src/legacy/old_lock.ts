@@ -7,6 +7,7 @@
  */
 
 import { allPidfiles, isOurForm } from "../lock/pidfiles.ts";
+import { attempt } from "../os/builtin.ts";
 import { readSmall } from "../os/files.ts";
 import { isEmptyFolder } from "../os/foreign_locks.ts";
 import { openFile } from "../os/process_locks.ts";
@@ -72,14 +73,10 @@ function parse(text: string): Claim | null | undefined {
     return { pid: Number(text), host: null, isBare: true };
   }
   if (!text.trimStart().startsWith("{")) return undefined;
-  try {
-    const { pid, hostname, host } = JSON.parse(text.trim());
-    if (typeof pid !== "number") return undefined;
-    const name = [hostname, host].find((name) => typeof name === "string");
-    return { pid, host: name ?? null, isBare: false };
-  } catch {
-    return undefined;
-  }
+  const { pid, hostname, host } = attempt(() => JSON.parse(text.trim()), {});
+  if (typeof pid !== "number") return undefined;
+  const name = [hostname, host].find((name) => typeof name === "string");
+  return { pid, host: name ?? null, isBare: false };
 }
 
 function nameOf(text: string): string {
