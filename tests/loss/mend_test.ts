@@ -204,7 +204,7 @@ for (const isThere of [false, true]) {
       } finally {
         fs.lstatSync = lstatSync;
       }
-      child.kill("SIGKILL");
+      if (isThere) child.kill("SIGKILL");
       await child.ended;
       for (const one of [db, other]) {
         assert.throws(() => one.close(), LockLostError);
