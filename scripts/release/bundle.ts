@@ -6,10 +6,18 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { tokenize } from "../checks/floors/tokens.ts";
 import { fetchTool } from "../runtimes/fetch.ts";
-import { type Part, ROOT, sharedBy } from "./entries.ts";
+import {
+  COMMANDS,
+  CORE,
+  entries,
+  FACES,
+  type Part,
+  ROOT,
+  SHARED,
+  sharedBy,
+} from "./entries.ts";
 
 // Not `deno bundle`: it fetches the same program over its own connection,
 // which does not know a company's certificate as npm does.
@@ -25,7 +33,8 @@ export function bundler(): string {
 }
 
 /**
- * The bundle as text. That of another entry than the core imports the core's.
+ * The bundle as text. That of another entry than the core imports the core's,
+ * and `SHARED`.
  *
  * It is ASCII: for one other character V8 keeps all of them at two bytes each,
  * which costs Node 0.4 ms at import, and Deno 0.2.
@@ -33,22 +42,37 @@ export function bundler(): string {
  * @throws {Error} When the bundler cannot be had, or refuses the sources.
  */
 export function bundled(entry: Part): string {
-  const shared = sharedBy(entry, "script");
-  const { status, stdout, stderr, error } = spawnSync(bundler(), [
-    join(ROOT, entry.source),
-    "--bundle",
-    "--format=esm",
-    "--target=es2022",
-    "--platform=neutral",
-    "--log-level=warning",
-    "--external:node:*",
-    ...[...shared.keys()].map((source) => `--external:./${source}`),
-  ], { encoding: "utf8", cwd: ROOT });
-  if (status !== 0) {
-    const reason = error?.message ?? stderr;
-    throw new Error(`Cannot bundle ${entry.source}: ${reason}`);
+  return bundle(asModule(entry), sharedBy(entry, "script"));
+}
+
+/** An import as the bundler writes it, of a source file that stays outside. */
+const IMPORT = /^(?:im|ex)port \{([^}]*)\} from "\.\/([^"]+)";$/gm;
+
+/** The bundle of what any entry imports from `SHARED`, and of no more. */
+export function bundledShared(): string {
+  const lines = new Set<string>();
+  for (const entry of [...entries(), COMMANDS]) {
+    const shared = sharedBy(entry, "script");
+    const code = esbuild(asModule(entry), [...shared.keys()]);
+    for (const [, names = "", source = ""] of code.matchAll(IMPORT)) {
+      if (shared.get(source) !== `./${SHARED}`) continue;
+      for (const words of names.split(",")) {
+        const [name] = words.trim().split(" as ");
+        lines.add(`export { ${name} } from "./${source}";`);
+      }
+    }
   }
-  let code = withTabs(withoutDocs(stdout));
+  const faces = FACES.map((face) => [face, `./${CORE.script}`] as const);
+  return bundle([...lines].sort().join("\n"), new Map(faces));
+}
+
+function asModule(entry: Part): string {
+  return `export * from "./${entry.source}";`;
+}
+
+/** What a module in the root becomes, with the files that it is to import. */
+function bundle(module: string, shared: ReadonlyMap<string, string>): string {
+  let code = withTabs(withoutDocs(esbuild(module, [...shared.keys()])));
   for (const [source, script] of shared) {
     // import … from "x", import "x" and await import("x").
     for (const before of ["from ", "import ", "import("]) {
@@ -56,6 +80,20 @@ export function bundled(entry: Part): string {
     }
   }
   return code;
+}
+
+function esbuild(module: string, outside: readonly string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(bundler(), [
+    "--bundle",
+    "--format=esm",
+    "--target=es2022",
+    "--platform=neutral",
+    "--log-level=warning",
+    "--external:node:*",
+    ...outside.map((source) => `--external:./${source}`),
+  ], { encoding: "utf8", cwd: ROOT, input: module });
+  if (status === 0) return stdout;
+  throw new Error(`Cannot bundle ${module}: ${error?.message ?? stderr}`);
 }
 
 /**

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { manifest } from "./ship/manifest.ts";
 
@@ -73,10 +75,16 @@ export const COMMANDS: Part = {
   script: "litelatch-commands.mjs",
 };
 
+/** What the other entries import of sources outside of their rooms. */
+export const SHARED = "litelatch-shared.mjs";
+
+/** The source files whose every export the core has on its face. */
+export const FACES = ["mod.ts", "src/errors.ts", "src/open.ts"];
+
 /**
- * The source files whose every export another entry has from the file of one:
- * it imports that, so that there is one class of each error, whatever is
- * loaded.
+ * The source files that an entry does not hold: it imports what they export
+ * from the file of another. So there is one class of each error, whatever is
+ * loaded, and of all others no code twice.
  *
  * @param what Of declarations, all types of `src/options.ts` are shared too.
  */
@@ -86,15 +94,27 @@ export function sharedBy(
 ): Map<string, string> {
   const shared = new Map<string, string>();
   if (entry.name === ".") return shared;
-  const ofCore = ["mod.ts", "src/errors.ts", "src/open.ts"];
-  if (what === "types") ofCore.push("src/options.ts");
+  // It says what the command is without any other file.
+  const runsAlone = entry.script === "litelatch-cli.mjs";
+  if (what === "script" && !runsAlone) {
+    for (const source of common()) shared.set(source, `./${SHARED}`);
+  }
+  const ofCore = what === "types" ? [...FACES, "src/options.ts"] : FACES;
   for (const source of ofCore) shared.set(source, `./${CORE.script}`);
   for (const other of entries()) {
     if (other.name === "." || other.name === entry.name) continue;
     shared.set(other.source, `./${other.script}`);
   }
-  if (entry.name === COMMANDS.name && entry.source !== COMMANDS.source) {
-    shared.set(COMMANDS.source, `./${COMMANDS.script}`);
-  }
+  if (runsAlone) shared.set(COMMANDS.source, `./${COMMANDS.script}`);
   return shared;
+}
+
+/** All source files but those in the room of one entry. */
+function common(): string[] {
+  const rooms = entries().filter(({ name }) => name !== CORE.name)
+    .map(({ source }) => `${dirname(source)}/`);
+  return readdirSync(join(ROOT, "src"), { recursive: true })
+    .map((name) => `src/${String(name).replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith(".ts"))
+    .filter((path) => !rooms.some((room) => path.startsWith(room)));
 }

@@ -128,7 +128,8 @@ const worker = new Miniflare({
       'import { refusals } from "./refused.mjs"; export default ' +
       "{ fetch: async () => new Response(await refusals()) };" },
     ...["refused.mjs", "litelatch.mjs", "litelatch-etcd.mjs",
-      "litelatch-inspect.mjs", "litelatch-legacy.mjs"].map(read),
+      "litelatch-inspect.mjs", "litelatch-legacy.mjs",
+      "litelatch-shared.mjs"].map(read),
   ],
 });
 console.log(await (await worker.dispatchFetch("http://x/")).text());

@@ -17,10 +17,15 @@ import {
 import { dirname, join, posix } from "node:path";
 import { bundled, minified } from "./bundle.ts";
 import { faceDoc } from "./declarations.ts";
-import { COMMANDS, entries, type Entry, ROOT } from "./entries.ts";
+import { COMMANDS, entries, type Entry, ROOT, SHARED } from "./entries.ts";
 import { manifest } from "./ship/manifest.ts";
 import { HOME } from "./ship/npm.ts";
-import { FOR_BUN, vendoredScript, vendoredTypes } from "./vendor.ts";
+import {
+  FOR_BUN,
+  vendoredScript,
+  vendoredShared,
+  vendoredTypes,
+} from "./vendor.ts";
 
 /**
  * The text of every file but the manifest, by path.
@@ -44,6 +49,7 @@ export async function packageFiles(
     );
   }
   files.set(COMMANDS.script, FOR_BUN + minified(bundled(COMMANDS)));
+  files.set(SHARED, await vendoredShared());
   const pages = ["README.md", "CHANGELOG.md"];
   if (docs) {
     for (const name of readdirSync(join(ROOT, "docs"))) {

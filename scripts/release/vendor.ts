@@ -13,9 +13,16 @@ import {
   readHeader,
   withHeader,
 } from "../../src/cli/vendored.ts";
-import { bundled, minified } from "./bundle.ts";
+import { bundled, bundledShared, minified } from "./bundle.ts";
 import { declarations } from "./declarations.ts";
-import { CORE, entries, type Entry, entryNamed, ROOT } from "./entries.ts";
+import {
+  CORE,
+  entries,
+  type Entry,
+  entryNamed,
+  ROOT,
+  SHARED,
+} from "./entries.ts";
 import { manifest } from "./ship/manifest.ts";
 
 const HELP = `Usage: deno task vendor DEST [entry …]
@@ -23,7 +30,8 @@ const HELP = `Usage: deno task vendor DEST [entry …]
 
 Writes litelatch.mjs and litelatch.d.mts into the folder DEST: the core of the
 library, with no import but what Bun, Deno and Node have built in. An entry
-(inspect, legacy, etcd, migrate) comes as a file of its own beside it, which imports it.
+(inspect, legacy, etcd, migrate) comes as a file of its own beside it, which
+imports it, and litelatch-shared.mjs, which all of them share.
 
 With --check it says whether FILE is current, edited, older, newer, or another
 build of the same version. Exit code: 0 if current, 1 if not, 2 if it cannot be
@@ -48,7 +56,7 @@ const made = new Map<string, Promise<string>>();
 
 /**
  * The JavaScript file of an entry, with its header. The core is there to be
- * read; with readable files of the others the package would be above 120 kB.
+ * read; with readable files of the others the package would be above 118 kB.
  */
 export function vendoredScript(entry: Entry): Promise<string> {
   return once(entry.script, () => {
@@ -57,6 +65,14 @@ export function vendoredScript(entry: Entry): Promise<string> {
     const code = isCore ? bundled(entry) : minified(bundled(entry));
     return FOR_BUN + headed(types + code, isCore ? read("LICENSE") : BESIDE);
   });
+}
+
+/** What all entries but the core import too, with its header; it has no types. */
+export function vendoredShared(): Promise<string> {
+  return once(
+    SHARED,
+    () => FOR_BUN + headed(minified(bundledShared()), BESIDE),
+  );
 }
 
 /** The declaration file of an entry, with its header. */
@@ -92,7 +108,7 @@ function read(name: string): string {
 }
 
 /**
- * Writes the core, and other entries beside it, into a folder.
+ * Writes the core, and other entries with what they share, into a folder.
  *
  * @param names Of the other entries: `"inspect"`.
  * @returns The paths of the files.
@@ -102,21 +118,17 @@ export async function vendor(
   names: readonly string[] = [],
 ): Promise<string[]> {
   const wanted = [CORE, ...names.map((name) => entryNamed(name, VENDORED))];
-  mkdirSync(folder, { recursive: true });
-  const paths: string[] = [];
+  const files = new Map<string, () => Promise<string>>();
   for (const entry of wanted) {
-    for (const [name, make] of filesOf(entry)) {
-      writeFileSync(join(folder, name), await make(entry));
-      paths.push(join(folder, name));
-    }
+    files.set(entry.script, () => vendoredScript(entry));
+    files.set(entry.types, () => vendoredTypes(entry));
+    if (entry.name !== CORE.name) files.set(SHARED, vendoredShared);
   }
-  return paths;
-}
-
-function filesOf(
-  { script, types }: Entry,
-): [string, (entry: Entry) => Promise<string>][] {
-  return [[script, vendoredScript], [types, vendoredTypes]];
+  mkdirSync(folder, { recursive: true });
+  for (const [name, make] of files) {
+    writeFileSync(join(folder, name), await make());
+  }
+  return [...files.keys()].map((name) => join(folder, name));
 }
 
 /** Compares a copy, of whatever file, with what would be written now. */
@@ -134,6 +146,7 @@ export async function checkCopy(
 /** A copy may have been renamed, and was `litelatch.js` once. */
 function currentOf(name: string): Promise<string> {
   const stem = name.replace(/(\.d)?\.[cm]?[jt]s$/, "");
+  if (SHARED === `${stem}.mjs`) return vendoredShared();
   const entry = entries().find(({ script }) => script === `${stem}.mjs`) ??
     CORE;
   return /\.d\.[cm]?ts$/.test(name)

@@ -84,9 +84,9 @@ Exit code: 0 all work, 1 something does not, 2 it could not try.`,
 litelatch vendor --check FILE
 
 Writes litelatch.mjs and litelatch.d.mts into a folder: the whole library, with
-no import. Another entry is two files beside them, which import the first. With
---check it compares such a file with the one of this release, and says whether
-it is current, edited, older, newer, or another build.
+no import. Another entry is two files beside them, which import the first, and
+litelatch-shared.mjs. With --check it compares such a file with the one of this
+release, and says whether it is current, edited, older, newer, or another build.
 
   --json        { "written": [...] }, or { "judgement": ..., "version": ... }
 

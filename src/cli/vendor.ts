@@ -19,6 +19,8 @@ import type { Screen } from "./screen.ts";
 import { judge, type Judgement, readHeader } from "./vendored.ts";
 
 const ENDINGS = [".mjs", ".d.mts"];
+/** What every entry but the core imports too; it has no types. */
+const SHARED = "litelatch-shared.mjs";
 
 const WORDS: Record<Judgement, string> = {
   current: "current",
@@ -38,6 +40,7 @@ export async function vendor(
   if (check) return await checkFile(path, json, screen, entry);
   const stems = ["litelatch", ...entries.map((name) => `litelatch-${name}`)];
   const names = stems.flatMap((stem) => ENDINGS.map((end) => stem + end));
+  if (entries.length > 0) names.push(SHARED);
   const written: string[] = [];
   for (const name of new Set(names)) {
     const text = await shipped(name, entry);
@@ -105,6 +108,7 @@ async function checkFile(
 /** A copy may have another name, such as litelatch.js or litelatch.d.ts. */
 function originalOf(path: string): string {
   const [, stem = ""] = /([^/\\]*?)(?:\.d)?\.[cm]?[jt]s$/.exec(path) ?? [];
+  if (SHARED === `${stem}.mjs`) return SHARED;
   const known = ENTRIES.find((name) => stem === `litelatch-${name}`);
   const end = /\.d\.[cm]?ts$/.test(path) ? ENDINGS[1] : ENDINGS[0];
   return `litelatch${known === undefined ? "" : `-${known}`}${end}`;

@@ -9,14 +9,20 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { entries } from "../../scripts/release/entries.ts";
+import {
+  COMMANDS,
+  CORE,
+  entries,
+  FACES,
+  type Part,
+} from "../../scripts/release/entries.ts";
 import { npmFiles } from "../../scripts/release/npm.ts";
 import { fillFolder } from "../../scripts/release/package.ts";
-import { bundled } from "../../scripts/release/bundle.ts";
+import { bundled, bundledShared } from "../../scripts/release/bundle.ts";
 import { checkCopy, vendor } from "../../scripts/release/vendor.ts";
 import { ENTRIES } from "../../src/cli/arguments.ts";
 import { help } from "../../src/cli/help.ts";
@@ -97,6 +103,7 @@ test(
         "litelatch.d.mts",
         "litelatch-etcd.mjs",
         "litelatch-etcd.d.mts",
+        "litelatch-shared.mjs",
       ],
     );
     writeFileSync(
@@ -106,6 +113,12 @@ test(
         "console.log(LockedError === other);\n",
     );
     assert.equal(run([...own.command, "same.mjs"], folder), "true\n");
+    for (const name of ENTRIES) {
+      await vendor(join(folder, name), [name]);
+      const file = join(folder, name, `litelatch-${name}.mjs`);
+      const face = await import(pathToFileURL(file).href);
+      assert.notDeepEqual(Object.keys(face), [], name);
+    }
     await assert.rejects(
       vendor(folder, ["cli"]),
       /must be one of \., etcd, inspect, legacy, migrate, got "cli"/,
@@ -113,31 +126,46 @@ test(
   }),
 );
 
+/** The source files whose code a bundle holds. */
+function sourcesIn(code: string): string[] {
+  const files = [...code.matchAll(/^\/\/ ((?:src\/.*|mod)\.ts)$/gm)]
+    .map(([, file = ""]) => file);
+  assert.notDeepEqual(files, []);
+  return files;
+}
+
 test(
-  "the core holds no code of another entry, and the others none of its errors",
+  "no entry holds a source from outside its room, and no other file one of it",
   options,
   () => {
-    const room = /^\/\/ (src\/\w+(?:\/|\.ts))/gm;
-    for (const entry of entries()) {
-      const code = bundled(entry);
-      const rooms = [...code.matchAll(room)].map(([, path]) => path);
-      assert.ok(rooms.length > 0, entry.name);
-      const others = [
-        "src/cli/",
-        "src/etcd/",
-        "src/inspect/",
-        "src/legacy/",
-        "src/migrate/",
-      ]
-        .filter((path) => !entry.source.startsWith(path));
-      if (entry.name !== ".") others.push("src/errors.ts", "src/open.ts");
-      assert.deepEqual(
-        others.filter((path) => rooms.includes(path)),
-        [],
-        entry.name,
-      );
+    const others = [...entries(), COMMANDS].filter(({ name }) => name !== ".");
+    const roomOf = ({ source }: Part) => `${dirname(source)}/`;
+    for (const entry of others) {
+      const more = sourcesIn(bundled(entry))
+        .filter((file) => !file.startsWith(roomOf(entry)));
+      // What reads the command line runs without any other file.
+      const alone = entry.script === "litelatch-cli.mjs";
+      assert.deepEqual(more, alone ? ["src/printable.ts"] : [], entry.script);
     }
+    const shared = sourcesIn(bundledShared());
+    const files = [...sourcesIn(bundled(CORE)), ...shared];
+    const ofEntries = files.filter((file) =>
+      others.some((entry) => file.startsWith(roomOf(entry)))
+    );
+    assert.deepEqual(ofEntries, []);
+    assert.deepEqual(shared.filter((file) => FACES.includes(file)), []);
   },
+);
+
+test(
+  "a vendored file exports its face and no more",
+  options,
+  inFolder(async (folder) => {
+    await vendor(folder);
+    const file = pathToFileURL(join(folder, "litelatch.mjs")).href;
+    const face = Object.keys(await import("../../mod.ts"));
+    assert.deepEqual(Object.keys(await import(file)), face);
+  }),
 );
 
 test(
@@ -305,7 +333,11 @@ test(
       ]);
     }
     const beside = join(folder, "beside");
-    const more = ["litelatch-etcd.mjs", "litelatch-etcd.d.mts"];
+    const more = [
+      "litelatch-etcd.mjs",
+      "litelatch-etcd.d.mts",
+      "litelatch-shared.mjs",
+    ];
     assert.deepEqual(command(beside, "etcd"), [
       [...files, ...more].map((name) => `${join(beside, name)}\n`).join(""),
       0,
