@@ -114,7 +114,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         if (hasSlept) continue;
       }
       // A shared newcomer must not sleep through the gap between two slices.
-      const least = found === "busy" ? slice * REST : ASIDE_PAUSE_MS;
+      const least = found === "busy" ? pending * REST : ASIDE_PAUSE_MS;
       const most = isOver ? 2 : wait - waited;
       yield Math.min(pauseAt(waited, least), most);
       if (held === "exclusive") held = null;
