@@ -5,7 +5,7 @@
 
 import { LitelatchError } from "../errors.ts";
 import { attempt } from "../os/builtin.ts";
-import { type Nap, now, sleepAsync, Stopwatch, unkept } from "../os/clock.ts";
+import { type Nap, now, sleepAsync, unkept } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
 import { waitAsync, type Waiting } from "../os/waiting.ts";
@@ -39,7 +39,7 @@ type Run = (session: Session) => unknown;
 
 interface Call {
   start(): Promise<void>;
-  readonly since: Stopwatch;
+  readonly since: number;
   readonly signal: AbortSignal | undefined;
   reject(reason: unknown): void;
 }
@@ -66,14 +66,14 @@ export class AsyncWrites {
 
   /** Runs what waits and writes after all that came earlier. */
   queue<T>(
-    way: (since: Stopwatch) => Waiting<unknown>,
+    way: (since: number) => Waiting<unknown>,
     options: { signal?: AbortSignal } | undefined,
   ): Promise<Awaited<T>> {
     return new Promise<unknown>((resolve, reject) => {
       check("write", options, {});
       const signal = options?.signal;
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
-      const since = new Stopwatch();
+      const since = now();
       const start = () =>
         waitAsync(way(since), signal).then(resolve, (error) => {
           reject(error);
@@ -116,14 +116,14 @@ export class AsyncWrites {
     let late: unknown;
     for (const call of this.#queue.splice(0)) {
       if (call.signal?.aborted) call.reject(call.signal.reason);
-      else if (call.since.elapsed < busyTimeout) this.#queue.push(call);
+      else if (now() - call.since < busyTimeout) this.#queue.push(call);
       // To ask for each of thousands who has it would take seconds.
       else call.reject(late ??= busyError("write to", path, busyTimeout, null));
     }
   }
 
   /** Waits for a turn, and runs a body that awaits, asked for at `made`. */
-  *writing(run: Run, made: Error, since: Stopwatch): Waiting<unknown> {
+  *writing(run: Run, made: Error, since: number): Waiting<unknown> {
     const main = this.#main;
     requireWrite(main);
     // Meanwhile the handle may be closed, or opened anew elsewhere.

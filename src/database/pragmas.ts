@@ -3,7 +3,7 @@
 import type { Connection } from "../driver/contract.ts";
 import { PragmaError } from "../errors.ts";
 import { WatchedFiles } from "../loss/watched_files.ts";
-import { Stopwatch } from "../os/clock.ts";
+import { now } from "../os/clock.ts";
 import { readSmall } from "../os/files.ts";
 import { onFilesystem } from "../os/filesystem.ts";
 import { WAL_WRITE } from "../os/lock_bytes.ts";
@@ -47,7 +47,7 @@ export function* configure(
       // SQLite opens `-wal` and `-shm` at the first read: what was put in
       // their place after that is not what is open.
       connection.value("PRAGMA user_version");
-    }, new Stopwatch());
+    }, now());
   if (failure !== null) throw failure;
   return new WatchedFiles(path, !settings.readOnly);
 }

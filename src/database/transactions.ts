@@ -1,6 +1,6 @@
 /** From BEGIN to COMMIT: a body runs at most once, and leaves all or nothing. */
 
-import { sleepSync, type Stopwatch } from "../os/clock.ts";
+import { now, sleepSync } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import { refused } from "./busy_error.ts";
 import type { Session } from "./session.ts";
@@ -28,7 +28,7 @@ export function* writing<D, T>(
   session: Session,
   db: D,
   body: Body<D, T>,
-  since?: Stopwatch,
+  since?: number,
 ): Waiting<T> {
   requireSync("write", body);
   yield* beginning(session, since);
@@ -40,7 +40,7 @@ export function* writing<D, T>(
 /** Waits for its turn, and begins. */
 export function* beginning(
   session: Session,
-  since?: Stopwatch,
+  since?: number,
 ): Waiting<void> {
   requireWrite(session);
   const { turns } = session;
@@ -51,9 +51,10 @@ export function* beginning(
     if (turns !== session.turns || session.stopped) requireWrite(session);
     tryToBegin(session);
   };
-  const failure = yield* turns.wait(attempt, since, !since);
+  const failure = yield* turns.wait(attempt, since, since === undefined);
   if (failure === null) return;
-  throw session.explain(failure, "write to", since?.elapsed);
+  const waitedMs = since === undefined ? since : now() - since;
+  throw session.explain(failure, "write to", waitedMs);
 }
 
 function tryToBegin(session: Session): void {

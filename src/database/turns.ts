@@ -9,7 +9,7 @@
 import type { Connection, Prepared } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { attempt } from "../os/builtin.ts";
-import { now, Stopwatch } from "../os/clock.ts";
+import { now } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import type { Settings } from "../settings.ts";
 import { ownWriter, writersOf } from "./busy_error.ts";
@@ -120,22 +120,23 @@ export class Turns {
   }
 
   /**
-   * Tries until the last error or `null`; the thread goes on with `since`.
+   * Tries until the last error or `null`.
    *
+   * @param since When the wait began, by `now()`, where the thread goes on.
    * @param isPatient Whether a try may take a while: what it looked at is old then.
    */
   *wait(
     ask: () => void,
-    since?: Stopwatch,
+    since?: number,
     isPatient = false,
   ): Waiting<unknown> {
     const { busyTimeout, onWait } = this.#settings;
-    const watch = since ?? new Stopwatch();
+    const start = since ?? now();
     let askAt = onWait ? FELT_MS : Infinity;
     this.#writers = [];
     let patienceMs = 0;
     for (let tries = 1;; tries++) {
-      const waitedMs = watch.elapsed;
+      const waitedMs = now() - start;
       const left = busyTimeout - waitedMs;
       try {
         this.#at(patienceMs, ask);
@@ -151,7 +152,7 @@ export class Turns {
         if (
           left <= 0 || !isBusy(error) ||
           resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
-          !since && ownWriter(this.#path) !== null
+          since === undefined && ownWriter(this.#path) !== null
         ) return error;
       }
       if (waitedMs >= askAt) {

@@ -7,7 +7,7 @@
  */
 
 import type { Holder, LegacyGuard, LockMode, OldVersion } from "../options.ts";
-import { now, Stopwatch } from "../os/clock.ts";
+import { now } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
 import { self } from "../os/process.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
@@ -48,7 +48,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
   const { target, mode, wait } = ask;
   const guard = ask.legacy?.guard(target.path);
   const key = `${mode} ${!guard} ${target.path}`;
-  const watch = new Stopwatch();
+  const start = now();
   let file: LockFile | null = null;
   let clear!: ReturnType<typeof findLitter>;
   let nextLook = LOOK_EVERY_MS;
@@ -60,7 +60,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const own = sharedState().locks.get(target.path);
       if (own?.mode === mode) return new Lock(target.path, own);
       if (own) throw refused(ask, [own.holder as Holder], 0, "ours");
-      const started = watch.elapsed;
+      const started = now() - start;
       // Twenty that ask took all of a thread, and a descriptor each.
       const asker = asking.get(key) ?? ask;
       asking.set(key, asker);
@@ -85,7 +85,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         file = null;
         return found;
       }
-      const waited = watch.elapsed;
+      const waited = now() - start;
       if (found === "moved" || (waited >= nextLook && file.isReplaced())) {
         file.close();
         file = null;
@@ -100,7 +100,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
         // Into the folder: one look at once, and one after the doubt.
         hasAsked = true;
         const holders = yield* holdersNow(ask, waited);
-        if (holders !== null) throw refused(ask, holders, watch.elapsed);
+        if (holders !== null) throw refused(ask, holders, now() - start);
       }
       // Who asks to share keeps no PENDING lock, so nobody has to wait for it. To
       // wait in SQLite takes half of what it takes here.
@@ -109,7 +109,7 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       if (mode === "exclusive" && found === "busy" && nap > 0) {
         const isFree = file.tryLock("shared", nap);
         file.unlock();
-        const hasSlept = watch.elapsed - waited >= 1; // Its first sleep is 1 ms.
+        const hasSlept = now() - start - waited >= 1; // Its first sleep is 1 ms.
         held = !isFree ? "exclusive" : hasSlept ? null : "shared";
         if (hasSlept) continue;
       }

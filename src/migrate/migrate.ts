@@ -8,7 +8,7 @@
 import type { Database } from "../../mod.ts";
 import { messageOf } from "../driver/result_codes.ts";
 import { type BusyError, LitelatchError } from "../errors.ts";
-import { sleepSync, Stopwatch } from "../os/clock.ts";
+import { now, sleepSync } from "../os/clock.ts";
 import { self } from "../os/process.ts";
 import { check, milliseconds, typed } from "../settings.ts";
 import { newerSchema } from "./newer_schema.ts";
@@ -83,7 +83,7 @@ export function migrate(
   const { wait = 60_000, onProgress = () => {} } = options ?? {};
   let ran = 0;
   let seen = -1;
-  let watch = new Stopwatch();
+  let since = now();
   for (;;) {
     // To read it needs no turn: most processes find nothing to do.
     const version = versionOf(db);
@@ -91,7 +91,7 @@ export function migrate(
       throw newerSchema(db.path, version, steps.length);
     }
     if (version === steps.length) return ran;
-    if (version !== seen) watch = new Stopwatch();
+    if (version !== seen) since = now();
     seen = version;
     const facts = { step: version + 1, steps: steps.length };
     try {
@@ -102,9 +102,9 @@ export function migrate(
       ran++;
       onProgress({ state: "done", ...facts, ms, writers: [] });
     } catch (error) {
-      if (!isWorthWaiting(error) || watch.elapsed >= wait) throw error;
+      if (!isWorthWaiting(error) || now() - since >= wait) throw error;
       const { writers } = error;
-      onProgress({ state: "waits", ...facts, ms: watch.elapsed, writers });
+      onProgress({ state: "waits", ...facts, ms: now() - since, writers });
       sleepSync(PAUSE_MS);
     }
   }
@@ -120,7 +120,7 @@ function runStep(
   return db.write(() => {
     if (versionOf(db) !== version) return null;
     begin();
-    const watch = new Stopwatch();
+    const start = now();
     const orphans = orphansIn(db);
     const step = steps[version] as Step;
     try {
@@ -131,7 +131,7 @@ function runStep(
       throw stepFailed(db.path, version, steps, error);
     }
     db.exec(`PRAGMA user_version=${version + 1}`);
-    return watch.elapsed;
+    return now() - start;
   });
 }
 

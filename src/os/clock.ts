@@ -21,15 +21,6 @@ function slept(ms: number, since: number): void {
   if (now() === since) stoodStill += ms;
 }
 
-/** How long a wait has lasted. */
-export class Stopwatch {
-  #start: number = now();
-
-  get elapsed(): number {
-    return now() - this.#start;
-  }
-}
-
 let usleep: ((microseconds: number) => void) | undefined;
 let shortSleeps = 0;
 
