@@ -8,7 +8,6 @@ import type { AsyncWrites } from "./async_writes.ts";
 import { placeOf } from "./busy_error.ts";
 import { cannotReopen, type LossWatch, reopenAll } from "./loss_watch.ts";
 import type { Connected, Opened, Session } from "./session.ts";
-import { undo } from "./transactions.ts";
 
 /** What a handle is made of. */
 export interface Parts {
@@ -175,7 +174,7 @@ export class Lifetime implements OpenHandle {
     if (session.stopped === "closed") return;
     try {
       asyncWrites?.close();
-      if (session.depth > 0) undo(session, "ROLLBACK");
+      if (session.depth > 0) session.finish("ROLLBACK");
       // What its owner closed took its WAL with it.
       if (!keepsLock && !session.isForsaken) this.requireSaid();
     } finally {

@@ -21,7 +21,6 @@ import { SHARED } from "../os/lock_bytes.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Session } from "./session.ts";
-import { undo } from "./transactions.ts";
 
 // A look costs some 9 µs, so that a tight loop of writes pays two percent. A
 // commit in such a moment may be lost; then the error says so.
@@ -261,7 +260,7 @@ export class LossWatch implements Attachment {
     const session = this.#session;
     const { connection } = session;
     // It comes too late, and nothing can be brought to safety inside of it.
-    attempt(() => undo(session, "ROLLBACK"), null);
+    attempt(() => session.finish("ROLLBACK"), null);
     const isSafe = loss === "wal" && rescue(connection, files);
     // What else was lost decides how it may end.
     if (loss !== "lock file") files.lost = isSafe ? null : loss;

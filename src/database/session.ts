@@ -233,6 +233,18 @@ export class Session {
     this.require();
   }
 
+  /** Ends a part of a transaction, or all of it, unless SQLite has done that. */
+  finish(sql: string, reason?: string): void {
+    if (this.stopped === "closed" || !this.connection.inTransaction()) return;
+    try {
+      this.connection.exec(sql);
+    } catch {
+      // The savepoint is gone, so it is not known what would be committed.
+      this.connection.exec("ROLLBACK");
+      this.noticeEnd(reason);
+    }
+  }
+
   /** Finds out anew which databases are attached. */
   listAttached(): void {
     const files = filesOf(this.connection)
@@ -288,18 +300,11 @@ export class Session {
 }
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {
-  const { connection } = session;
   session.requireTransaction();
   // A COMMIT may be followed by a BEGIN in the same text.
-  if (ends) connection.exec("SAVEPOINT litelatch_end");
+  if (ends) session.connection.exec("SAVEPOINT litelatch_end");
   const result = run();
-  if (ends && connection.inTransaction()) {
-    try {
-      connection.exec("RELEASE litelatch_end");
-    } catch {
-      connection.exec("ROLLBACK");
-    }
-  }
+  if (ends) session.finish("RELEASE litelatch_end", BY_THE_BODY);
   session.requireTransaction();
   return result;
 }

@@ -155,7 +155,7 @@ export function failed(
   try {
     return seen = session.explain(error);
   } finally {
-    undo(session, sql);
+    session.finish(sql);
     settle(session, seen ?? "undone", before);
   }
 }
@@ -163,19 +163,6 @@ export function failed(
 /** Tells the `writeAsync` calls inside what became of them: `null` is done. */
 function settle(session: Session, cause: unknown, before = 0): void {
   for (const tell of session.inner.splice(before)) tell(cause);
-}
-
-/** SQLite may have undone it already, and then there is nothing to undo. */
-export function undo(session: Session, sql: string): void {
-  const { stopped, connection } = session;
-  if (stopped === "closed" || !connection.inTransaction()) return;
-  try {
-    connection.exec(sql);
-  } catch {
-    // The savepoint is gone, so it is not known what would be committed.
-    connection.exec("ROLLBACK");
-    session.noticeEnd();
-  }
 }
 
 /** @throws {LitelatchError} If nothing may be written, or it would be lost. */
