@@ -7,7 +7,7 @@
  */
 
 import type { Holder, LegacyGuard, LockMode, OldVersion } from "../options.ts";
-import { now } from "../os/clock.ts";
+import { countSleep, now } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
 import { self } from "../os/process.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
@@ -107,11 +107,14 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const { ms } = waited < STANDBY_AFTER_MS ? SLICE : STANDBY;
       const nap = Math.ceil(Math.min(ask.blocking ? ms : slice, wait - waited));
       if (mode === "exclusive" && found === "busy" && nap > 0) {
-        const isFree = file.tryLock("shared", nap);
+        const before = now();
+        const isShared = file.tryLock("shared");
+        const isFree = isShared || file.tryLock("shared", nap);
         file.unlock();
-        const hasSlept = now() - start - waited >= 1; // Its first sleep is 1 ms.
-        held = !isFree ? "exclusive" : hasSlept ? null : "shared";
-        if (hasSlept) continue;
+        held = isShared ? "shared" : isFree ? null : "exclusive";
+        if (!isFree) countSleep(nap, before);
+        // SQLite's first sleep is 1 ms; without one it would never rest here.
+        if (!isShared && now() - before >= 1) continue;
       }
       // A shared newcomer must not sleep through the gap between two slices.
       const least = found === "busy" ? pending * REST : ASIDE_PAUSE_MS;

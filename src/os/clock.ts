@@ -17,7 +17,7 @@ export function now(): number {
 }
 
 /** Counts a sleep that the clock did not; not others, as some end early. */
-function slept(ms: number, since: number): void {
+export function countSleep(ms: number, since: number): void {
   if (now() === since) stoodStill += ms;
 }
 
@@ -48,7 +48,7 @@ export function sleepSync(ms: number): void {
     // By chance, so that contenders stay out of step.
     Bun.sleepSync(Math.max(1, Math.floor(ms + Math.random())));
   }
-  slept(ms, since);
+  countSleep(ms, since);
 }
 
 /** A sleep that can be ended. */
@@ -72,7 +72,7 @@ export async function sleepAsync(ms: number, nap: Nap = {}): Promise<void> {
   });
   await Promise.race([asleep, woken ?? asleep]);
   clearTimeout(timer);
-  slept(ms, since);
+  countSleep(ms, since);
 }
 
 /** Calls `run` until it says `false`, and keeps no process alive for it. */
