@@ -54,10 +54,11 @@ export function walUpkeep(
   const least = Math.min(limit, most * LEAST_FRAME_BYTES);
   let failed = 0;
   let restUntil = 0;
-  // The frame where checkpoints stop, -1 for a read of our own; and how often it
-  // was looked at.
+  // The frame where checkpoints stop, -1 for a read of our own; how often and
+  // when it was looked at.
   let frame: number | null = null;
   let looks = 0;
+  let lookedAt = 0;
   let look = lookout(session.path, false);
 
   const checkpointed = () => {
@@ -88,7 +89,6 @@ export function walUpkeep(
       return;
     }
     const start = now();
-    const isEarly = start < restUntil;
     // What is lost must not be moved into the database, over newer pages.
     watch.beforeCheckpoint();
     let seen = frame === null ? null : wal.checkpoint(connection);
@@ -106,8 +106,9 @@ export function walUpkeep(
     // Neither a writer nor somebody else's checkpoint keeps frames back.
     if (seen.checkpointed === seen.log && !seen.ownRead) return;
     if (seen.checkpointed !== frame) looks = 0;
-    else if (isEarly) return;
+    else if (end - lookedAt < BETWEEN_LOOKS_MS) return;
     frame = seen.checkpointed;
+    lookedAt = end;
     if (looks % LOOKS === 0) look = lookout(path, false);
     const pids = look();
     if (++looks > 1) failed = ROUND;
