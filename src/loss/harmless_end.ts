@@ -63,6 +63,7 @@ export function closeHarmlessly(
 ): void {
   // The files of others have the inodes of ours by then.
   if (!attempt(() => connection.isOpen(), false)) {
+    forget(connection);
     return attempt(() => connection.close(), undefined);
   }
   for (const files of all) attempt(() => clearBeside(connection, files), null);
@@ -70,6 +71,15 @@ export function closeHarmlessly(
   const harmful = all.filter((files) => attempt(() => isHarmful(files), false))
     .map(({ path }) => path);
   closeBefore(connection, harmful, forOwner);
+}
+
+// What cannot be closed without harm must not be collected before the exit
+// either; its owner may close an adopted one before that, and the handle too.
+const waiting = new Map<Connection, () => void>();
+
+function forget(connection: Connection): void {
+  waiting.get(connection)?.();
+  waiting.delete(connection);
 }
 
 /**
@@ -82,6 +92,7 @@ export function closeBefore(
   paths: string[],
   forOwner: boolean,
 ): void {
+  forget(connection);
   const inOrder = [connection];
   const isReady = paths.every((path) => {
     const last = attempt(() => openBeside(connection, path), null);
@@ -97,17 +108,15 @@ export function closeBefore(
   });
   const closeAll = () => {
     for (const one of inOrder) one.close(true);
-    forget();
+    forget(connection);
   };
   // For want of descriptors, it may be.
   const tryAnew = () => {
     if (connection.isOpen()) closeBefore(connection, paths, true);
   };
-  // What cannot be closed without harm must not be collected before either. Its
-  // owner may close an adopted one before that, and the handle too.
-  const forget = paths.length === 0
-    ? () => {}
-    : atExit(isReady ? closeAll : tryAnew);
+  if (paths.length > 0) {
+    waiting.set(connection, atExit(isReady ? closeAll : tryAnew));
+  }
   // One that locks nothing is of no use at the next try either.
   if (!isReady) inOrder.splice(1).forEach((one) => one.close());
   else if (connection.owned || forOwner) closeAll();
