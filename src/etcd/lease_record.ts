@@ -38,7 +38,8 @@ export function readHolder(text: string, mode: LockMode): Holder | null {
   const fields = parseObject(text);
   const pid = fields?.["pid"];
   // As in a pidfile: the PID on a line of its own.
-  const record = Number.isInteger(pid) ? recordIn(`${pid}\n${text}`) : null;
+  const line = JSON.stringify(fields);
+  const record = Number.isInteger(pid) ? recordIn(`${pid}\n${line}`) : null;
   if (record === null) return null;
   const said = fields?.["host"];
   const host = typeof said === "string" && said !== "" ? printable(said) : null;
