@@ -4,7 +4,13 @@
  * @module
  */
 
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
 import {
@@ -117,7 +123,12 @@ export async function vendor(
   folder: string,
   names: readonly string[] = [],
 ): Promise<string[]> {
-  const wanted = [CORE, ...names.map((name) => entryNamed(name, VENDORED))];
+  // Those that are there import the same file, of this version from now on.
+  const there = VENDORED.filter(({ script }) =>
+    names.length > 0 && existsSync(join(folder, script))
+  );
+  const asked = names.map((name) => entryNamed(name, VENDORED));
+  const wanted = new Set([CORE, ...asked, ...there]);
   const files = new Map<string, () => Promise<string>>();
   for (const entry of wanted) {
     files.set(entry.script, () => vendoredScript(entry));

@@ -38,7 +38,15 @@ export async function vendor(
   entry: string,
 ): Promise<number> {
   if (check) return await checkFile(path, json, screen, entry);
-  const stems = ["litelatch", ...entries.map((name) => `litelatch-${name}`)];
+  // Those that are there import the same file, of this version from now on.
+  const there = ENTRIES.filter((name) =>
+    entries.length > 0 && lstat(join(path, `litelatch-${name}.mjs`)) !== null
+  );
+  const wanted = new Set([...entries, ...there]);
+  const stems = [
+    "litelatch",
+    ...[...wanted].map((name) => `litelatch-${name}`),
+  ];
   const names = stems.flatMap((stem) => ENDINGS.map((end) => stem + end));
   if (entries.length > 0) names.push(SHARED);
   const written: string[] = [];

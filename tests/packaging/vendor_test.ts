@@ -350,6 +350,11 @@ test(
         0,
       ]);
     }
+    // An entry that is there may need a name that the shared file has no more.
+    const migrate = join(beside, "litelatch-migrate.mjs");
+    writeFileSync(migrate, "of an older version");
+    assert.ok(command(beside, "etcd")[0].includes(migrate));
+    assert.equal((await checkCopy(migrate)).judgement, "current");
     const { LockedError } = await import(
       pathToFileURL(join(beside, "litelatch.mjs")).href
     );
