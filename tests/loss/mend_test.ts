@@ -178,7 +178,7 @@ for (const isThere of [false, true]) {
       const isAlive = () => /^[^Z]/.test(processStat(child.pid)?.state ?? "Z");
       const db = make(path);
       const other = make(path);
-      db.checkpoint();
+      query(path, "PRAGMA wal_checkpoint(TRUNCATE)"); // Ours makes none with the WAL-reset bug.
       await neighbour.open(path);
       await pause(SEEN_MS);
       type Statter = { lstatSync(...asked: unknown[]): unknown };
