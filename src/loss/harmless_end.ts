@@ -33,11 +33,13 @@ function isIndexOurs(files: WatchedFiles): boolean {
  * wrote on what was there before.
  */
 export function rescue(connection: Connection, files: WatchedFiles): boolean {
-  const empty = () =>
-    checkpoint(connection, "TRUNCATE", 100, files.schema).done;
-  return isIndexOurs(files) &&
-    attempt(empty, false) &&
+  return isIndexOurs(files) && empties(connection, files) &&
     isIndexOurs(files) && !files.isAway();
+}
+
+function empties(connection: Connection, { schema }: WatchedFiles): boolean {
+  const empty = () => checkpoint(connection, "TRUNCATE", 100, schema).done;
+  return attempt(empty, false);
 }
 
 /** Whether to close it as the last one could take something from others. */
@@ -132,16 +134,14 @@ function clearBeside(connection: Connection, files: WatchedFiles): void {
   if (!files.isAway() || !files.beside("ours").length || isTheirs(files)) {
     return;
   }
-  const { path, schema } = files;
   // What is in the WAL goes into its own file, which may live on by another
   // name; unless others have it open there, by a WAL of their own.
-  const empty = () => checkpoint(connection, "TRUNCATE", 100, schema).done;
-  const isDone = attempt(empty, false);
+  const isDone = empties(connection, files);
   // It may be back at its path, or may come back, with others on it; and what a
   // reader cannot move, another handle of ours can. But beside another database
   // it goes, as whoever opens that would read it once we all are gone.
-  const isUsed = identityOf(path) === null &&
-    (isShmUsed(files) || !isDone && handlesOn(path).length > 1);
+  const isUsed = identityOf(files.path) === null &&
+    (isShmUsed(files) || !isDone && handlesOn(files.path).length > 1);
   if (files.isAway() && !isUsed) files.beside("ours").forEach(remove);
 }
 
