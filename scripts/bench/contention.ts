@@ -27,7 +27,7 @@ const ROUNDS = 2;
 /** How many contend, and the share of the time that is to be reached. */
 const CROWDS = [{ size: 32, target: 80 }, { size: 64, target: 70 }];
 
-/** Those of npm that wait in some way of their own, and lock a living holder out. */
+/** Of npm: one that waits by itself, and fcntl(2) alone. */
 const OTHERS = ["proper-lockfile", "os-lock"] as const;
 
 /** A crowd of one kind, and what came of it in each round. */

@@ -167,7 +167,7 @@ export class Statement {
 const MOST_KEPT = 100;
 const statements = new WeakMap<Connection, Map<string, Prepared>>();
 
-/** Prepares it once for all bodies that await: that costs more than to run it. */
+/** Prepares it once for each connection: that costs more than to run it. */
 export function kept(connection: Connection, sql: string): Prepared {
   const known = statements.get(connection) ?? new Map<string, Prepared>();
   const statement = known.get(sql) ?? connection.prepare(sql);
