@@ -108,9 +108,8 @@ export function* acquire(ask: Ask): Waiting<Lock> {
       const nap = Math.ceil(Math.min(ask.blocking ? ms : slice, wait - waited));
       if (mode === "exclusive" && found === "busy" && nap > 0) {
         const before = now();
-        const isShared = file.tryLock("shared");
-        const isFree = isShared || file.tryLock("shared", nap);
-        file.unlock();
+        const isShared = file.isShareable(0);
+        const isFree = isShared || file.isShareable(nap);
         held = isShared ? "shared" : isFree ? null : "exclusive";
         if (!isFree) countSleep(nap, before);
         // SQLite's first sleep is 1 ms; without one it would never rest here.

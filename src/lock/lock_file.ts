@@ -57,6 +57,20 @@ export class LockFile {
    * with it.
    */
   tryLock(mode: LockMode, sliceMs = 0): boolean {
+    // Bun up to 1.4.3 loses the error of any statement but the last.
+    return this.#try(BEGIN[mode], sliceMs) && this.#connection.inTransaction();
+  }
+
+  /**
+   * Whether it could be shared, within `sliceMs`. One statement, as nobody else
+   * gets in between BEGIN and ROLLBACK: 32 contenders used the lock 73.0 % of the
+   * time with these, and 74.6 % without.
+   */
+  isShareable(sliceMs: number): boolean {
+    return this.#try("PRAGMA user_version", sliceMs);
+  }
+
+  #try(sql: string, sliceMs: number): boolean {
     const connection = this.#connection;
     try {
       if (sliceMs !== this.#sliceMs) {
@@ -67,14 +81,13 @@ export class LockFile {
       // may be busy as well.
       if (!this.#isInMemory) connection.value("PRAGMA journal_mode=MEMORY");
       this.#isInMemory = true;
-      connection.exec(BEGIN[mode]);
+      connection.exec(sql);
+      return true;
     } catch (error) {
       this.unlock();
       if (isBusy(error)) return false;
       throw explain(this.path, error);
     }
-    // Bun up to 1.4.3 loses the error of any statement but the last.
-    return connection.inTransaction();
   }
 
   /** Whether the path leads to another file than the one that is open. */
