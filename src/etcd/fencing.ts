@@ -26,7 +26,7 @@ const MOST_OF_A_NAME = 200;
  *
  * @param lease An exclusive lease.
  * @returns What to give to `open` as its `lease`.
- * @throws {TypeError} If the lease is a shared one: shared holders have
+ * @throws {TypeError} If it is no lease, or a shared one: shared holders have
  * different fences, and would refuse each other.
  *
  * @example A database that others take over
@@ -43,6 +43,12 @@ const MOST_OF_A_NAME = 200;
  * ```
  */
 export function fenced(lease: Standing): LeaseLike {
+  // A promise of one, without await, has none either.
+  if (typeof Object(lease).held !== "boolean") {
+    throw new TypeError(
+      "Cannot fence: the lease must be one of acquireLease(), awaited",
+    );
+  }
   if (lease.mode !== "exclusive") {
     throw new TypeError(
       `Cannot fence with the lease "${

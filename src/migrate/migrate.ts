@@ -49,6 +49,7 @@ const FOREIGN_KEYS = /\bpragma\s+(?:\w+\.)?foreign_keys\s*[=(]/i;
  * @param steps All steps of all versions, in their order.
  * @param options See {@linkcode MigrateOptions}.
  * @returns How many steps this process ran.
+ * @throws {TypeError} If what is given is no database, step or option of ours.
  * @throws {NewerSchemaError} If the database has more steps than there are.
  * @throws {LitelatchError} `LITELATCH_MIGRATE` if a step throws, with its error
  * as the `cause`; then the database stays at the version before it.
@@ -75,7 +76,7 @@ export function migrate(
   steps: readonly Step[],
   options?: MigrateOptions,
 ): number {
-  requireSteps(steps);
+  requireAll(db, steps);
   check("migrate a database", options, {
     wait: milliseconds,
     onProgress: typed("function", "a function"),
@@ -203,10 +204,14 @@ function isWorthWaiting(error: unknown): error is BusyError {
   return name === "BusyError" && !writers?.includes(self().pid);
 }
 
-function requireSteps(steps: readonly Step[]): void {
+function requireAll(db: Database, steps: readonly Step[]): void {
   const refuse = (why: string): never => {
     throw new TypeError(`Cannot migrate: ${why}`);
   };
+  // The driver's own object has most of the methods.
+  if (typeof Object(db).write !== "function") {
+    refuse("the database must be one of open(), openAsync() or adopt()");
+  }
   if (!Array.isArray(steps)) refuse("the steps must be an array");
   // A loop sees holes, too; forEach() passes over them.
   for (const [i, step] of steps.entries()) {

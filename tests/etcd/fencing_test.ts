@@ -308,6 +308,12 @@ test(
         message: /"lease" must be a lease that acquireLease\(\) gave/,
       });
     }
+    for (const none of [null, Promise.resolve(shared)] as unknown[]) {
+      assert.throws(
+        () => fenced(none as Standing),
+        /acquireLease\(\), awaited/,
+      );
+    }
     assert.throws(() => fenced({ ...shared, path: "jobs\u001b[2J" }), {
       name: "TypeError",
       message: 'Cannot fence with the lease "jobs?[2J": it must be ' +

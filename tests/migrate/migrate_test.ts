@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { adopt, BusyError, LitelatchError, open } from "../../mod.ts";
+import {
+  adopt,
+  BusyError,
+  type Database,
+  LitelatchError,
+  open,
+} from "../../mod.ts";
 import { openConnection } from "../../src/driver/runtime.ts";
 import {
   migrate,
@@ -221,6 +227,10 @@ test("wrong steps and options are refused by name", () => {
     () => migrate(db, NOTE as unknown as Step[]),
     /steps must be an array/,
   );
+  const { native } = db;
+  for (const other of [null, native] as unknown as Database[]) {
+    assert.throws(() => migrate(other, [NOTE]), /must be one of open\(\)/);
+  }
   const options = { waits: 1 } as unknown as { wait: number };
   assert.throws(() => migrate(db, [], options), /known are .*wait/);
   db.exec("PRAGMA user_version=-1");
