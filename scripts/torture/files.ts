@@ -426,17 +426,17 @@ class Round {
     const follower = follow(this.log, (line) => judge.read(line));
     follower.read();
     follower.close();
-    const { exceptions, silent, commits, outcomes, isShmRead } = judge.judge({
+    const { exceptions, silent, commits, outcomes, unbearable } = judge.judge({
       atPath: existsSync(this.path) ? examine(this.path) : null,
       moved: this.moved.filter((path) => existsSync(path)).map(examine),
     });
     stage.count("commits", commits);
     stage.outcome("rounds");
     for (const [text, times] of outcomes) stage.outcome(text, times);
-    if (isShmRead) {
-      stage.outcome("rounds in which fs read the -shm");
+    if (unbearable !== null) {
+      stage.outcome(`rounds in which ${unbearable}`);
       stage.outcome(
-        "of them broken, which is not promised",
+        `broken, which is not promised where ${unbearable}`,
         +(exceptions.length > 0),
       );
       return;

@@ -38,7 +38,7 @@ export async function torture(plan: Omit<Plan, "folder">): Promise<Result[]> {
   } finally {
     await endChildren();
     rmSync(cache, { recursive: true, force: true });
-    if (readdirSync(folder).length === 0 || plan.isStopped()) remove();
+    if (readdirSync(folder).length === 0) remove();
   }
 }
 

@@ -227,6 +227,25 @@ test("of what sqlite3 itself suffers only that of newcomers counts", () => {
   );
 });
 
+test("what SQLite itself cannot bear is told apart", () => {
+  const none = {};
+  const read = OPEN + "a.1 reads -shm / a.1 read / " + CLOSED;
+  assert.match(judged(read, none).unbearable ?? "", /fs read the -shm/);
+  const away = (files: string, amid = "") =>
+    `files #1 begin there-and-back ${files} / ${amid}files #1 done / `;
+  const other = "b.1 opening / b.1 opened / ";
+  const late = judged(OPEN + away("database wal", other) + CLOSED, none);
+  assert.match(late.unbearable ?? "", /-wal came back/);
+  for (
+    const log of [
+      OPEN + away("database", other) + CLOSED,
+      OPEN + away("database wal") + other + CLOSED,
+      OPEN + other + away("wal") + CLOSED,
+      OPEN + away("wal", other).replace("there-and-back", "delete") + CLOSED,
+    ]
+  ) assert.equal(judged(log, none).unbearable, null, log);
+});
+
 test("a log that cannot be read is an exception", () => {
   for (const line of ["a.1 opened", "a.1 opening / a.1 jumps"]) {
     assert.equal(judged(line, {}).exceptions.length, 1, line);

@@ -82,8 +82,8 @@ interface Handle {
 export interface Verdict {
   /** Broken promises, one sentence each. */
   readonly exceptions: readonly string[];
-  /** Whether a process has read the -shm that it had open. */
-  readonly isShmRead: boolean;
+  /** What SQLite itself cannot bear, and such rounds are not judged by. */
+  readonly unbearable: string | null;
   /** Acknowledged commits that are nowhere, and nobody was told. */
   readonly silent: number;
   readonly commits: number;
@@ -261,16 +261,29 @@ export class FileJudge {
       silent += this.#judgeMissing(handle, missing);
       this.#judgeWord(handle);
     }
-    const isShmRead = this.#incidents.some(({ name }) =>
-      name === "reading of -shm"
-    );
     return {
       exceptions: this.#exceptions,
-      isShmRead,
+      unbearable: this.#unbearable(),
       silent,
       commits,
       outcomes: this.#outcomes,
     };
+  }
+
+  /**
+   * A process has read the -shm that it had open. Or a -wal came back where
+   * others had begun another one meanwhile, with a -shm that is not of it.
+   */
+  #unbearable(): string | null {
+    if (this.#incidents.some(({ name }) => name === "reading of -shm")) {
+      return "fs read the -shm";
+    }
+    const handles = [...this.#handles.values()];
+    const isLate = this.#incidents.some(({ act, files, begin, done }) =>
+      act === RETURNED && files.includes("wal") &&
+      handles.some((one) => one.opening < done && one.opened > begin)
+    );
+    return isLate ? "a -wal came back after others had opened" : null;
   }
 
   /** Those that happened in the life of a handle, to it. */
