@@ -22,7 +22,7 @@ import { buildPeers, LOCKERS, peerFolder, versionsOf } from "./peers.ts";
 import { type Dot, dot, dotPlot } from "./plot/dots.ts";
 import { Program } from "./program.ts";
 import { clock } from "./programs/clock.ts";
-import type { LockerName } from "./programs/lockers.ts";
+import { type LockerName, TIMER_MS } from "./programs/lockers.ts";
 import { type Bench, roundsOf, type Row, type Section } from "./section.ts";
 
 const PROGRAM = fileURLToPath(
@@ -35,8 +35,11 @@ const ROUNDS = 3;
 const MOST_CPU = 0.2;
 const MOST_MS = 100;
 
-/** The one of npm that asks again and again, and leaves a living holder alone. */
-const OTHERS: readonly LockerName[] = ["proper-lockfile"];
+/**
+ * The one of npm that asks again and again, and leaves a living holder alone;
+ * and the least that does, of SQLite's lock and a timer.
+ */
+const OTHERS: readonly LockerName[] = ["proper-lockfile", "BEGIN EXCLUSIVE"];
 
 /** A holder, one that waits for it, and what came of it in each round. */
 interface Pair {
@@ -55,7 +58,8 @@ export const standby: Section = {
     "once; then, one pair after the other, the time from kill(holder, " +
     `SIGKILL) to the moment at which the other has it. ${ROUNDS} rounds. ` +
     "proper-lockfile asks once a millisecond and takes a holder for dead " +
-    "after 2 s, as in the section `takeover`",
+    "after 2 s, as in the section `takeover`; BEGIN EXCLUSIVE is SQLite's " +
+    `alone, asked every ${TIMER_MS} ms by a timer, without a pidfile`,
   target: `litelatch under ${MOST_CPU} % of a core, and within ${MOST_MS} ms`,
   seconds: 110,
   async run(bench) {

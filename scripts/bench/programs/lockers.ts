@@ -45,6 +45,9 @@ export interface Locker {
  */
 export const STALE_MS = 2000;
 
+/** As seldom as a timer may ask that has the lock 100 ms after its holder. */
+export const TIMER_MS = 88;
+
 /** Loads one; throws where it cannot be loaded. */
 export function lockerOf(name: LockerName, peers: string): Locker {
   const load = createRequire(join(peers, "load.cjs"));
@@ -166,14 +169,23 @@ const MAKERS: Record<LockerName, (load: (name: string) => unknown) => Locker> =
       };
     },
 
-    "BEGIN EXCLUSIVE": () => ({
-      attempt: (path) =>
+    "BEGIN EXCLUSIVE": () => {
+      const attempt = (path: string) =>
         orNull(Error, () => {
           bare(path).exec("BEGIN EXCLUSIVE");
           return () => bare(path).exec("ROLLBACK");
-        }),
-      wait: () => Promise.reject(new Error("it is asked again and again")),
-    }),
+        });
+      return {
+        attempt,
+        async wait(path) {
+          for (;;) {
+            const release = attempt(path);
+            if (release !== null) return release;
+            await new Promise((resolve) => setTimeout(resolve, TIMER_MS));
+          }
+        },
+      };
+    },
 
     // Waits inside the kernel for the bytes that litelatch's holder has locked.
     kernel(load) {
