@@ -82,7 +82,7 @@ interface Handle {
 export interface Verdict {
   /** Broken promises, one sentence each. */
   readonly exceptions: readonly string[];
-  /** What SQLite itself cannot bear, and such rounds are not judged by. */
+  /** What SQLite itself cannot bear: such a round proves nothing about us. */
   readonly unbearable: string | null;
   /** Acknowledged commits that are nowhere, and nobody was told. */
   readonly silent: number;
