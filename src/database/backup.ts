@@ -27,7 +27,7 @@ export function backup(session: Session, destination: string): void {
     if (left && !lstat(path)) {
       throw new Error(`its ${left} is there already; remove it`);
     }
-    create(draft, "", session.path === ":memory:" ? null : stat(session.path));
+    create(draft, "", stat(session.path));
     const { connection, turns } = session;
     // With a fence nothing may be written outside of write(), but this writes
     // nothing into the database.

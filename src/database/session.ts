@@ -174,7 +174,7 @@ export class Session {
     this.isPersonal ||= isPersonal;
     if (WAITS.test(sql)) this.turns.share();
     return {
-      attaches: /\b(?:attach|detach)\b/i.test(sql),
+      attaches: /\b(?:at|de)tach\b/i.test(sql),
       journals: /\bjournal_mode\b/i.test(sql),
       ends: ENDS.test(sql),
       waits: isPersonal || /;\s*[^\s;]/.test(sql),

@@ -1,6 +1,7 @@
 /** From BEGIN to COMMIT: a body runs at most once, and leaves all or nothing. */
 
-import { now, sleepSync } from "../os/clock.ts";
+import { attempt } from "../os/builtin.ts";
+import { now } from "../os/clock.ts";
 import { type Waiting, waitSync } from "../os/waiting.ts";
 import { refused } from "./busy_error.ts";
 import type { Session } from "./session.ts";
@@ -12,14 +13,11 @@ export function write<D, T>(session: Session, db: D, body: Body<D, T>): T {
   requireWrite(session);
   requireSync("write", body);
   if (session.depth > 0) return savepoint(session, db, body);
-  const pause = session.turns.pauseForOthers();
-  if (pause > 0) sleepSync(pause);
-  try {
-    tryToBegin(session);
-  } catch {
-    // Asked again it is waited for, or says what it means here.
-    waitSync(beginning(session));
-  }
+  // Asked again it is waited for, or says what it means here.
+  if (
+    session.turns.pauseForOthers() > 0 ||
+    attempt(() => tryToBegin(session), true)
+  ) waitSync(beginning(session));
   return transact(session, db, body, "write");
 }
 
@@ -121,7 +119,7 @@ function transact<D, T>(
     session.reading = false;
     if (session.stopped === "ended") session.resume();
     if (session.wrote) session.afterWrite();
-    settle(session, null);
+    if (session.inner.length > 0) settle(session, null);
   }
 }
 

@@ -50,9 +50,9 @@ export function binder(
   const called = names.map((name) => name && call ? call(name) : null);
   const byPosition = called.every((name) => name === null);
   return (parameters) => {
-    const [first] = parameters;
-    const values: unknown[] = parameters.length === 1 && isPlain(first)
-      ? placed(first, names)
+    if (parameters.length + names.length === 0) return parameters;
+    const values: unknown[] = parameters.length === 1 && isPlain(parameters[0])
+      ? placed(parameters[0], names)
       : parameters;
     if (values.length > names.length) {
       throw new TypeError(
