@@ -5,6 +5,8 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { test } from "node:test";
@@ -21,6 +23,7 @@ import { inContainer, missing, needs, notRoot } from "../fixtures/machine.ts";
 import {
   runtimes,
   type TestRuntime,
+  thisAndNext,
   thisRuntime,
 } from "../fixtures/runtimes.ts";
 
@@ -85,6 +88,32 @@ for (const mode of ["shared", "exclusive"]) {
       assert.equal(records(stage.folder).length, 1);
     }));
 }
+
+// A look into a folder of 5,000 files took longer than all else; it is spared where
+// nobody can hold an earlier lock file, and only there.
+test("in a big folder only a new lock file has the records looked at", (t) =>
+  scene(async ({ folder, target, start }) => {
+    for (let i = 0; i < 3500; i++) writeFileSync(`${folder}/file${i}`, "");
+    // The size of a folder says nothing on every filesystem.
+    if (statSync(folder).size < 65_536) return t.skip("it is not big here");
+    const [kind, next] = thisAndNext();
+    const [one, two] = [await start(kind), await start(next)];
+    assertWon(await one.acquire(target));
+    await one.ask({ do: "release" });
+    const killed = await start(kind);
+    assertWon(await killed.acquire(target, { mode: "shared" }));
+    await killed.kill();
+    const [litter] = records(folder);
+    assertWon(await two.acquire(target));
+    assert.ok(records(folder).includes(litter!), "there was a look");
+    await two.ask({ do: "release" });
+    assertWon(await one.acquire(target, { mode: "shared" }));
+    rmSync(`${target}.lock`);
+    assertRefused(await two.acquire(target), [one.pid]);
+    await one.ask({ do: "release" });
+    assertWon(await two.acquire(target));
+    assert.deepEqual(records(folder), ["app.pid"]);
+  }));
 
 test("a pile keeps nobody out who may only read the lock file", {
   skip: notRoot(),
