@@ -244,6 +244,25 @@ test("what SQLite itself cannot bear is told apart", () => {
       OPEN + away("wal", other).replace("there-and-back", "delete") + CLOSED,
     ]
   ) assert.equal(judged(log, none).unbearable, null, log);
+  const taken = "files #1 begin away wal shm / files #1 took wal / ";
+  const raw = "sqlite3-1 opening / sqlite3-1 opened / ";
+  const amid = `${OPEN}a.1 try 1 / ${taken}${raw}a.1 ack 1 / `;
+  assert.match(judged(amid + CLOSED, none).unbearable ?? "", /amid a write/);
+  const rawBefore = `${OPEN}${raw}a.1 try 1 / ${taken}a.1 ack 1 / `;
+  assert.match(
+    judged(rawBefore + CLOSED, none).unbearable ?? "",
+    /amid a write/,
+  );
+  for (
+    const log of [
+      `${OPEN}${taken}${raw}${ONE}`,
+      `${OPEN}a.1 try 1 / ${taken}a.1 ack 1 / ${raw}`,
+      `${OPEN}${raw}sqlite3-1 closing / a.1 try 1 / ${taken}a.1 ack 1 / `,
+      `${OPEN}a.1 try 1 / ${taken}b.1 opening / b.1 opened / a.1 ack 1 / `,
+      amid.replace("away wal shm", "link wal shm"),
+      amid.replace("away wal shm", "away database wal shm"),
+    ]
+  ) assert.equal(judged(log + CLOSED, none).unbearable, null, log);
 });
 
 test("a log that cannot be read is an exception", () => {

@@ -272,7 +272,9 @@ export class FileJudge {
 
   /**
    * A process has read the -shm that it had open. Or a -wal came back where
-   * others had begun another one meanwhile, with a -shm that is not of it.
+   * others had begun another one meanwhile, with a -shm that is not of it. Or
+   * sqlite3 came amid a write, with its checkpoint, whose -wal had been taken:
+   * it reads the half of what is being moved, and nobody can stop either.
    */
   #unbearable(): string | null {
     if (this.#incidents.some(({ name }) => name === "reading of -shm")) {
@@ -283,7 +285,20 @@ export class FileJudge {
       act === RETURNED && files.includes("wal") &&
       handles.some((one) => one.opening < done && one.opened > begin)
     );
-    return isLate ? "a -wal came back after others had opened" : null;
+    if (isLate) return "a -wal came back after others had opened";
+    const isAmid = this.#incidents.some(({ act, files, begin }) =>
+      act !== "link" && files.includes("wal") && !files.includes("database") &&
+      handles.some(({ process, acks, tries }) =>
+        [...acks].some(([n, end]) =>
+          (tries.get(n) ?? end) < begin && begin < end &&
+          handles.some((one) =>
+            isRaw(one) && one.process !== process && one.opening < end &&
+            one.closing > begin
+          )
+        )
+      )
+    );
+    return isAmid ? "sqlite3 came amid a write whose -wal was taken" : null;
   }
 
   /** Those that happened in the life of a handle, to it. */
