@@ -181,6 +181,21 @@ test("what a process reads by fs concerns no other process", () => {
   assert.deepEqual(judged(own + ONE + REFUSED + CLOSED, {}).kinds, []);
 });
 
+test("a handle that was closed within 20 ms does not look for its locks", () => {
+  const reading = "a.1 reads database / a.1 read / ";
+  const life = (ms: string, incident = reading) =>
+    judged(`${OPEN}${incident}${ONE}a.1 closing${ms} / a.1 closed`, {});
+  assert.deepEqual(life(" 19").kinds, []);
+  assert.equal(
+    life(" 19").outcomes.get("commits of a young handle lost, by fs"),
+    1,
+  );
+  for (const ms of [" 20", ""]) assert.deepEqual(life(ms).kinds, ["silence"]);
+  for (const incident of [DELETED, reading + DELETED]) {
+    assert.deepEqual(life(" 19", incident).kinds, ["silence"], incident);
+  }
+});
+
 test("the moved file counts for those who had it open, not for newcomers", () => {
   const moved = "files #1 begin away database / files #1 done / ";
   const rows = { "a.1": [1] };

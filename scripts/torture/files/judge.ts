@@ -18,7 +18,7 @@
  *     <process> <handle> warned <code> <text>  onWarning was called
  *     <process> <handle> reads <file>          by fs, which drops locks
  *     <process> <handle> read
- *     <process> <handle> closing
+ *     <process> <handle> closing <ms>          so long after it was opened
  *     <process> <handle> closed
  *     <process> <handle> shut <code> <text>    close() threw
  *     <process> <handle> left                  the process ends, not the handle
@@ -38,6 +38,8 @@ const LOST = "LITELATCH_LOCK_LOST";
 const COMFORT = /Nothing that was acknowledged is lost/;
 // A look is good for 0.25 ms. In that time a loop can do as many commits.
 const MOMENT = 5;
+// It would cost each hook 2 ms to look for the locks of SQLite sooner.
+const YOUNG_MS = 20;
 const RETURNED = "there-and-back";
 
 /** What was done to the files, or to the locks of one process. */
@@ -73,6 +75,8 @@ interface Handle {
   /** When it was closed, or left to the end of the process. */
   closing: number;
   closed: boolean;
+  /** How old it was when it was closed, in milliseconds, if that is told. */
+  ageMs: number;
   readonly tries: Map<number, number>;
   readonly acks: Map<number, number>;
   readonly refusals: Refusal[];
@@ -128,6 +132,7 @@ export class FileJudge {
         opened: Infinity,
         closing: Infinity,
         closed: false,
+        ageMs: Infinity,
         tries: new Map(),
         acks: new Map(),
         refusals: [],
@@ -180,6 +185,7 @@ export class FileJudge {
       }
       case "closing":
         handle.closing = at;
+        handle.ageMs = Number(rest[0] ?? Infinity);
         return;
       case "closed":
         handle.closed = true;
@@ -374,6 +380,11 @@ export class FileJudge {
     }
     if (told.length === 0 && this.#died.has(handle.process)) {
       this.#count("commits lost, their process died", missing.length);
+      return 0;
+    }
+    const isReading = touching.every(({ act }) => act === "read");
+    if (told.length === 0 && isReading && handle.ageMs < YOUNG_MS) {
+      this.#count("commits of a young handle lost, by fs", missing.length);
       return 0;
     }
     if (told.length === 0) {

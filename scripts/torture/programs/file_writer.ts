@@ -57,6 +57,7 @@ class Writer {
   id = "";
   commits = 0;
   lost = false;
+  openedAt = 0;
 
   constructor(part: FilePart, log: Log) {
     this.part = part;
@@ -97,6 +98,7 @@ class Writer {
         onWarning: (text) => this.log.refusal([this.id, "warned"], text),
         ...more,
       });
+      this.openedAt = performance.now();
       this.lost = false;
       this.say("opened");
       this.createTable();
@@ -219,7 +221,7 @@ class Writer {
   close(): void {
     const { db } = this;
     this.db = null;
-    this.say("closing");
+    this.say("closing", Math.floor(performance.now() - this.openedAt));
     try {
       db?.close();
       this.say("closed");
