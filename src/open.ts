@@ -209,16 +209,14 @@ function locateDatabase(path: string, settings: Settings): Location {
     throw cannotOpen(target.path, `it must exist, because ${because}`);
   }
   if (found !== null && found.kind !== "file") {
-    const what = found.kind === "folder" ? "a folder" : "something else";
-    throw cannotOpen(target.path, `it must be a file, but it is ${what}`);
+    throw cannotOpen(target.path, `it must be a file, but is a ${found.kind}`);
   }
   // SQLite would wait for ever at a FIFO, or delete it. On Windows to look keeps
   // what others delete there for a moment, and they fail.
   for (const end of isPosix() ? ["-journal", "-wal", "-shm"] : []) {
     const kind = lstat(target.path + end)?.kind ?? "file";
     if (kind === "file") continue;
-    const what = kind === "other" ? "a FIFO or a device" : `a ${kind}`;
-    const why = `its ${end} must be a file, but it is ${what}; move it away`;
+    const why = `its ${end} must be a file, but is a ${kind}; move it away`;
     throw cannotOpen(target.path, why);
   }
   refuseManyNames("Database", target, found);

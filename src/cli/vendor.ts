@@ -95,7 +95,8 @@ async function checkFile(
   let copy: string;
   try {
     // To read a FIFO or a device may never end.
-    if (stat(path)?.kind === "other") throw new Error("it is something else");
+    const { kind = "file" } = stat(path) ?? {};
+    if (kind !== "file") throw new Error(`it is a ${kind}`);
     copy = readFileSync(path, "utf8");
   } catch (error) {
     throw new Excuse(

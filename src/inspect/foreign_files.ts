@@ -50,8 +50,7 @@ export function findForeign(
 
 function kindFault({ kind }: FileStat): string | null {
   if (kind === "file") return null;
-  if (kind === "folder") return "a folder";
-  return kind === "link" ? "a symbolic link" : "a device, a socket or a FIFO";
+  return kind === "link" ? "a symbolic link" : `a ${kind}`;
 }
 
 function lockFileFault({ size, links }: FileStat): string | null {
@@ -59,8 +58,10 @@ function lockFileFault({ size, links }: FileStat): string | null {
   return links > 1 ? `a file with ${links} names (hard links)` : null;
 }
 
-function recordFault({ path = "" }: FileStat): string | null {
-  if (readSmall(path) !== null) return "a file of something else";
+function recordFault({ path = "", size }: FileStat): string | null {
+  // A database, to read which would drop the locks of this process on it.
+  const isRead = size % 512 !== 0 && readSmall(path) !== null;
+  if (isRead || size % 512 === 0) return "a file of something else";
   // It may have been withdrawn meanwhile.
   return lstatOf(path) === null ? null : "a file that this user cannot read";
 }

@@ -132,7 +132,7 @@ function fileReport(target: Location, reasons: Reasons): FileReport | null {
   const may = (path: string) =>
     mountOf(path)?.readOnly === true ? false : canWrite(path);
   return {
-    kind: kind === "link" ? "other" : kind,
+    kind: kind === "file" || kind === "folder" ? kind : "other",
     bytes: size,
     links,
     mounted: mount === null

@@ -49,7 +49,7 @@ export function readOldLock(path: string): OldLock | null {
     );
   }
   if (found.kind === "link") return foreign("a symbolic link");
-  if (found.kind === "other") return foreign("a device, a socket or a FIFO");
+  if (found.kind !== "file") return foreign(`a ${found.kind}`);
   const fault = found.size === 0 ? lockFileFault(found) : sizeFault(found);
   if (fault !== null) return foreign(fault);
   const text = found.size === 0 ? "" : readSmall(path);

@@ -11,6 +11,7 @@ import { countSleep, now } from "../os/clock.ts";
 import { atExit } from "../os/exit_hooks.ts";
 import { self } from "../os/process.ts";
 import { type HeldLock, sharedState } from "../os/shared_state.ts";
+import { identityOf } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
 import { DOUBT_MS, holdersNow, toHolder } from "./holders.ts";
 import { findLitter } from "./litter.ts";
@@ -57,8 +58,9 @@ export function* acquire(ask: Ask): Waiting<Lock> {
     for (;;) {
       // While this procedure slept, another of this thread may have won.
       const own = sharedState().locks.get(target.path);
-      if (own?.mode === mode) return new Lock(target.path, own);
-      if (own) throw refused(ask, [own.holder as Holder], 0, "ours");
+      const isLost = own && own.lockFile !== identityOf(`${target.path}.lock`);
+      if (own?.mode === mode && !isLost) return new Lock(target.path, own);
+      if (own) throw refused(ask, [own.holder as Holder], 0, true, isLost);
       const started = now() - start;
       // Twenty that ask took all of a thread, and a descriptor each.
       const asker = asking.get(key) ?? ask;

@@ -59,7 +59,7 @@ function lockAsk(
   const target = locate(toPath(path));
   const found = stat(target.path);
   const what = found?.kind === "folder" ? "Folder" : "File";
-  if (settings.mode === "exclusive") refuseManyNames(what, target, found);
+  refuseManyNames(what, target, found);
   warnOfNetwork(target);
   return { ...settings, what, target, blocking };
 }
@@ -70,11 +70,11 @@ export function refuseManyNames(
   { path }: Location,
   found: FileStat | null,
 ): void {
-  if (found?.kind !== "file") return;
-  const why = found.links > 1
+  if (found === null) return;
+  const why = found.kind === "file" && found.links > 1
     ? `has ${found.links} hard links; remove the others`
     : mountOf(path)?.folder === path
-    ? "is a mount of its own; mount its folder instead"
+    ? "is a mount of its own; mount its folder, or lock a file in it"
     : null;
   if (why === null) return;
   throw new UnsupportedError(

@@ -9,6 +9,7 @@ import type { OldVersion } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, setModified } from "../os/files.ts";
 import { partsOf } from "../os/paths.ts";
+import { PENDING } from "../os/lock_bytes.ts";
 import { isAlive, provesLives, self } from "../os/process.ts";
 import { locksOn, openPaths } from "../os/procfs.ts";
 import { isPosix, lstat, parseIdentity, quickStat } from "../os/stat.ts";
@@ -58,7 +59,7 @@ export function findLitter(
       mode === "exclusive" || one.mode === "exclusive"
     );
     if (holders.length > 0) {
-      const error = (ms: number) => refused(ask, holders, ms, "replaced");
+      const error = (ms: number) => refused(ask, holders, ms, false, true);
       return { isCertain: true, error };
     }
     const pile: string[] = [];
@@ -115,8 +116,8 @@ export function holdsAnother(
 ): boolean | null {
   const other = parseIdentity(sidecar);
   if (other === null || sidecar === identity) return false;
-  const locks = locksOn(other);
-  if (!locks?.some((lock) => lock.pid === pid)) return locks && false;
+  const locks = locksOn(other)?.filter(({ first }) => first >= PENDING);
+  if (!locks?.some((lock) => lock.pid === pid)) return locks ? false : null;
   const deleted = `/${partsOf(path).name}.lock (deleted)`;
   return openPaths(pid)?.some((at) => {
     if (at.endsWith(deleted)) return true;

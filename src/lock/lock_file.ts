@@ -122,13 +122,9 @@ function prepare(target: Location): string | null {
   if (found === null) return null;
   const { kind, size, links, identity } = found;
   if (kind === "file" && size === 0 && links === 1) return identity;
-  const what = kind === "file"
-    ? `a file of ${size} bytes with ${links} names`
-    : kind === "other"
-    ? "a FIFO, a socket or a device"
-    : `a ${kind}`;
-  const why = "must be an empty file with one name, but it is";
-  throw unusable(path, `${why} ${what}; move it away`);
+  const how = kind === "file" ? ` of ${size} bytes with ${links} names` : "";
+  const why = "must be an empty file with one name, but it is a";
+  throw unusable(path, `${why} ${kind}${how}; move it away`);
 }
 
 function explain(path: string, error: unknown): LitelatchError {

@@ -91,7 +91,8 @@ export function publishOwn(
   );
   const withdraw = (): void => {
     // Somebody else's may be in its place.
-    if (place && readSmall(place)?.includes(`"id":"${id}"`)) remove(place);
+    const ours = `"id":"${id}"`;
+    if (place && readSmall(place, isNoDatabase)?.includes(ours)) remove(place);
   };
   return { record, withdraw };
 }

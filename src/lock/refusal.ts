@@ -20,18 +20,19 @@ export interface Ask extends LockSettings {
 const MOST_LINES = 10;
 
 /**
- * The error of a lock that others hold, or had when its lock file was
- * `"replaced"`, or that is `"ours"` in another mode.
+ * The error of a lock that others hold, or this thread itself (`isOurs`), maybe
+ * on a lock file that was replaced meanwhile.
  */
 export function refused(
   { what, target, mode }: Ask,
   holders: Holder[],
   waitedMs: number,
-  why: "held" | "replaced" | "ours" = "held",
+  isOurs = false,
+  isReplaced = false,
 ): LockedError {
   const [path, name] = [legible(target.path), legible(target.name)];
   const isShared = holders.every((holder) => holder.mode === "shared");
-  const thread = why === "ours" ? "" : ", in another thread";
+  const thread = isOurs ? "" : ", in another thread";
   const lines = linesAbout(holders, thread);
   const list = lines.join("\n  ");
   let who = lines.length === 0
@@ -44,11 +45,11 @@ export function refused(
   if (lines.length > 1 && isUnsure) {
     who += "\nSome of them may have ended: from here that cannot be seen.";
   }
-  if (why === "replaced") {
+  if (isReplaced) {
     who += `\n${name}.lock was deleted or replaced while it was held.`;
     if (isUnsure) who += ` If it ended, delete ${name}.pid*.`;
   }
-  const todo = why === "ours"
+  const todo = isOurs
     ? "Release the first one, or ask for the same mode."
     : `${
       advice(holders)

@@ -50,7 +50,7 @@ export function create(
         // out. By the descriptor, as a path could have become a link meanwhile;
         // and some filesystems have no owners or modes.
         const { mode, uid, gid } = rights;
-        if (isRoot()) attempt(() => by.fchownSync(file, uid, gid), null);
+        attempt(() => by.fchownSync(file, isRoot() ? uid : -1, gid), null);
         if (mode) attempt(() => by.fchmodSync(file, mode & 0o666), null);
       }
       if (content !== "") by.writeSync(file, content);
@@ -70,10 +70,10 @@ export function create(
  */
 export function rightsFor({ path, folder }: Location): Rights | null {
   const found = stat(path);
-  if (found !== null) return found;
+  // Who may not write to a lock file never has it exclusively.
+  if (found !== null) return { ...found, mode: found.mode | 0o200 };
   const parent = stat(folder);
-  const isForGroup = parent !== null && (parent.mode & 0o2000) !== 0;
-  if (parent === null || isForGroup) return parent;
+  if (parent === null || parent.mode & 0o2000) return parent;
   return isRoot() ? { ...parent, mode: 0o644 } : null;
 }
 
@@ -187,5 +187,5 @@ export function canWrite(path: string): boolean | null {
 
 /** Sets when a file last changed, where this user may. Opens nothing. */
 export function setModified(path: string, seconds: number): void {
-  attempt(() => fileSystem().utimesSync(path, seconds, seconds), null);
+  attempt(() => fileSystem().lutimesSync(path, seconds, seconds), null);
 }

@@ -13,7 +13,7 @@ export interface FileIdentity {
 
 /** What `stat` says of a path. */
 export interface FileStat extends FileIdentity {
-  kind: "file" | "folder" | "link" | "other";
+  kind: "file" | "folder" | "link" | "device, a socket or a FIFO";
   links: number;
   size: number;
   mode: number;
@@ -62,7 +62,7 @@ export function quickStat(
   const { Deno } = globalThis as Realm;
   const verb = follows ? "statSync" : "lstatSync";
   // A third of the time of Deno's `node:fs`, which rounds as much.
-  const look = () => Deno?.[verb](path) ?? fileSystem()[verb](path, HOW);
+  const look = () => Deno?.[verb]?.(path) ?? fileSystem()[verb](path, HOW);
   const found = ask(path, look);
   return found && { identity: named(found), size: Number(found.size) };
 }
@@ -93,7 +93,7 @@ function describe(
       ? "folder"
       : found.isSymbolicLink()
       ? "link"
-      : "other",
+      : "device, a socket or a FIFO",
     identity: named(found),
     links: Number(found.nlink),
     size: Number(found.size),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, readdirSync } from "node:fs";
+import { cpSync, readdirSync, rmSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -10,6 +10,7 @@ import {
   fixture,
   type LockProcess,
 } from "../fixtures/lock_processes.ts";
+import { needs } from "../fixtures/machine.ts";
 import type { TestRuntime } from "../fixtures/runtimes.ts";
 import { Company } from "./fixtures/company.ts";
 
@@ -49,6 +50,29 @@ function pidfiles(path: string): string[] {
   return readdirSync(dirname(path))
     .filter((name) => name.startsWith(`${basename(path)}.pid`));
 }
+
+// Somebody else may have taken the new file.
+test("a lock whose file was deleted counts no further handle", {
+  skip: needs("unlinking"),
+}, () =>
+  each(async ({ child, path }) => {
+    for (const mode of ["shared", "exclusive"]) {
+      const ask = (as: string) =>
+        child.ask({ do: "acquire", as, path, options: { mode } });
+      assertWon(await ask("a"));
+      rmSync(`${path}.lock`);
+      const answer = await ask("b");
+      assertRefused(answer, [child.pid]);
+      assert.match(
+        answer.message!,
+        /was deleted or replaced while it was held/,
+      );
+      assert.match(answer.message!, /Release the first one/);
+      await child.ask({ do: "release", as: "a" });
+      assertWon(await ask("b"));
+      await child.ask({ do: "release", as: "b" });
+    }
+  }));
 
 test("handles of one process count together, in whatever order they go", () =>
   each(async ({ child, path, refusedOutside, freeOutside }) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   copyFileSync,
   existsSync,
@@ -15,14 +16,14 @@ import {
 import process from "node:process";
 import { test } from "node:test";
 import { acquireLock, open } from "../../mod.ts";
-import { locksOn } from "../../src/os/procfs.ts";
+import { locksOn, processStat } from "../../src/os/procfs.ts";
 import { stat } from "../../src/os/stat.ts";
 import {
   assertRefused,
   assertWon,
   type LockProcess,
 } from "../fixtures/lock_processes.ts";
-import { needs } from "../fixtures/machine.ts";
+import { inContainer, missing, needs } from "../fixtures/machine.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
@@ -161,6 +162,37 @@ test("a record that was copied with its folder keeps nobody out", async () => {
       assertRefused(await other.acquire(path), [child.pid]);
       await child.ask({ do: "release" });
     }
+  }
+});
+
+// Anybody can write the number of any empty file that somebody has locked.
+const LOCK_WHOLE = "use Fcntl; open F, '>', shift; $| = 1;" +
+  "my $all = pack('ssx4qqix4', F_WRLCK, 0, 0, 0, 0);" +
+  "print fcntl(F, F_SETLK, $all) ? 1 : 0; <STDIN>";
+
+test("a record of a program that has locked another file keeps nobody out", {
+  skip: inContainer() || missing(["perl", "-MFcntl", "-e", "1"]),
+}, async (t) => {
+  for (const { child, other } of company.pairs()) {
+    const path = company.newPath();
+    const file = company.newPath();
+    const victim = spawn("perl", ["-e", LOCK_WHOLE, file]);
+    t.after(() => victim.kill());
+    const [said] = await once(victim.stdout, "data");
+    assert.equal(String(said), "1");
+    const pid = victim.pid!;
+    assertWon(await child.acquire(path));
+    const text = readFileSync(`${path}.pid`, "utf8");
+    await child.ask({ do: "release" });
+    const token = processStat(pid)?.startToken;
+    writeFileSync(
+      `${path}.pid`,
+      text.replaceAll(String(child.pid), String(pid))
+        .replace(/"startToken":"\d+"/, `"startToken":"${token}"`)
+        .replace(/"sidecar":"[^"]+"/, `"sidecar":"${stat(file)?.identity}"`),
+    );
+    assertWon(await other.acquire(path));
+    await other.ask({ do: "release" });
   }
 });
 

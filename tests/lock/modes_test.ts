@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
+import { chmodSync, chownSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   assertRefused,
   assertWon,
   LockProcess,
+  scene,
 } from "../fixtures/lock_processes.ts";
-import { LIVES, needs } from "../fixtures/machine.ts";
-import { runtimes } from "../fixtures/runtimes.ts";
+import { LIVES, missing, needs, notRoot } from "../fixtures/machine.ts";
+import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
@@ -150,3 +152,36 @@ test("one that waits gets it when the holder is killed", async () => {
     }),
   );
 });
+
+// Its maker's own group was none of the owner's, who was locked out for ever.
+test("a lock file has the group of its target, whoever of that makes it", {
+  skip: notRoot() || missing(["setpriv", "--groups", "100", "true"]),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    chmodSync(folder, 0o777);
+    writeFileSync(target, "");
+    chownSync(target, 1, 100);
+    chmodSync(target, 0o660);
+    const ids = ["--reuid", "65534", "--regid", "65534", "--groups", "100"];
+    const prefix = ["setpriv", ...ids];
+    const child = await start(thisRuntime(), { prefix, nobody: "by prefix" });
+    assertWon(await child.acquire(target));
+    for (const end of [".lock", ".pid"]) {
+      const { uid, gid, mode } = statSync(target + end);
+      assert.deepEqual([uid, gid, mode & 0o777], [65534, 100, 0o660], end);
+    }
+  }));
+
+test("a target that is read-only can be locked again", {
+  skip: notRoot(),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    chmodSync(folder, 0o777);
+    writeFileSync(target, "");
+    chmodSync(target, 0o444);
+    const child = await start(thisRuntime(), { nobody: true });
+    for (let i = 0; i < 2; i++) {
+      assertWon(await child.acquire(target));
+      await child.ask({ do: "release" });
+    }
+  }));

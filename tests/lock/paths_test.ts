@@ -12,9 +12,10 @@ import { pathToFileURL } from "node:url";
 import {
   assertRefused,
   assertWon,
-  type LockProcess,
+  LockProcess,
 } from "../fixtures/lock_processes.ts";
-import { needs } from "../fixtures/machine.ts";
+import { missing, needs, notRoot } from "../fixtures/machine.ts";
+import { thisRuntime } from "../fixtures/runtimes.ts";
 import { Company } from "./fixtures/company.ts";
 
 const company = new Company();
@@ -111,23 +112,47 @@ test("a folder is locked beside it, with or without a slash, by path or URL", {
   }
 });
 
-test("a file with several names is locked shared, never exclusively", async () => {
+// One of them may have been locked exclusively before the other was made.
+test("a file with several names is locked in no mode", async () => {
   for (const { child } of company.pairs()) {
     const path = company.newPath();
     writeFileSync(path, "");
     linkSync(path, `${path}-too`);
     for (const name of [path, `${path}-too`]) {
-      const answer = await child.acquire(name);
-      assert.equal(answer.code, "LITELATCH_UNSUPPORTED", answer.message);
-      assert.match(
-        answer.message!,
-        /cannot be locked: it must have one name.* 2 hard/,
-      );
-      assertWon(await child.acquire(name, { mode: "shared" }));
-      await child.ask({ do: "release" });
+      for (const mode of ["exclusive", "shared"]) {
+        const answer = await child.acquire(name, { mode });
+        assert.equal(answer.code, "LITELATCH_UNSUPPORTED", answer.message);
+        assert.match(
+          answer.message!,
+          /cannot be locked: it must have one name.* 2 hard/,
+        );
+      }
     }
   }
 });
+
+// Its lock file lies beside it, in another folder for each place that mounts it.
+test(
+  "a folder that is a mount of its own is locked in no mode, a file in it is",
+  {
+    skip: notRoot() ||
+      missing(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]),
+  },
+  async () => {
+    const folder = company.newPath();
+    mkdirSync(folder);
+    const script = 'mount --bind "$0" "$0" && exec "$@"';
+    const prefix = ["unshare", "-m", "sh", "-c", script, folder];
+    const child = await LockProcess.start(thisRuntime(), { prefix });
+    for (const mode of ["exclusive", "shared"]) {
+      const answer = await child.acquire(folder, { mode });
+      assert.equal(answer.code, "LITELATCH_UNSUPPORTED", answer.message);
+      assert.match(answer.message!, /or lock a file in it/);
+    }
+    assertWon(await child.acquire(`${folder}/file`));
+    await child.kill();
+  },
+);
 
 test("a missing folder, an empty path and another protocol are refused", async () => {
   for (const { child } of company.pairs()) {

@@ -34,7 +34,10 @@ test(
       return new Child([...words, ...program]).ask({ do: "open", path });
     }));
     assert.equal(answers[0]?.code, "LITELATCH_UNSUPPORTED");
-    assert.match(answers[0]?.message ?? "", /mount its folder instead/);
+    assert.match(
+      answers[0]?.message ?? "",
+      /mount its folder, or lock a file in it/,
+    );
     assert.equal(answers[1]?.ok, true, answers[1]?.message);
   }),
 );
