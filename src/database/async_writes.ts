@@ -221,7 +221,9 @@ function disowning(main: Session, own: Session): () => void {
   const ask = ({ connection }: Session) =>
     kept(connection, "PRAGMA data_version").get([])?.["data_version"];
   const versionOf = (one: Session) => attempt(() => Number(ask(one)), NaN);
-  const [before, known] = [versionOf(main), versionOf(own)];
+  // In a loop over rows it would be that of its snapshot.
+  const before = main.isIdle ? versionOf(main) : NaN;
+  const known = versionOf(own);
   return () => {
     const moves = versionOf(main) - before;
     if (versionOf(own) === known && moves > 0) main.ownMoves += moves;

@@ -84,6 +84,7 @@ export function tellChanges(
       }
       if (last === "changed") told = now();
       else if (last === "unchanged" || last === before) return;
+      else session.told.isSaid = true;
       listener(last);
     },
   };

@@ -215,6 +215,7 @@ export class Database implements Disposable {
    */
   poll(): Change {
     const found = this.#away();
+    this.#session.told.isSaid ||= found !== null;
     if (found !== null) return found;
     this.#session.require();
     this.#parts.watch?.look();
@@ -282,7 +283,6 @@ export class Database implements Disposable {
     if (watch === null || session.stopped === "closed") return null;
     const identity = identityOf(session.asked, true);
     if (identity === watch.files.open[""]) return null;
-    session.told.isSaid = true;
     return identity === null ? "gone" : "replaced";
   }
 

@@ -79,9 +79,11 @@ export class LossWatch implements Attachment {
 
   /** At once: what is lost later is no new mode. A WAL comes with a write. */
   afterWrite(): void {
-    if (!this.#session.journals) return;
-    this.all.forEach((files) => files.renew());
-    this.#session.journals = this.all.some(({ open }) => !open["-wal"]);
+    for (const files of this.all) {
+      const isAwaited = files.mayMake && files.open["-wal"] === null;
+      if (this.#session.journals || isAwaited) files.renew();
+    }
+    this.#session.journals = false;
   }
 
   /**

@@ -42,16 +42,17 @@ export interface Heeded {
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
-  /** Whether SQLite is to wait: for several, and for what tells it in a row. */
-  waits: boolean;
+  /** Whether SQLite is to wait: for several; or is asked whether it does. */
+  waits: boolean | "tells";
 }
 
 // But the version is in the file.
 const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // Without a WAL a COMMIT waits for readers; the timeout is the caller's to read.
 const WAITS = /\b(?:attach\b|busy_timeout\b|journal_mode\W+(?!wal)\w)/i;
+// At the beginning of a line it may be behind a comment.
 const ENDS =
-  /(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b/i;
+  /\b(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b(?<=(?:^|[;\n]|\*\/)\s*\w+)/i;
 
 const BY_THE_BODY =
   "the body has ended it with a COMMIT or ROLLBACK of its own; leave that to " +
@@ -175,9 +176,11 @@ export class Session {
     if (WAITS.test(sql)) this.turns.share();
     return {
       attaches: /\b(?:at|de)tach\b/i.test(sql),
-      journals: /\bjournal_mode\b/i.test(sql),
+      journals: /\bjournal_mode\s*[=(]\W*(?!wal\b)\w/i.test(sql),
       ends: ENDS.test(sql),
-      waits: isPersonal || /;\s*[^\s;]/.test(sql),
+      waits: /\bbusy_timeout\b/i.test(sql)
+        ? "tells"
+        : isPersonal || /;\s*[^\s;]/.test(sql),
     };
   }
 
@@ -216,7 +219,7 @@ export class Session {
       throw this.explain(error);
     } finally {
       this.journals ||= heeded.journals;
-      if (heeded.attaches) this.listAttached();
+      if (heeded.attaches) attempt(() => this.listAttached(), null);
       if (this.depth === 0) this.afterWrite();
     }
   }

@@ -25,7 +25,7 @@ export class Statement {
   readonly #session: Session;
   readonly #sql: string;
   readonly #onlyReads: boolean;
-  readonly #heeded: Heeded;
+  #heeded!: Heeded;
   #prepared!: Prepared;
   /** What it was prepared on. */
   #connection?: Connection;
@@ -35,8 +35,7 @@ export class Statement {
     this.owner = owner;
     this.#session = session;
     this.#sql = sql;
-    this.#heeded = session.heed(sql);
-    const text = bare(sql);
+    const text = bare(String(sql));
     if (text === "") {
       throw new TypeError(
         "Cannot prepare a statement: there is none in the SQL",
@@ -158,6 +157,7 @@ export class Statement {
     const { connection, stopped, turns } = this.#session;
     if (stopped === null && this.#connection === connection) return;
     this.#session.require();
+    this.#heeded = this.#session.heed(this.#sql);
     const prepare = () => kept(connection, this.#sql);
     this.#prepared = turns.again(prepare, this.#heeded.waits);
     this.#connection = connection;

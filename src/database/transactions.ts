@@ -130,7 +130,7 @@ function savepoint<D, T>(session: Session, db: D, body: Body<D, T>): T {
   session.depth++;
   try {
     const result = refusePromise("write", body(db));
-    session.require();
+    session.requireTransaction();
     session.connection.exec(`RELEASE ${name}`);
     if (session.made !== null && session.depth === 2) settle(session, null);
     return result;

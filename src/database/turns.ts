@@ -89,10 +89,11 @@ export class Turns {
   }
 
   /** Runs a statement until SQLite is not busy; it waits itself with `isUp`. */
-  again<T>(run: () => T, isUp = false): T {
+  again<T>(run: () => T, isUp: boolean | "tells" = false): T {
+    if (isUp === "tells") return run();
     // In a transaction only SQLite knows whether a wait can help.
     isUp ||= this.isShared && this.#connection.inTransaction();
-    if (isUp && (this.isShared || ownWriter(this.#path) === null)) {
+    if (isUp && ownWriter(this.#path) === null) {
       return this.#at(this.#settings.busyTimeout, run);
     }
     try {

@@ -1,6 +1,7 @@
 /** What better-sqlite3 does in a way of its own, for `adopt`. */
 
 import type { Connection, RunResult } from "./contract.ts";
+import { messageOf } from "./result_codes.ts";
 import {
   connected,
   type NativeDatabase,
@@ -8,7 +9,10 @@ import {
   prepared,
 } from "./prepared.ts";
 
-type BetterDatabase = NativeDatabase<BetterStatement> & { open: boolean };
+type BetterDatabase = NativeDatabase<BetterStatement> & {
+  open: boolean;
+  unsafeMode(on: boolean): unknown;
+};
 
 interface BetterStatement extends NativeStatement {
   readonly reader: boolean;
@@ -18,7 +22,7 @@ interface BetterStatement extends NativeStatement {
 /** Wraps a live Database of better-sqlite3; its owner closes it. */
 export function connectBetter(native: BetterDatabase): Connection {
   const exact = (sql: string) => native.prepare(sql).safeIntegers(true);
-  return connected(native, false, (sql) => {
+  const connection = connected(native, false, (sql) => {
     const statement = exact(sql);
     const { reader } = statement;
     // It runs only what returns no rows, and asks only what does.
@@ -39,4 +43,20 @@ export function connectBetter(native: BetterDatabase): Connection {
       hasRows: () => reader,
     });
   }, () => native.open);
+  // Beside a loop over rows it refuses all others, also the end of a transaction
+  // whose body has left one in its midst: that locked everybody out.
+  const exec = (sql: string) => {
+    try {
+      connection.exec(sql);
+    } catch (error) {
+      if (!/busy executing/.test(messageOf(error))) throw error;
+      native.unsafeMode(true);
+      try {
+        connection.exec(sql);
+      } finally {
+        native.unsafeMode(false);
+      }
+    }
+  };
+  return { ...connection, exec };
 }

@@ -127,7 +127,9 @@ export function bare(sql: string): string {
 }
 
 const WRITES = /^(?:insert|update|delete|replace|with)\b/i;
-const RETURNS = /\b(?:insert|update|delete|replace)\b[^]*\breturning\b/i;
+// In two parts: in one it took seconds where "insert" came 20,000 times.
+const RETURNS =
+  /^(?=[^]*\breturning\b)[^]*?\b(?:insert|update|delete|replace)\b/i;
 
 /** A `bigint` as a number, where that loses nothing. */
 export function narrow(value: Value): Value {

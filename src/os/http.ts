@@ -54,7 +54,7 @@ export function sender(certificates: Certificates | null): Sender {
   if (Bun !== undefined) {
     return { send: byFetch({ tls: certificates }), close: () => {} };
   }
-  if (Deno === undefined) return byHttps(certificates);
+  if (Deno?.createHttpClient === undefined) return byHttps(certificates);
   const { ca, ...own } = certificates;
   const caCerts = ca === undefined ? [] : [ca];
   const client = Deno.createHttpClient({ caCerts, ...own });
