@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { BusyError, type Database, open } from "../../mod.ts";
+import { query } from "../fixtures/folder.ts";
 import { found, insert, withTable } from "./fixtures/table.ts";
 
 test(
@@ -186,5 +187,94 @@ test(
     for (const one of undone) assert.match(await one, /was rolled back/);
     assert.deepEqual(await Promise.all(kept), ["kept", "kept", "kept"]);
     assert.equal(found(path), "1,2,3,4,5,6,7,8,9");
+  }),
+);
+
+test(
+  "a ROLLBACK on the driver's object inside a nested write is named as that",
+  withTable((db, path) => {
+    const { native } = db as { native: { exec(sql: string): void } };
+    const nested = () =>
+      db.write(() => {
+        insert(db, 1);
+        native.exec("ROLLBACK");
+      });
+    const own = {
+      code: "LITELATCH_CLOSED",
+      message: /the body has ended it with a COMMIT or ROLLBACK of its own/,
+    };
+    assert.throws(() =>
+      db.write(() => {
+        assert.throws(nested, own);
+        insert(db, 2); // would be committed by itself
+      }), own);
+    assert.throws(() => db.write(nested), own);
+    assert.equal(found(path), "");
+    db.write(() => db.write(() => insert(db, 3)));
+    assert.equal(found(path), "3");
+  }),
+);
+
+/** SQL, and whether it ends the transaction that it is run in. */
+const TEXTS: [sql: string, ends: boolean][] = [
+  ["COMMIT", true],
+  [";; commit transaction", true],
+  ["/* c */ COMMIT", true],
+  ["/* c *//* ; */COMMIT", true],
+  ["-- c\nCOMMIT", true],
+  ["-- c\r\n\tCOMMIT", true],
+  ["END", true],
+  ["INSERT INTO t VALUES (2);END", true],
+  ["INSERT INTO t VALUES (2); -- c\n /* c */ ROLLBACK", true],
+  ["ROLLBACK TO a; COMMIT", true],
+  ["ROLLBACK TO a", false],
+  ["rollback transaction to savepoint a", false],
+  ["INSERT INTO t VALUES (2); ROLLBACK\nTO a", false],
+  ["INSERT INTO t VALUES ('; COMMIT')", false],
+  ["INSERT INTO t VALUES ('\nEND')", false],
+  ["INSERT INTO t VALUES (2) -- ; COMMIT", false],
+  ["/* ; ROLLBACK */ INSERT INTO t VALUES (2)", false],
+  ["-- COMMIT\nINSERT INTO t VALUES (2)", false],
+  ["INSERT INTO t SELECT CASE 1 WHEN 1 THEN 2 END", false],
+];
+
+for (const [sql, ends] of TEXTS) {
+  test(
+    `${JSON.stringify(sql)} in a write ${ends ? "is" : "is not"} its end`,
+    withTable((db, path) => {
+      const body = () => {
+        db.exec("SAVEPOINT a");
+        insert(db, 1);
+        const run = () => db.exec(sql);
+        if (ends) assert.throws(run, /the body has ended it/);
+        else run();
+        insert(db, 3);
+      };
+      if (ends) assert.throws(() => db.write(body), /the body has ended it/);
+      else db.write(body);
+      const after = query(path, "SELECT count(*) FROM t WHERE a = 3");
+      assert.equal(after, ends ? "0" : "1");
+    }),
+  );
+}
+
+test(
+  "many statements, comments and semicolons are looked through once",
+  withTable((db, path) => {
+    const many = [
+      `SELECT 1;\n${"-- INSERT INTO t VALUES (1, 2, 3);\n".repeat(20_000)}`,
+      ";".repeat(200_000),
+      "/* ; */ ; ".repeat(50_000),
+    ];
+    // One of them took minutes; Bun gives up a pattern after two seconds.
+    for (let i = 0; i < 50; i++) {
+      for (const text of many) db.exec(`${text} SELECT 2`);
+    }
+    for (const text of many) {
+      const commit = () => db.exec(`${text} /* c */ COMMIT`);
+      assert.throws(() => db.write(commit), /the body has ended it/);
+    }
+    db.write(() => insert(db, 1));
+    assert.equal(found(path), "1");
   }),
 );

@@ -135,6 +135,22 @@ test(
 );
 
 test(
+  "a long value with SQL in it costs no more than it",
+  inMemory((db) => {
+    const text = "insert a ".repeat(100_000);
+    // A pattern took a minute; Bun gives one up after two seconds.
+    for (let i = 0; i < 60; i++) {
+      db.prepare(`INSERT INTO t (a) VALUES ('${text}${i}')`).run();
+    }
+    const same = `SELECT count(DISTINCT a) AS n FROM t WHERE a > '${text}'`;
+    assert.deepEqual(db.prepare(same).get(), { n: 60 });
+    const returning = `INSERT INTO t (a) VALUES ('${text}') RETURNING id`;
+    assert.deepEqual(db.prepare(returning).get(), { id: 61 });
+    assert.equal(db.prepare(returning).run().changes, 1);
+  }),
+);
+
+test(
   "changes leaves out what triggers do",
   inMemory((db) => {
     db.exec(`CREATE TABLE log (a);
