@@ -150,3 +150,18 @@ for (const way of ["write", "writeAsync"] as const) {
     }),
   );
 }
+
+for (const sql of ["ATTACH ':memory:' AS b", "DETACH a"]) {
+  test(
+    `a loss that is first seen at ${sql} is told as one`,
+    { skip },
+    withDatabase(async (path) => {
+      const db = open(path, { heartbeat: false });
+      db.exec("CREATE TABLE t (n); ATTACH ':memory:' AS a");
+      await pause(5);
+      rmSync(`${path}-shm`);
+      assert.throws(() => db.exec(sql), LockLostError);
+      db.close();
+    }),
+  );
+}
