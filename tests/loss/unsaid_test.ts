@@ -6,6 +6,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import process from "node:process";
@@ -13,12 +14,13 @@ import { test } from "node:test";
 import { type Database, LockLostError, open } from "../../mod.ts";
 import { allPidfiles } from "../../src/lock/pidfiles.ts";
 import { openPaths } from "../../src/os/procfs.ts";
-import { start } from "../fixtures/children.ts";
+import { elsewhere, start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
 import { thisAndNext, thisRuntime } from "../fixtures/runtimes.ts";
-import { pause } from "../fixtures/until.ts";
+import { pause, until } from "../fixtures/until.ts";
+import { atStat } from "./fixtures/at_stat.ts";
 
 const STILL = { heartbeat: false } as const;
 const TABLE = "CREATE TABLE IF NOT EXISTS t (n INTEGER)";
@@ -109,6 +111,46 @@ test(
 );
 
 test(
+  "close() says what was lost after a listener was told that a link leads elsewhere",
+  { skip: needs("unlinking", "names") },
+  withDatabase(async (path, folder) => {
+    const link = `${folder}/link`;
+    make(path).close();
+    make(`${path}.other`).close();
+    symlinkSync(path, link);
+    const db = open(link, STILL);
+    const told: string[] = [];
+    db.onChange((change) => told.push(change), { every: 10 });
+    rmSync(link);
+    symlinkSync(`${path}.other`, link);
+    await until("it is told", () => told.length > 0);
+    db.exec("INSERT INTO t VALUES (2)");
+    // It looks again, and has nothing to tell.
+    await pause(200);
+    assert.deepEqual(told, ["replaced"]);
+    rmSync(`${path}-wal`);
+    rmSync(`${path}-shm`);
+    elsewhere(path, "INSERT INTO t VALUES (3)");
+    assert.throws(() => db.close(), LockLostError);
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,3");
+  }),
+);
+
+test(
+  "close() does not say again what a listener was told",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const db = make(path);
+    const told: string[] = [];
+    db.onChange((change) => told.push(change), { every: 10 });
+    rmSync(path);
+    await until("it is told", () => told.length > 0);
+    assert.deepEqual(told, ["gone"]);
+    db.close();
+  }),
+);
+
+test(
   "reopen() says once that commits may be lost, if nobody has",
   { skip: linux },
   withDatabase(async (path) => {
@@ -182,28 +224,6 @@ test(
     }
   }),
 );
-
-/** Runs `body`, and `act` before the first stat for which `when` is true. */
-function atStat(when: () => boolean, act: () => void, body: () => void): void {
-  type Statter = { lstatSync(path: string, ...more: unknown[]): unknown };
-  const { Deno } = globalThis as { Deno?: Statter };
-  const place = Deno ?? process.getBuiltinModule("node:fs") as Statter;
-  const real = place.lstatSync;
-  let isDone = false;
-  place.lstatSync = (...asked) => {
-    if (!isDone && when()) {
-      isDone = true;
-      act();
-    }
-    return Reflect.apply(real, place, asked);
-  };
-  try {
-    body();
-    assert.ok(isDone);
-  } finally {
-    place.lstatSync = real;
-  }
-}
 
 test(
   "close() says what was seen after a commit, where nobody could hear it",
