@@ -134,3 +134,21 @@ test(
     db.close();
   }),
 );
+
+test(
+  "so is one that came in a loop over rows, which ends in a body",
+  withDatabase(async (path) => {
+    const db = opened(path);
+    await db.writeAsync(adding(1));
+    await db.writeAsync(adding(2));
+    db.poll();
+    const rows = db.prepare("SELECT a FROM t").iterate();
+    rows.next();
+    elsewhere(path, "INSERT INTO t VALUES (3)");
+    await db.writeAsync(adding(4, () => [...rows]));
+    assert.equal(db.poll(), "changed");
+    assert.equal(db.poll(), "unchanged");
+    db.close();
+    assert.equal(query(path, ALL), "1,2,3,4");
+  }),
+);

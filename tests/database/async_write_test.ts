@@ -198,6 +198,63 @@ test(
   }),
 );
 
+/** Handles whose connection others can use, and what closes it. */
+const SHARED: [how: string, open: (path: string) => [Database, () => void]][] =
+  [
+    ["an adopted handle", (path) => {
+      const owned = openConnection(path, { readOnly: false, create: true });
+      const db = adopt(owned.native, { busyTimeout: 600_000 });
+      return [db, () => owned.close()];
+    }],
+    ["a handle whose connection was asked for", (path) => {
+      const db = open(path, { busyTimeout: 600_000 });
+      assert.ok(db.native);
+      return [db, () => {}];
+    }],
+  ];
+
+for (const [how, make] of SHARED) {
+  test(
+    `so is what would wait on ${how}, whose timeout stays what was asked for`,
+    withDatabase(async (path) => {
+      const outer = opened(path);
+      const [db, close] = make(path);
+      const insert = db.prepare("INSERT INTO t VALUES (2)");
+      const timeout = () => db.prepare("PRAGMA busy_timeout").get();
+      for (const one of [outer, db]) {
+        await one.writeAsync(async (tx) => {
+          await null;
+          add(tx, 1);
+          // SQLite would wait for ten minutes in each of them.
+          for (
+            const wrong of [
+              () => db.write(() => {}),
+              () => db.exec("INSERT INTO t VALUES (2)"),
+              () => db.exec("INSERT INTO t VALUES (2); SELECT 1"),
+              () => db.read(() => insert.run()),
+              () => insert.run(),
+            ]
+          ) {
+            assert.throws(wrong, (error: unknown) => {
+              assert.ok(error instanceof BusyError, String(error));
+              assert.match(error.message, /writeAsync\(\).*async_write_test/);
+              return true;
+            });
+            assert.deepEqual(timeout(), { timeout: 600_000 });
+          }
+          add(tx, 3);
+        });
+        assert.deepEqual(timeout(), { timeout: 600_000 });
+      }
+      insert.run();
+      db.close();
+      close();
+      outer.close();
+      assert.equal(query(path, ALL), "1,3,1,3,2");
+    }),
+  );
+}
+
 for (
   const [form, set] of [
     ["no frames", { stackTraceLimit: 0 }],
@@ -674,6 +731,31 @@ test(
     });
     adopted.close();
     native.close();
+  }),
+);
+
+test(
+  "what a statement has set again after reopen() holds in a body too",
+  withDatabase(async (path) => {
+    const db = opened(path);
+    db.exec(
+      "CREATE TABLE author (id INTEGER PRIMARY KEY);" +
+        "CREATE TABLE book (author REFERENCES author ON DELETE CASCADE);" +
+        "INSERT INTO author VALUES (1); INSERT INTO book VALUES (1)",
+    );
+    const setUp = () => db.prepare("PRAGMA foreign_keys=OFF").run();
+    const drop = async (tx: Database) =>
+      await tx.exec("DELETE FROM author; INSERT INTO author VALUES (1)");
+    for (let i = 0; i < 3; i++) {
+      setUp();
+      await db.writeAsync(drop);
+      assert.equal(query(path, "SELECT count(*) FROM book"), "1");
+      db.reopen();
+    }
+    // It is gone with the connection that it was set on.
+    await db.writeAsync(drop);
+    assert.equal(query(path, "SELECT count(*) FROM book"), "0");
+    db.close();
   }),
 );
 

@@ -277,6 +277,25 @@ test(
 );
 
 test(
+  "so is one on which a statement has set it again after reopen()",
+  { skip: noKernelList },
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    const setUp = () => db.prepare("CREATE TEMP TABLE mine (x)").run();
+    setUp();
+    db.reopen();
+    setUp();
+    await pause(SEEN_MS);
+    drop(path);
+    await until("it is refused", () => refusalOf(db) !== "");
+    assert.match(refusalOf(db), /without losing what was set/);
+    assert.deepEqual(db.prepare("SELECT * FROM mine").all(), []);
+    db.close();
+  }),
+);
+
+test(
   "a loop over rows or a transaction puts it off, and it is tried again",
   { skip: noKernelList },
   withDatabase(async (path) => {
