@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { start } from "../fixtures/children.ts";
-import { withDatabase } from "../fixtures/folder.ts";
+import { query, withDatabase } from "../fixtures/folder.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const CHILD = new URL("fixtures/intrinsics_child.ts", import.meta.url);
+const PIECE = new URL("fixtures/piece_child.ts", import.meta.url);
 
 for (const how of ["frozen", "extended"]) {
   test(
@@ -29,6 +30,25 @@ for (const how of ["frozen", "extended"]) {
         some: { toString: 2 },
         refusal: "LockedError",
       });
+    }),
+  );
+}
+
+for (const when of ["before", "after"]) {
+  test(
+    `a piece of a Deno that others put there ${when} open() is no matter`,
+    { skip: thisRuntime().id === "deno" && "it has a whole one" },
+    withDatabase(async (path) => {
+      const child = start(thisRuntime(), PIECE, path, when);
+      const { code, stdout, stderr } = await child.ended;
+      assert.equal(code, 0, stderr);
+      assert.deepEqual(JSON.parse(stdout), {
+        change: "unchanged",
+        refusal: "LockedError",
+      });
+      for (const end of ["", ".copy"]) {
+        assert.equal(query(path + end, "SELECT group_concat(a) FROM t"), "1,2");
+      }
     }),
   );
 }
