@@ -50,9 +50,9 @@ export interface Heeded {
 const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // Without a WAL a COMMIT waits for readers; the timeout is the caller's to read.
 const WAITS = /\b(?:attach\b|busy_timeout\b|journal_mode\W+(?!wal)\w)/i;
-// At the beginning of a line it may be behind a comment.
+// The word first, as long SQL of comments alone took seconds the other way.
 const ENDS =
-  /\b(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b(?<=(?:^|[;\n]|\*\/)\s*\w+)/i;
+  /\b(?:commit|end|rollback(?!\s+(?:transaction\s+)?to))\b(?<=(?:^|;)(?:\s|;|--[^\n]*\n|\/\*[^*]*\*+(?:[^/*][^*]*\*+)*\/)*\w+)/i;
 
 const BY_THE_BODY =
   "the body has ended it with a COMMIT or ROLLBACK of its own; leave that to " +
@@ -178,7 +178,7 @@ export class Session {
       attaches: /\b(?:at|de)tach\b/i.test(sql),
       journals: /\bjournal_mode\s*[=(]\W*(?!wal\b)\w/i.test(sql),
       ends: ENDS.test(sql),
-      waits: /\bbusy_timeout\b/i.test(sql)
+      waits: /^\W*pragma\W+(?:\w+\.)?busy_timeout\W*$/i.test(sql)
         ? "tells"
         : isPersonal || /;\s*[^\s;]/.test(sql),
     };

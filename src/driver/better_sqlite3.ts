@@ -1,7 +1,6 @@
 /** What better-sqlite3 does in a way of its own, for `adopt`. */
 
 import type { Connection, RunResult } from "./contract.ts";
-import { messageOf } from "./result_codes.ts";
 import {
   connected,
   type NativeDatabase,
@@ -49,7 +48,7 @@ export function connectBetter(native: BetterDatabase): Connection {
     try {
       connection.exec(sql);
     } catch (error) {
-      if (!/busy executing/.test(messageOf(error))) throw error;
+      if (!/^TypeError.*busy executing/.test(String(error))) throw error;
       native.unsafeMode(true);
       try {
         connection.exec(sql);

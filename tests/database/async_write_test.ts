@@ -231,6 +231,7 @@ for (const [how, make] of SHARED) {
               () => db.write(() => {}),
               () => db.exec("INSERT INTO t VALUES (2)"),
               () => db.exec("INSERT INTO t VALUES (2); SELECT 1"),
+              () => db.exec("INSERT INTO t VALUES ('busy_timeout')"),
               () => db.read(() => insert.run()),
               () => insert.run(),
             ]

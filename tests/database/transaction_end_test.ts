@@ -236,6 +236,7 @@ const TEXTS: [sql: string, ends: boolean][] = [
   ["/* ; ROLLBACK */ INSERT INTO t VALUES (2)", false],
   ["-- COMMIT\nINSERT INTO t VALUES (2)", false],
   ["INSERT INTO t SELECT CASE 1 WHEN 1 THEN 2 END", false],
+  ["UPDATE t SET a = CASE a\nWHEN 1 THEN 2\nEND; ROLLBACK TO a", false],
 ];
 
 for (const [sql, ends] of TEXTS) {

@@ -89,3 +89,23 @@ test(
     native.close();
   }),
 );
+
+test(
+  "what a trigger says of itself has nothing run twice",
+  {
+    skip,
+  },
+  withDatabase((path) => {
+    const { native, db } = adopted(path);
+    native.exec(
+      "CREATE TABLE u (a); CREATE TRIGGER g BEFORE INSERT ON u " +
+        "BEGIN SELECT RAISE(ABORT, 'TypeError: busy executing'); END",
+    );
+    const both = () =>
+      db.exec("INSERT INTO t VALUES (4); INSERT INTO u VALUES (1)");
+    assert.throws(both, /busy executing/);
+    assert.equal(query(path, ALL), "1,2,3,4");
+    db.close();
+    native.close();
+  }),
+);
