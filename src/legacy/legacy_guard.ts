@@ -146,7 +146,10 @@ export class LegacyGuards implements LegacyGuard {
       const isOwn = claim.pid === self().pid && fate !== "gone";
       if (isOwn || this.#isOurs(claim.pid)) return "ours";
     }
-    if (fate === "gone") return clear(path, found);
+    // One of ours that lives has a record. Whose PID it was cannot always be asked:
+    // Deno without rights, and a PID of another namespace, shut everybody out for
+    // ever, and PID 1 was blamed.
+    if (fate === "gone" || claim.isMarked) return clear(path, found);
     // One of ours may have left since the file was read.
     const now = readOldLock(path);
     if (now?.kind !== "file" || now.text !== text) return "changed";
@@ -229,8 +232,9 @@ function pidAt(path: string): number | null {
   return claim?.isBare ? claim.pid : null;
 }
 
+/** Old versions read a PID; to us the empty line says that it is of ours. */
 function textOf(pid: number): string {
-  return `${pid}\n`;
+  return `${pid}\n\n`;
 }
 
 function draftOf(path: string): string {

@@ -30,6 +30,8 @@ export interface Claim {
   host: string | null;
   /** Whether it is a PID and nothing else, as ours are. */
   isBare: boolean;
+  /** Whether one of ours wrote it: an empty line is behind the PID. */
+  isMarked: boolean;
 }
 
 const MOST_BARE_BYTES = 64;
@@ -70,13 +72,14 @@ function foreign(what: string): OldLock {
 function parse(text: string): Claim | null | undefined {
   if (text === "") return null;
   if (/^\s*\d+\s*$/.test(text) && text.length < MOST_BARE_BYTES) {
-    return { pid: Number(text), host: null, isBare: true };
+    const isMarked = text.endsWith("\n\n");
+    return { pid: Number(text), host: null, isBare: true, isMarked };
   }
   if (!text.trimStart().startsWith("{")) return undefined;
   const { pid, hostname, host } = attempt(() => JSON.parse(text.trim()), {});
   if (typeof pid !== "number") return undefined;
   const name = [hostname, host].find((name) => typeof name === "string");
-  return { pid, host: name ?? null, isBare: false };
+  return { pid, host: name ?? null, isBare: false, isMarked: false };
 }
 
 function nameOf(text: string): string {

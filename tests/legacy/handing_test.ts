@@ -60,7 +60,7 @@ test(
       named.push(fs.readFileSync(draft!, "utf8"));
       leave();
     }, () => lock.release());
-    assert.deepEqual(named, [`${pid}\n`]);
+    assert.deepEqual(named, [`${pid}\n\n`]);
     assert.equal(fs.existsSync(old), false);
   }),
 );
@@ -82,7 +82,7 @@ test(
       handed++;
     }, () => assert.throws(take, /older version/));
     assert.ok(handed > 0);
-    assert.equal(fs.readFileSync(old, "utf8"), `${pid}\n`);
+    assert.equal(fs.readFileSync(old, "utf8"), `${pid}\n\n`);
   }),
 );
 
@@ -101,7 +101,7 @@ for (const [when, looks] of [["just now", 2], ["a moment later", 8]] as const) {
         () => acquireLock(target, { mode: "shared", legacy: legacyLocks(old) }),
       );
       assert.ok(seen >= looks);
-      assert.equal(fs.readFileSync(old, "utf8"), `${process.pid}\n`);
+      assert.equal(fs.readFileSync(old, "utf8"), `${process.pid}\n\n`);
       lock.release();
       assert.equal(fs.existsSync(old), false);
     }),

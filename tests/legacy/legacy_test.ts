@@ -92,7 +92,7 @@ for (const kind of KINDS) {
         mode: "shared",
         legacy: legacyLocks(path),
       });
-      assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
+      assert.equal(readFileSync(path, "utf8"), `${process.pid}\n\n`);
       const old = oldVersion(kind, path);
       assert.match(await ask(old, "take"), /^refused: /);
       lock.release();
@@ -116,7 +116,7 @@ for (const kind of KINDS) {
       const lock = acquireLock(join(folder, "content"), {
         legacy: legacyLocks(path),
       });
-      assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
+      assert.equal(readFileSync(path, "utf8"), `${process.pid}\n\n`);
       lock.release();
     }),
   );
@@ -155,7 +155,7 @@ test(
     const lock = acquireLock(join(folder, "content"), {
       legacy: legacyLocks(path),
     });
-    assert.equal(readFileSync(path, "utf8"), `${process.pid}\n`);
+    assert.equal(readFileSync(path, "utf8"), `${process.pid}\n\n`);
     lock.release();
     assert.equal(existsSync(path), false);
   }),
@@ -175,9 +175,9 @@ test(
         (await second.acquire(join(folder, "content"), how)).ok,
         true,
       );
-      assert.equal(readFileSync(path, "utf8"), `${first.pid}\n`);
+      assert.equal(readFileSync(path, "utf8"), `${first.pid}\n\n`);
       await first.ask({ do: "release" });
-      assert.equal(readFileSync(path, "utf8"), `${second.pid}\n`);
+      assert.equal(readFileSync(path, "utf8"), `${second.pid}\n\n`);
       const third = acquireLock(join(folder, "content"), {
         mode: "shared",
         legacy: legacyLocks(path),
@@ -185,7 +185,7 @@ test(
       // Killed, it cannot hand it on: we notice.
       await second.kill();
       const until = Date.now() + 30_000;
-      while (readFileSync(path, "utf8") !== `${process.pid}\n`) {
+      while (readFileSync(path, "utf8") !== `${process.pid}\n\n`) {
         assert.ok(Date.now() < until, readFileSync(path, "utf8"));
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
@@ -213,7 +213,7 @@ test(
         assert.equal(answer.ok, true, answer.message);
       }
       await child.ask({ do: "release" });
-      assert.equal(readFileSync(path, "utf8"), `${child.pid}\n`);
+      assert.equal(readFileSync(path, "utf8"), `${child.pid}\n\n`);
       await child.ask({ do: "release", thread: true });
       assert.equal(existsSync(path), false);
     } finally {

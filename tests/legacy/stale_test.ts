@@ -96,7 +96,7 @@ test(
       assert.ok(Date.now() < deadline, "nobody looked after it");
       await pause(20);
     }
-    assert.equal(fs.readFileSync(path, "utf8"), `${process.pid}\n`);
+    assert.equal(fs.readFileSync(path, "utf8"), `${process.pid}\n\n`);
     // Whatever is put there meanwhile is left alone, and no error is thrown.
     fs.writeFileSync(path, "notes");
     await pause(600);
@@ -117,7 +117,7 @@ test(
     const one = acquireLock(join(folder, "job"), how);
     const other = acquireLock(join(folder, "job"), how);
     one.release();
-    assert.equal(fs.readFileSync(path, "utf8"), `${process.pid}\n`);
+    assert.equal(fs.readFileSync(path, "utf8"), `${process.pid}\n\n`);
     other.release();
     assert.equal(fs.existsSync(path), false);
   }),
