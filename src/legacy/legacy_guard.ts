@@ -10,9 +10,6 @@ import { allPidfiles, type Pidfile } from "../lock/pidfiles.ts";
 import type { LegacyGuard, OldVersion } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import { every } from "../os/clock.ts";
-import { publish } from "../os/files.ts";
-import { exchange, takeAway } from "../os/foreign_locks.ts";
-import { randomId } from "../os/ids.ts";
 import { isAlive, self } from "../os/process.ts";
 import { lstat } from "../os/stat.ts";
 import { type OldLock, readOldLock } from "./old_lock.ts";
@@ -23,6 +20,7 @@ import {
   type OldHolder,
   Sightings,
 } from "./old_version.ts";
+import { clear, exchangePid, pidAt, putPid } from "./own_pid.ts";
 
 // proper-lockfile touches its folder every 5 s, and takes it for stale after
 // 10 s; both can be set. Whoever blocks its event loop for longer still holds.
@@ -99,9 +97,7 @@ export class LegacyGuards implements LegacyGuard {
       const found = this.#look(path);
       if (found === "ours") return null;
       if (typeof found === "object") return found;
-      if (
-        found === "free" && publish(path, draftOf(path), textOf(self().pid))
-      ) {
+      if (found === "free" && putPid(path, self().pid, this.#target)) {
         return null;
       }
     }
@@ -186,10 +182,8 @@ export class LegacyGuards implements LegacyGuard {
         // Who came in just now has seen our PID there, and left it.
         heir = this.#heir(ownRecords);
         if (heir === null) return;
-        if (!publish(path, draftOf(path), textOf(heir))) return;
-      } else if (heir !== own && !exchange(path, draftOf(path), textOf(heir))) {
-        return;
-      }
+        if (!putPid(path, heir, this.#target)) return;
+      } else if (heir !== own && !exchangePid(path, heir, this.#target)) return;
       // Another thread of this process.
       if (heir === own || this.#isOurs(heir)) return;
       named = heir;
@@ -215,28 +209,4 @@ export class LegacyGuards implements LegacyGuard {
     return allPidfiles(this.#target)
       .filter(({ record }) => record !== null && isAlive(record) !== false);
   }
-}
-
-function clear(path: string, found: OldLock | null): "changed" {
-  if (found !== null && found.kind !== "foreign") {
-    const text = found.kind === "file" ? found.text : null;
-    takeAway(path, found.stat, text, draftOf(path));
-  }
-  return "changed";
-}
-
-/** The PID in a file such as ours are. */
-function pidAt(path: string): number | null {
-  const found = readOldLock(path);
-  const claim = found?.kind === "file" ? found.claim : null;
-  return claim?.isBare ? claim.pid : null;
-}
-
-/** Old versions read a PID; to us the empty line says that it is of ours. */
-function textOf(pid: number): string {
-  return `${pid}\n\n`;
-}
-
-function draftOf(path: string): string {
-  return `${path}-${randomId()}.tmp`;
 }

@@ -5,7 +5,7 @@
 
 import { attempt, failureOf, fileSystem } from "./builtin.ts";
 import { sleepSync } from "./clock.ts";
-import { create, moveTo, readSmall, remove } from "./files.ts";
+import { create, moveTo, readSmall, remove, type Rights } from "./files.ts";
 import { type FileStat, isPosix, lstat } from "./stat.ts";
 
 /** Whether a folder is empty; `null` if it cannot be listed. */
@@ -18,9 +18,10 @@ export function exchange(
   path: string,
   draft: string,
   content: string,
+  rights: Rights | null,
 ): boolean {
   try {
-    if (!create(draft, content, null)) return false;
+    if (!create(draft, content, rights)) return false;
     rename(draft, path);
     return true;
   } catch {
