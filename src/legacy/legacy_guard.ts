@@ -32,6 +32,9 @@ const EMPTY_STALE_MS = 5_000;
 const LOOK_EVERY_MS = 250;
 const MOST_TRIES = 10;
 
+/** What the legacy paths guard that this thread holds, by path. */
+const guarded = new Map<string, string>();
+
 /** Guards one lock at several legacy paths. */
 export class LegacyGuards implements LegacyGuard {
   readonly #target: string;
@@ -41,15 +44,21 @@ export class LegacyGuards implements LegacyGuard {
   /** The one of ours whose PID was seen last. */
   #keeper: Pidfile | null = null;
 
-  /** @throws {LitelatchError} If something else than a lock is at a path. */
+  /**
+   * @throws {LitelatchError} If something else than a lock is at a path.
+   * @throws {TypeError} If this thread holds another lock with such a path.
+   */
   constructor(target: string, paths: readonly string[]) {
     this.#target = target;
     this.#paths = paths;
+    this.#requireAlone();
     for (const path of paths) this.#read(path);
   }
 
   /** With the lock in our hands, and our record beside it. */
   enter(): OldVersion | null {
+    // While this one waited, another may have come.
+    this.#requireAlone();
     let old: OldHolder | null | undefined;
     try {
       old = this.#occupyAll();
@@ -58,6 +67,7 @@ export class LegacyGuards implements LegacyGuard {
     }
     if (old !== null) return this.#sightings.note(this.#target, old);
     this.#stop = every(LOOK_EVERY_MS, () => this.#lookAfter());
+    for (const path of this.#paths) guarded.set(path, this.#target);
     return null;
   }
 
@@ -67,9 +77,31 @@ export class LegacyGuards implements LegacyGuard {
    */
   leave(): void {
     const ownRecords = this.#stop === null ? 0 : 1;
-    this.#stop?.();
-    this.#stop = null;
+    if (this.#stop !== null) {
+      this.#stop();
+      this.#stop = null;
+      for (const path of this.#paths) guarded.delete(path);
+    }
     this.#handOnAll(ownRecords);
+  }
+
+  /**
+   * The heirs of a place are sought beside one target: of two locks, the first
+   * that was let go gave the place to nobody, and an old version came in beside
+   * the other.
+   */
+  #requireAlone(): void {
+    const taken = this.#paths.find((path) => this.#isOfAnother(path));
+    if (taken === undefined) return;
+    throw new TypeError(
+      `Cannot lock "${this.#target}": a legacy path must guard one lock, and ` +
+        `"${taken}" guards "${guarded.get(taken)}" here; guard both with ` +
+        "acquireLock(folder, { legacy }), and open the databases without legacy",
+    );
+  }
+
+  #isOfAnother(path: string): boolean {
+    return (guarded.get(path) ?? this.#target) !== this.#target;
   }
 
   #occupyAll(): OldHolder | null {
@@ -160,6 +192,7 @@ export class LegacyGuards implements LegacyGuard {
 
   #handOnAll(ownRecords: number): void {
     for (const path of this.#paths) {
+      if (this.#isOfAnother(path)) continue;
       // The lock is let go all the same. A PID of ours that is left there is
       // stale when we end.
       attempt(() => this.#handOn(path, ownRecords), null);

@@ -28,6 +28,9 @@ import { LegacyGuards } from "./legacy_guard.ts";
  * minute; or by JSON with the `hostname` or `host` of another host that is older
  * than a day.
  *
+ * A legacy path guards one lock. For several databases guard the lock of a folder,
+ * `acquireLock(folder, { legacy })`, and open them without `legacy`.
+ *
  * @param paths Files or `file:` URLs. Their folders must exist when the lock is
  * taken.
  * @returns What `open` and `acquireLock` take as `legacy`.
