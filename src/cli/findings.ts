@@ -14,6 +14,7 @@ import { findingsAboutWal } from "./findings_wal.ts";
 // Worst first. Whatever is not listed comes last.
 const ORDER = [
   "not-a-database",
+  "truncated",
   "database-missing",
   "deleted-file",
   "locks-lost",

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { Report } from "../inspect/mod.ts";
+import { lstat } from "../os/stat.ts";
 import type { Finding, Looks } from "./finding.ts";
-import { size } from "./formats.ts";
+import { count, size } from "./formats.ts";
 
 /** What is wrong with the files. */
 export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
@@ -26,6 +28,17 @@ export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
       "If it was one, something has overwritten it: restore a backup, or try " +
         "`.recover` of the sqlite3 program on a copy. Otherwise use another " +
         "path.",
+    );
+  }
+  if (isTruncated(reports)) {
+    const { pages, pageSize } = database!;
+    add(
+      "truncated",
+      "error",
+      `The end of the file is missing: it is ${size(file!.bytes)}, and says ` +
+        `that it has ${count(pages!, "page")} of ${size(pageSize!)}.`,
+      "Restore a backup. Without one, try `.recover` of the sqlite3 program on " +
+        "a copy: it saves what is in the pages that are left.",
     );
   }
   if (file === null && wal !== null) {
@@ -87,4 +100,18 @@ export function findingsAboutFiles({ reports, last }: Looks): Finding[] {
     );
   }
   return found;
+}
+
+/**
+ * Whether pages are missing. A database may grow while it is looked at, so the
+ * largest size of all looks counts. And what is committed may still be in a WAL,
+ * or is taken back by a journal.
+ */
+function isTruncated(reports: Report[]): boolean {
+  const largest = Math.max(...reports.map(({ file }) => file?.bytes ?? 0));
+  return reports.every(({ path, file, database, wal }) => {
+    const { pages, pageSize } = database ?? {};
+    return file?.kind === "file" && (pages ?? 0) * (pageSize ?? 0) > largest &&
+      !wal?.bytes && !lstat(`${path}-journal`)?.size;
+  });
 }

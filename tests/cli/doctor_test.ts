@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
+  closeSync,
+  copyFileSync,
   existsSync,
   linkSync,
   mkdirSync,
+  openSync,
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -272,6 +278,58 @@ test(
     writeFileSync(path("gone.db-wal"), "x".repeat(50));
     const lost = (await findings(path("gone.db"))).map(({ code }) => code);
     assert.deepEqual(lost, ["database-missing", "wal-damaged"]);
+  }),
+);
+
+test(
+  "a database whose end is missing is found",
+  inFolder(async (folder) => {
+    const path = join(folder, "app.db");
+    const rows = "INSERT INTO t VALUES (zeroblob(100000))";
+    elsewhere(path, `${WAL}; ${rows}`);
+    assert.deepEqual(await findings(path), []);
+    const { size } = statSync(path);
+    truncateSync(path, size - 1);
+    const { level, what } = await finding(path, "truncated");
+    assert.equal(level, "error");
+    assert.match(what, /^The end .* is missing: .* and says .* pages of 4 KiB/);
+    // SQLite takes its size from a WAL that has something in it.
+    writeFileSync(`${path}-wal`, "");
+    await finding(path, "truncated");
+    writeFileSync(`${path}-wal`, "x");
+    assert.deepEqual(
+      (await findings(path)).map(({ code }) => code),
+      ["wal-damaged"],
+    );
+    rmSync(`${path}-wal`);
+    truncateSync(path, 50);
+    await finding(path, "not-a-database");
+    rmSync(path);
+  }),
+);
+
+test(
+  "a database that a journal takes back to its size is not said to be cut off",
+  { skip },
+  inFolder(async (folder) => {
+    const path = join(folder, "app.db");
+    const copy = join(folder, "copy.db");
+    elsewhere(path, "CREATE TABLE t (x)");
+    const { child, run } = startSqlite3(path);
+    await run("PRAGMA cache_size=5");
+    await run("BEGIN; INSERT INTO t VALUES (zeroblob(1000000))");
+    // What a kill leaves before the commit has written all of its pages.
+    for (const end of ["", "-journal"]) copyFileSync(path + end, copy + end);
+    const header = openSync(copy, "r+");
+    writeSync(header, Uint8Array.of(0, 0, 255, 255), 0, 4, 28);
+    closeSync(header);
+    await finding(copy, "rollback-journal");
+    rmSync(`${copy}-journal`);
+    const codes = (await findings(copy)).map(({ code }) => code);
+    assert.deepEqual(codes, ["truncated", "rollback-journal"]);
+    rmSync(copy);
+    child.kill("SIGKILL");
+    await child.ended;
   }),
 );
 

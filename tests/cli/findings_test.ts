@@ -70,6 +70,24 @@ test(
 );
 
 test(
+  "a database that grows while it is looked at is not said to be cut off",
+  withDatabase((path) => {
+    elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
+    const report = inspect(path);
+    // Its size is looked at first, and what it says of its size then.
+    const says = (pages: number, inFile: number) => (look: Report) => {
+      look.database!.pages = pages;
+      look.file!.bytes = inFile * look.database!.pageSize!;
+    };
+    assert.deepEqual(codes(looks(report, says(9, 8), says(9, 8))), [
+      "truncated",
+    ]);
+    assert.deepEqual(codes(looks(report, says(9, 8), says(10, 9))), []);
+    assert.deepEqual(codes(looks(report, says(9, 8), says(9, 9))), []);
+  }),
+);
+
+test(
   "nobody is said to pin a large WAL only where every look could tell",
   withDatabase((path) => {
     elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
