@@ -5,6 +5,7 @@
  */
 
 import { requireRuntime } from "../driver/runtime.ts";
+import { now } from "../os/clock.ts";
 import { EtcdClient } from "./etcd_client.ts";
 import { Failure, isGone, isPassing, toPublic } from "./etcd_errors.ts";
 import { Lease } from "./lease_handle.ts";
@@ -17,7 +18,6 @@ import {
 } from "./lease_options.ts";
 import { type Company, LeaseQueue, type Place } from "./lease_queue.ts";
 import { ownRecord, readHolder } from "./lease_record.ts";
-import { steadyNow } from "./lease_term.ts";
 import { type Patience, pause } from "./time_limit.ts";
 
 // How long one member may take for one answer.
@@ -86,7 +86,7 @@ class Acquisition {
   readonly #name: string;
   readonly #settings: LeaseSettings;
   readonly #client: EtcdClient;
-  readonly #start = steadyNow();
+  readonly #start = now();
   readonly #signal: AbortSignal | undefined;
   /** Ends when the call has to, so each question gets what is left. */
   readonly #patience: Patience;
@@ -116,7 +116,7 @@ class Acquisition {
 
   /** What is left of the wait, in milliseconds. */
   get #left(): number {
-    return this.#settings.wait - (steadyNow() - this.#start);
+    return this.#settings.wait - (now() - this.#start);
   }
 
   async #attempt(): Promise<Lease | null> {
@@ -179,7 +179,7 @@ class Acquisition {
       // A watch may be silent for ever, on a member that is cut off: so it is
       // never believed for longer than this.
       const each = Math.min(this.#left, keeper.ttl / 3);
-      const began = steadyNow();
+      const began = now();
       const patience = { each, signal: this.#signal };
       await queue.watch(standing.key, standing.revision, patience);
       this.#signal?.throwIfAborted();
@@ -189,7 +189,7 @@ class Acquisition {
       inVain = standing.key === before ? inVain + 1 : 0;
       before = standing.key;
       const least = SOON_MS * 2 ** Math.min(inVain, 5);
-      if (steadyNow() - began < least) {
+      if (now() - began < least) {
         await pause(Math.min(this.#left, least), this.#signal);
         if (this.#left <= 0) return "refused";
       }
@@ -198,7 +198,7 @@ class Acquisition {
 
   /** Lets our place go, and says who has the lease. */
   async #refusal(queue: LeaseQueue, keeper: LeaseKeeper): Promise<Error> {
-    const waited = steadyNow() - this.#start;
+    const waited = now() - this.#start;
     const released = keeper.release(LAST_MS);
     const unknown: Company = { holders: [], waiting: 0, more: false };
     const company = await queue.holders(this.#last()).catch(() => unknown);
@@ -229,19 +229,19 @@ class Acquisition {
 
   /** For the last questions, when the deadline may have passed. */
   #last(): Patience {
-    const until = steadyNow() + LAST_MS;
+    const until = now() + LAST_MS;
     return { each: LAST_MS, until, signal: this.#signal };
   }
 
   /** A look that begins just before the end of the wait gets its answer. */
   #patienceForALook(): Patience {
     const { until = 0 } = this.#patience;
-    const least = steadyNow() + LAST_MS;
+    const least = now() + LAST_MS;
     return { ...this.#patience, until: Math.max(until, least) };
   }
 
   #tooSlow(): Failure {
-    const ms = Math.round(steadyNow() - this.#start);
+    const ms = Math.round(now() - this.#start);
     return new Failure(
       "slow",
       `a lease with a TTL of ${this.#settings.ttlSeconds} s ran out in etcd, ` +

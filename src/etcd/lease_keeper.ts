@@ -6,12 +6,13 @@
 
 import { LockLostError } from "../errors.ts";
 import { unkept } from "../os/clock.ts";
+import { now } from "../os/clock.ts";
 import type { EtcdClient } from "./etcd_client.ts";
 import { isPassing, malformed } from "./etcd_errors.ts";
 import { objectOf, positive } from "./json_shapes.ts";
 import { type Loss, lossText } from "./lease_messages.ts";
 import type { LeaseQueue, Place } from "./lease_queue.ts";
-import { type Moment, steadyNow, Term } from "./lease_term.ts";
+import { type Moment, Term } from "./lease_term.ts";
 import type { Patience } from "./time_limit.ts";
 
 // With three members, each can be asked three times before the term is over.
@@ -113,7 +114,7 @@ export class LeaseKeeper {
   async #revoke(ms: number): Promise<void> {
     this.#end();
     const each = Math.min(ms, patienceOf(this.ttl));
-    const patience = { each, until: steadyNow() + ms };
+    const patience = { each, until: now() + ms };
     const body = { ID: this.id };
     // If that fails, it runs out by itself.
     await this.#client.ask("/v3/lease/revoke", body, patience, () => {})

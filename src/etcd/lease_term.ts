@@ -4,10 +4,7 @@
  * @module
  */
 
-/** Milliseconds on a clock that no one sets. */
-export function steadyNow(): number {
-  return performance.now();
-}
+import { now } from "../os/clock.ts";
 
 /** One moment on both clocks. */
 export interface Moment {
@@ -24,7 +21,7 @@ export type Over =
 
 /** Looks at both clocks. */
 export function moment(): Moment {
-  return { steady: steadyNow(), wall: Date.now() };
+  return { steady: now(), wall: Date.now() };
 }
 
 // The rest is for two clocks that run at different speeds, and for a timer

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { now } from "../os/clock.ts";
 import { Failure, type Hide, readNetworkError } from "./etcd_errors.ts";
-import { steadyNow } from "./lease_term.ts";
 
 /** How long, and until when, an answer is waited for. */
 export interface Patience {
@@ -35,7 +35,7 @@ export interface TimeLimit {
  * `AbortSignal.any()` makes piles up.
  */
 export function limited({ each, until, signal }: Patience): TimeLimit {
-  const rest = until === undefined ? each : until - steadyNow();
+  const rest = until === undefined ? each : until - now();
   const ms = Math.max(0, Math.min(each, rest));
   const controller = new AbortController();
   let late = false;
@@ -72,7 +72,7 @@ export function limited({ each, until, signal }: Patience): TimeLimit {
 export function shareOf(patience: Patience, members: number): Patience {
   const { each, until } = patience;
   if (until === undefined) return patience;
-  return { ...patience, each: Math.min(each, (until - steadyNow()) / members) };
+  return { ...patience, each: Math.min(each, (until - now()) / members) };
 }
 
 /** Waits for so long, or until the signal is aborted. */
