@@ -205,6 +205,30 @@ test(
 );
 
 test(
+  "a schema whose foreign keys do not fit is migrated without their check",
+  withDatabase((path) => {
+    const refers = "CREATE TABLE note (who INTEGER REFERENCES person (id))";
+    const person = "CREATE TABLE person (id INTEGER)";
+    const db = open(path, { foreignKeys: false });
+    // It cannot be made behind the first, nor around the second, nor before the
+    // third, which mends it.
+    const steps = [
+      `${refers}; ${person}`,
+      "ALTER TABLE note ADD COLUMN text TEXT",
+      "CREATE UNIQUE INDEX person_id ON person (id)",
+    ];
+    assert.equal(migrate(db, steps), 3);
+    const orphan = "INSERT INTO note (who) VALUES (7)";
+    assert.throws(
+      () => migrate(db, [...steps, orphan]),
+      /leaves 1 rows that refer to none, .* "note" to "person"/,
+    );
+    db.close();
+    assert.equal(query(path, "PRAGMA user_version"), "3");
+  }),
+);
+
+test(
   "a database in memory, and one that was adopted, can be migrated",
   withDatabase((path) => {
     const memory = open(":memory:");
