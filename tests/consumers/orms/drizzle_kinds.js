@@ -1,6 +1,6 @@
 // Columns of two tables that have one name are told apart.
 import assert from "node:assert/strict";
-import { desc, eq } from "drizzle-orm";
+import { desc, eq, sql } from "drizzle-orm";
 import { blob, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { open } from "litelatch";
 import { drizzleOn } from "./drizzle_on.js";
@@ -41,5 +41,16 @@ assert.deepEqual(await drizzleOn(db).with(named).select().from(named), [
 ]);
 const none = drizzleOn(db).select().from(book).where(eq(book.id, 7));
 assert.equal(await none.get(), undefined);
+// A key such as "1" would come first, and its value to another column.
+const swapped = () =>
+  drizzleOn(db).select({ id: book.id, one: sql`1` }).from(book);
+await assert.rejects(swapped(), (error) => {
+  assert.match(String(error.cause ?? error), /column 1 a name: \.as\("…"\)/);
+  return true;
+});
+const asOne = sql`1`.as("one");
+const [right] = await drizzleOn(db).select({ id: book.id, one: asOne })
+  .from(book);
+assert.deepEqual(right, { id: 8, one: 1 });
 await assert.rejects(drizzleOn(db).transaction(async () => {}));
 db.close();

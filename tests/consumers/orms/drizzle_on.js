@@ -6,9 +6,16 @@ export function drizzleOn(db, config) {
     if (/^begin\b/i.test(sql)) throw new Error("begin with db.writeAsync()");
     const statement = prepare(db, sql);
     if (method === "run") return { rows: [], ...statement.run(...values) };
-    const rows = statement.all(...values).map(Object.values);
+    const rows = statement.all(...values).map(inOrder);
     return { rows: method === "get" ? rows[0] : rows };
   }, config);
+}
+
+/** JavaScript puts keys that look like integers before all others. */
+function inOrder(row) {
+  const wrong = Object.keys(row).find((name) => /^\d+$/.test(name));
+  if (wrong === undefined) return Object.values(row);
+  throw new Error(`Give the column ${wrong} a name: .as("…")`);
 }
 
 /** Columns of two tables may have one name; in a subquery SQLite changes it. */

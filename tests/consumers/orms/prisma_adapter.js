@@ -91,6 +91,7 @@ class Transaction extends Queries {
 const toSqlite = (types) => (value, i) => {
   const type = types[i]?.scalarType;
   if (typeof value === "boolean") return value ? 1 : 0;
+  if (value === null) return null;
   if (type === "datetime" || value instanceof Date) {
     return new Date(value).toISOString().replace("Z", "+00:00");
   }

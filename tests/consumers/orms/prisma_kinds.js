@@ -9,7 +9,7 @@ db.exec(`CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER);
   CREATE TABLE kinds (id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE, at DATETIME NOT NULL, "is" BOOLEAN NOT NULL,
     large BIGINT NOT NULL, real REAL NOT NULL, exact DECIMAL NOT NULL,
-    bytes BLOB NOT NULL, json JSONB NOT NULL, empty TEXT)`);
+    bytes BLOB NOT NULL, json JSONB NOT NULL, empty TEXT, until DATETIME)`);
 db.close();
 const orm = new PrismaClient({ adapter: new LitelatchPrisma("kinds.db") });
 
@@ -31,8 +31,15 @@ assert.deepEqual({ ...found, exact: data.exact }, {
   ...data,
   id: 1,
   empty: null,
+  until: null,
 });
 await assert.rejects(orm.kinds.create({ data }), { code: "P2002" });
+for (const until of [new Date(7), null]) {
+  await orm.kinds.update({ where: { id: 1 }, data: { until } });
+  assert.equal(await orm.kinds.count({ where: { until } }), 1);
+  const { until: read } = await orm.kinds.findFirstOrThrow();
+  assert.deepEqual(read, until);
+}
 
 const counters = async () =>
   (await orm.counter.findMany()).map(({ id }) => id).join();
