@@ -47,7 +47,7 @@ export interface LeaseOptions {
   ttl?: number;
   /**
    * How long to wait, in milliseconds. 0, the default, refuses at once. The
-   * call ends at most 5 s after that, however slowly etcd answers.
+   * call ends at most 6 s after that, however slowly etcd answers.
    */
   wait?: number;
   /** Ends the wait. */
