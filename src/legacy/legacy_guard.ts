@@ -20,7 +20,7 @@ import {
   type OldHolder,
   Sightings,
 } from "./old_version.ts";
-import { clear, exchangePid, pidAt, putPid } from "./own_pid.ts";
+import { clear, exchangePid, holdsLocks, pidAt, putPid } from "./own_pid.ts";
 
 // proper-lockfile touches its folder every 5 s, and takes it for stale after
 // 10 s; both can be set. Whoever blocks its event loop for longer still holds.
@@ -177,7 +177,8 @@ export class LegacyGuards implements LegacyGuard {
     // One of ours that lives has a record. Whose PID it was cannot always be asked:
     // Deno without rights, and a PID of another namespace, shut everybody out for
     // ever, and PID 1 was blamed.
-    if (fate === "gone" || claim.isMarked) return clear(path, found);
+    const isLeft = claim.isMarked && !holdsLocks(claim.pid);
+    if (fate === "gone" || isLeft) return clear(path, found);
     // One of ours may have left since the file was read.
     const now = readOldLock(path);
     if (now?.kind !== "file" || now.text !== text) return "changed";

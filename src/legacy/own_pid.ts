@@ -8,6 +8,7 @@ import { publish, type Rights, rightsFor } from "../os/files.ts";
 import { exchange, takeAway } from "../os/foreign_locks.ts";
 import { randomId } from "../os/ids.ts";
 import { partsOf } from "../os/paths.ts";
+import { openPaths } from "../os/procfs.ts";
 import { type OldLock, readOldLock } from "./old_lock.ts";
 
 /** Puts one where nothing is; `false` if something came meanwhile. */
@@ -29,6 +30,15 @@ export function pidAt(path: string): number | null {
   const found = readOldLock(path);
   const claim = found?.kind === "file" ? found.claim : null;
   return claim?.isBare ? claim.pid : null;
+}
+
+/**
+ * Whether a process is seen to hold a lock: one that has the same legacy path for
+ * another database is kept out, as it would be by an old version. Both would take
+ * the file away from each other, and an old version came in between.
+ */
+export function holdsLocks(pid: number): boolean {
+  return openPaths(pid)?.some((path) => path.endsWith(".lock")) === true;
 }
 
 /** Takes away what was seen, unless it is another by now. */

@@ -8,7 +8,7 @@ import {
   fixture,
   scene,
 } from "../fixtures/lock_processes.ts";
-import { missing, notRoot } from "../fixtures/machine.ts";
+import { missing, needs, notRoot } from "../fixtures/machine.ts";
 import { runtimes, thisAndNext, thisRuntime } from "../fixtures/runtimes.ts";
 
 const INTO = ["unshare", "-pf", "--kill-child", "--mount-proc"];
@@ -29,6 +29,21 @@ test("a file with our mark keeps nobody out, whoever has its PID by now", () =>
       await child.ask({ do: "release" });
       assert.equal(existsSync(path), false);
     }
+  }));
+
+test("another process with the path for another lock is kept out", {
+  skip: needs("/proc"),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    const path = join(folder, "old.pid");
+    const [kind, next] = thisAndNext();
+    const [one, other] = [await start(kind), await start(next)];
+    assertWon(await one.acquire(target, { legacy: [path] }));
+    const how = { legacy: [path], mode: "shared" };
+    assertRefused(await other.acquire(`${target}-2`, how), [one.pid]);
+    assert.equal(readFileSync(path, "utf8"), `${one.pid}\n\n`);
+    await one.ask({ do: "release" });
+    assertWon(await other.acquire(`${target}-2`, how));
   }));
 
 test("who was killed in another PID namespace keeps nobody out", {
