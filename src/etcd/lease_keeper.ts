@@ -5,8 +5,7 @@
  */
 
 import { LockLostError } from "../errors.ts";
-import { unkept } from "../os/clock.ts";
-import { now } from "../os/clock.ts";
+import { now, unkept } from "../os/clock.ts";
 import type { EtcdClient } from "./etcd_client.ts";
 import { isPassing, malformed } from "./etcd_errors.ts";
 import { objectOf, positive } from "./json_shapes.ts";
