@@ -16,6 +16,8 @@ import process from "node:process";
 import { test } from "node:test";
 import { open } from "../../mod.ts";
 import { inspect, type Report } from "../../src/inspect/mod.ts";
+import { locksOn } from "../../src/os/procfs.ts";
+import { stat } from "../../src/os/stat.ts";
 import { elsewhere, otherRuntime, start } from "../fixtures/children.ts";
 import { cli } from "../fixtures/command.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
@@ -49,6 +51,25 @@ function pictureOf(folder: string): string[] {
     return [name, mode, ino, size, mtimeMs].join(" ");
   });
 }
+
+// To read it by fs would drop the locks that this process has on it.
+test(
+  "a database at the place of a record is told, and keeps its locks",
+  { skip },
+  withDatabase((path) => {
+    const place = `${path}.pid`;
+    const db = open(place, { heartbeat: false });
+    db.exec("CREATE TABLE t (x)");
+    const mine = () =>
+      (locksOn(stat(place)) ?? []).filter(({ pid }) => pid === process.pid);
+    const before = mine();
+    assert.equal(before.length, 1);
+    const what = inspect(path).foreign.map(({ name, what }) => [name, what]);
+    assert.deepEqual(what, [["app.db.pid", "a file of something else"]]);
+    assert.deepEqual(mine(), before);
+    db.close();
+  }),
+);
 
 test(
   "what lies at a name of ours and is something else is told and left alone",
