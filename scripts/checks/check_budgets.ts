@@ -27,7 +27,7 @@ import {
 /** Of all files that `mod.ts` reaches, with their comments. */
 export const MOST_CORE_LINES = 7_313;
 /** Of the vendored file as people read it, not minified. */
-export const MOST_VENDORED_BYTES = 136_185;
+export const MOST_VENDORED_BYTES = 136_243;
 /** More is a warning: a room is cut by its reason, not by its length. */
 export const MOST_LINES = 250;
 

@@ -133,12 +133,12 @@ export class Statement {
     if (!this.#onlyReads && isShared) session.require();
     try {
       this.#renew();
+      // It has every lock, and what it writes is looked at before its COMMIT.
+      const isInside = session.depth > 0 && !session.reading;
+      const mayEnd = this.#heeded.ends || isShared;
+      if (isInside && (this.#onlyReads || !mayEnd)) return run();
       if (this.#onlyReads) return session.turns.again(run, isShared);
-      // In a write() of ours nothing is to be asked that is not asked before
-      // its COMMIT, unless others can end it.
-      const isPlain = session.depth > 0 && !session.reading &&
-        !this.#heeded.ends && !isShared;
-      return isPlain ? run() : session.guarded(() => {
+      return session.guarded(() => {
         // A look may have opened the connection anew.
         this.#renew();
         return run();
