@@ -74,7 +74,7 @@ test(
   "a folder instead of a file is named",
   inFolder(async (folder) => {
     mkdirSync(join(folder, "app"));
-    await refused(join(folder, "app"), /must be a file, but it is a folder/);
+    await refused(join(folder, "app"), /must be a file, but is a folder/);
   }),
 );
 
@@ -112,7 +112,7 @@ for (const end of ["-journal", "-wal", "-shm"]) {
       assert.ok(statSync(path + end).isFIFO());
       rmSync(path + end);
       mkdirSync(path + end);
-      await refused(path, /must be a file, but it is a folder/);
+      await refused(path, /must be a file, but is a folder/);
       assert.ok(statSync(path + end).isDirectory());
     }),
   );
