@@ -239,7 +239,13 @@ waitingTest(
   async () => {
     const wait = 1500;
     await each(starting("behind"), async (wrong) => {
-      const { told, ms, tag } = await acquire(wrong, { wait });
+      let found = await acquire(wrong, { wait });
+      // On a busy machine an answer that is slow may take longer than any may.
+      const isLate = () => /no answer in \d+ ms/.test(found.told.message ?? "");
+      for (let i = 0; wrong === "behind-slowly" && isLate() && i < 10; i++) {
+        found = await acquire(wrong, { wait });
+      }
+      const { told, ms, tag } = found;
       assertRefused(told, LOCKED);
       const words = /behind-(?:unknown|foreign)/.test(wrong)
         ? /its holder is unknown/
