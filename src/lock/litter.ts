@@ -8,8 +8,8 @@
 import type { OldVersion } from "../options.ts";
 import { attempt } from "../os/builtin.ts";
 import { remove, setModified } from "../os/files.ts";
-import { partsOf } from "../os/paths.ts";
 import { PENDING } from "../os/lock_bytes.ts";
+import { partsOf } from "../os/paths.ts";
 import { isAlive, provesLives, self } from "../os/process.ts";
 import { locksOn, openPaths } from "../os/procfs.ts";
 import { isPosix, lstat, parseIdentity, quickStat } from "../os/stat.ts";
@@ -26,7 +26,7 @@ import { type Ask, refused } from "./refusal.ts";
 // Of more records than this that nobody can prove dead a shared holder tries to
 // be alone for a moment, or hooks that are killed would leave a growing pile.
 const PILE = 8;
-// Some 2,500 files on ext4, 3,200 on tmpfs: to list 5,000 took Deno 3 to 16 ms.
+// Some 2,500 files on ext4, 3,200 on tmpfs: to list 5,000 took Deno 16 ms more.
 // Where the size of a folder says nothing, there is a look each time.
 const BIG_BYTES = 64 * 1024;
 

@@ -382,8 +382,8 @@ export class FileJudge {
       this.#count("commits lost, their process died", missing.length);
       return 0;
     }
-    const isReading = touching.every(({ act }) => act === "read");
-    if (told.length === 0 && isReading && handle.ageMs < YOUNG_MS) {
+    const isYoung = handle.ageMs < YOUNG_MS && areReadings(touching);
+    if (told.length === 0 && isYoung) {
       this.#count("commits of a young handle lost, by fs", missing.length);
       return 0;
     }
@@ -428,7 +428,7 @@ export class FileJudge {
     touching: readonly Incident[],
     which: string,
   ): void {
-    const isReading = touching.every(({ act }) => act === "read");
+    const isReading = areReadings(touching);
     const destroying = touching.filter(destroys);
     // What went into files that had come back can go with them later.
     const laterTaken = (at: number) =>
@@ -476,6 +476,11 @@ export class FileJudge {
         `${incident.act} ${incident.files.join(" and ")}`,
     );
   }
+}
+
+/** Whether nothing but locks can have been lost. */
+function areReadings(incidents: readonly Incident[]): boolean {
+  return incidents.every(({ act }) => act === "read");
 }
 
 /** Whether what is committed can be gone by it. */
