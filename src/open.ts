@@ -247,7 +247,9 @@ function* lockFor(
 function* connect(path: string, settings: Settings): Waiting<Connected> {
   const { readOnly } = settings;
   const before = new WatchedFiles(path, true);
-  if (before.open[""] === null && settings.create && !readOnly) {
+  if (before.open[""] === null) {
+    // It may have gone while the lock was waited for, and Node and Deno make it.
+    locateDatabase(path, settings);
     createForOwner(path, `${path}.pid-${randomId()}.tmp`);
   }
   const begun = Date.now();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { type Holder, LockedError, open, openAsync } from "../../mod.ts";
 import { Child, fixture, otherRuntime, start } from "../fixtures/children.ts";
@@ -169,5 +170,18 @@ test(
     await holder.ask({ do: "close" });
     // Had it left a lock behind, this one would be refused.
     open(path, { ...QUIET, lock: "exclusive" }).close();
+  }),
+);
+
+test(
+  "create: false makes no database that went while the lock was waited for",
+  { skip: needs("unlinking") },
+  whileLocked(async (path, holder) => {
+    const how = { ...QUIET, create: false, wait: 30_000 };
+    const opening = openAsync(path, how);
+    for (const end of ["", "-wal", "-shm"]) rmSync(path + end);
+    holder.kill("SIGKILL");
+    await assert.rejects(opening, /must exist, because create is false/);
+    assert.equal(existsSync(path), false);
   }),
 );
