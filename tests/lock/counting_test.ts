@@ -152,6 +152,8 @@ test("a worker shares beside its main thread", () =>
       assertWon(await child.ask({ ...order, thread: first }));
       assertWon(await child.ask({ ...order, thread: !first }));
       await freeOutside(options);
+      // It has two records, and is one holder.
+      await refusedOutside();
       await child.ask({ do: "release", thread: first });
       await refusedOutside();
       await child.ask({ do: "release", thread: !first });

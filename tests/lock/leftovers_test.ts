@@ -250,3 +250,18 @@ test("a file that only looks like a record is left alone", async () => {
     assert.equal(pidfiles(path).length, names.length);
   }
 });
+
+test("whose record has its place taken is named by another one", async () => {
+  for (const { child, other } of company.pairs()) {
+    const path = company.newPath();
+    // Such as a daemon's own.
+    writeFileSync(`${path}.pid`, "1\n");
+    assertWon(await child.acquire(path, { app: "displaced" }));
+    const answer = await other.acquire(path);
+    assertRefused(answer, [child.pid]);
+    assert.equal(answer.holders?.[0]?.app, "displaced");
+    await child.ask({ do: "release" });
+    assert.deepEqual(pidfiles(path), [`${path}.pid`]);
+    assert.equal(readFileSync(`${path}.pid`, "utf8"), "1\n");
+  }
+});

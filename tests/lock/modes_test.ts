@@ -172,6 +172,23 @@ test("a lock file has the group of its target, whoever of that makes it", {
     }
   }));
 
+test("before its target is there, a lock is for the group of a setgid folder", {
+  skip: notRoot() || missing(["setpriv", "--groups", "100", "true"]),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    chownSync(folder, 1, 100);
+    chmodSync(folder, 0o2770);
+    for (const uid of ["65534", "65533"]) {
+      const ids = ["--reuid", uid, "--regid", uid, "--groups", "100"];
+      const prefix = ["setpriv", ...ids];
+      const child = await start(thisRuntime(), { prefix, nobody: "by prefix" });
+      assertWon(await child.acquire(target));
+      const { gid, mode } = statSync(`${target}.lock`);
+      assert.deepEqual([gid, mode & 0o777], [100, 0o660]);
+      await child.ask({ do: "release" });
+    }
+  }));
+
 test("a target that is read-only can be locked again", {
   skip: notRoot(),
 }, () =>
