@@ -20,9 +20,10 @@ import { identityOf, isPosix, lstat } from "../os/stat.ts";
 import { allPidfiles } from "./pidfiles.ts";
 
 // user_version=0 writes page 1 in memory: on a lock file that cannot be written
-// BEGIN EXCLUSIVE succeeds as a mere read lock, and four processes "held" it.
+// BEGIN EXCLUSIVE succeeds as a mere read lock, and four processes "held" it. A
+// journal file would fail on a full disk.
 const BEGIN = {
-  exclusive: "BEGIN EXCLUSIVE;PRAGMA user_version=0",
+  exclusive: "PRAGMA journal_mode=MEMORY;BEGIN EXCLUSIVE;PRAGMA user_version=0",
   shared: "BEGIN;PRAGMA user_version",
   none: "PRAGMA user_version",
 };
@@ -34,8 +35,6 @@ export class LockFile {
    * meanwhile: no runtime tells which file its SQLite has open. */
   readonly identity: string;
   readonly #connection: Connection;
-  #sliceMs = -1;
-  #isInMemory = false;
 
   constructor(target: Location, busyTimeout?: number) {
     const path = this.path = `${target.path}.lock`;
@@ -62,15 +61,7 @@ export class LockFile {
   tryLock(mode: keyof typeof BEGIN, sliceMs = 0): boolean {
     const connection = this.#connection;
     try {
-      if (sliceMs !== this.#sliceMs) {
-        connection.exec(`PRAGMA busy_timeout=${sliceMs}`);
-        this.#sliceMs = sliceMs;
-      }
-      // A journal file would fail on a full disk. It reads the schema, so it
-      // may be busy as well.
-      if (!this.#isInMemory) connection.value("PRAGMA journal_mode=MEMORY");
-      this.#isInMemory = true;
-      connection.exec(BEGIN[mode]);
+      connection.exec(`PRAGMA busy_timeout=${sliceMs};${BEGIN[mode]}`);
     } catch (error) {
       this.unlock();
       if (isBusy(error)) return false;
@@ -90,7 +81,6 @@ export class LockFile {
   }
 
   close(): void {
-    this.unlock();
     this.#connection.close();
   }
 }
