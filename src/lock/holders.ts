@@ -15,7 +15,7 @@ import {
 } from "../os/procfs.ts";
 import { parseIdentity, stat } from "../os/stat.ts";
 import type { Waiting } from "../os/waiting.ts";
-import { allPidfiles, type HolderRecord, pidfileAt } from "./pidfiles.ts";
+import { allPidfiles, type HolderRecord } from "./pidfiles.ts";
 import { type Ask, describe } from "./refusal.ts";
 
 /**
@@ -31,8 +31,7 @@ const MOST_DOUBT_MS = 1200;
 const BETWEEN_LOOKS_MS = [0, 2, 6, 18, 54, 108, 108, 108, 108, 108, 108];
 
 /**
- * Those that left a record, and strangers on the kernel's list. Where there are
- * none, a record of nobody on the list is of a dead one.
+ * Those that left a record, and strangers on the kernel's list.
  *
  * @returns `null` if it may be that nobody holds it, and others only ask.
  */
@@ -42,16 +41,14 @@ export function* holdersNow(
 ): Waiting<Holder[] | null> {
   const { path, folder, name } = target;
   // There must be an answer.
-  const isLast = waited - wait >= MOST_DOUBT_MS;
-  let recorded = recordedHolders(path, mode);
+  const isPast = (doubts: number) => waited - wait >= doubts * MOST_DOUBT_MS;
+  const recorded = recordedHolders(path, mode);
   const proven = recorded.filter(({ alive }) => alive ?? !provesLives());
   // Whoever holds it exclusively is alone.
   if (proven.some((one) => one.mode === "exclusive")) return proven;
   if (waited < DOUBT_MS && proven.length === 0) return null;
   // In the kernel's list it has another number, and would be named twice.
   if (recorded.some((one) => one.pidNamespace === "other")) return recorded;
-  const listed = new Set<number>();
-  const isThere = ({ pid, alive }: Holder) => alive || listed.has(pid);
   let strangers: number[] | null = null;
   let held: LockMode | null = null;
   let anyLock = false;
@@ -61,9 +58,7 @@ export function* holdersNow(
     const locks = file && locksOn(file);
     if (locks === null) {
       // On a busy machine a winner may take long to publish its record.
-      if (isLast && pause > 0) recorded = recordedHolders(path, mode);
-      if (recorded.length) return recorded;
-      if (isLast) continue;
+      if (recorded.length > 0 || isPast(2)) return recorded;
       yield 50; // to look into the folder costs the winner time
       return null;
     }
@@ -79,12 +74,11 @@ export function* holdersNow(
       now = pidsAt(locks, SHARED)
         .filter((pid) => mode === "exclusive" && !asking.includes(pid));
     }
-    for (const pid of now) listed.add(pid);
     strangers = (strangers ?? now)
       .filter((pid) =>
         now.includes(pid) && !recorded.some((one) => one.pid === pid)
       );
-    const isClear = recorded.length > 0 ? recorded.every(isThere) : !isLast;
+    const isClear = recorded.length > 0 || !isPast(1);
     if (isClear && strangers.length === 0) break;
   }
   if (held && strangers?.length) {
@@ -92,12 +86,12 @@ export function* holdersNow(
   }
   if (recorded.length === 0 && (anyLock || listsEverybody())) {
     // Those that only ask leave gaps. It is no holder that excludes us.
-    if (!isLast) return null;
+    if (!isPast(1)) return null;
     // ENOLCK and EACCES look like a busy file to SQLite. So does a holder that
     // went before the looks, while its next one gets no processor: so it is tried
     // and looked at once more.
     if (!anyLock) {
-      if (waited - wait < 2 * MOST_DOUBT_MS) return null;
+      if (!isPast(2)) return null;
       throw new UnsupportedError(
         `${what} "${path}" cannot be locked: nobody holds ${name}.lock, yet ` +
           `its filesystem${onFilesystem(folder)} refuses the lock (ENOLCK or ` +
@@ -105,9 +99,7 @@ export function* holdersNow(
       );
     }
   }
-  return listed.size > 0 && listsEverybody()
-    ? recorded.filter(isThere)
-    : recorded;
+  return recorded;
 }
 
 /** Without those that the kernel gave no lock: anybody can write a record. */
@@ -118,17 +110,13 @@ function vouched(records: HolderRecord[]): Holder[] {
     if (locks === null) return true;
     const pids = pidsAt(locks[i] ?? [], SHARED, mode === "exclusive");
     // In the list one of another namespace has another number.
-    const isOwn = pidNamespace === self().pidNamespace;
-    return isOwn ? pids.includes(pid) : pids.length > 0;
+    const isOther = pidNamespace && pidNamespace !== self().pidNamespace;
+    return isOther ? pids.length > 0 : pids.includes(pid);
   }).map(toHolder);
 }
 
 /** Those that left a record, as far as the kernel does not deny it. */
 export function recordedHolders(path: string, mode: LockMode): Holder[] {
-  const { record } = pidfileAt(`${path}.pid`) ?? {};
-  const [first] = vouched([record ?? []].flat());
-  // Whoever holds it exclusively is alone, and spares a look into the folder.
-  if (first?.alive && first.mode === "exclusive") return [first];
   const records = allPidfiles(path).flatMap(({ record }) => record ?? []);
   const found = vouched(records)
     .filter(({ alive }) => alive !== false)
