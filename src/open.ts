@@ -120,7 +120,7 @@ function* opening(
     const opened = openAt(toPath(path), settings, blocking, connect);
     return yield* furnish(yield* opened, handleOf);
   }
-  const connection = openConnection(MEMORY, { readOnly: false, create: true });
+  const connection = openConnection(MEMORY);
   return yield* inMemory(connection, settings);
 }
 

@@ -40,7 +40,7 @@ export function backup(session: Session, destination: string): void {
       connection.exec(`PRAGMA query_only=${before}`);
     }
     // Its commit flushes the whole file: Node may forbid fsync().
-    const copy = openConnection(draft, { readOnly: false, create: false });
+    const copy = openConnection(draft);
     try {
       const version = copy.value("PRAGMA user_version");
       copy.exec(`PRAGMA user_version=${version}`);

@@ -46,8 +46,7 @@ export interface Connection {
 }
 
 export interface ConnectionOptions {
-  readOnly: boolean;
-  create: boolean;
+  readOnly?: boolean;
   /** For how long to wait for whoever keeps writers out; else no matter. */
   busyTimeout?: number | undefined;
   /** Whether nobody can change it, so that SQLite needs neither lock nor WAL. */

@@ -19,7 +19,7 @@ let opener: Opener | undefined;
 /** Opens a file with the runtime's own SQLite. */
 export function openConnection(
   path: string,
-  how: ConnectionOptions,
+  how: ConnectionOptions = {},
 ): Connection {
   const open = opener ??= pick();
   // Bun cuts white space off the end of a name, and has another file open then.
@@ -60,7 +60,7 @@ export function requireSqlite(): void {
 
 /** A second one, of the same library, that can write nothing. */
 export function openBeside(connection: Connection, path: string): Connection {
-  const how = { readOnly: true, readonly: true, create: false };
+  const how = { readOnly: true, readonly: true };
   if (isOfRuntime(connection)) return openConnection(path, how);
   const { constructor } = Object(connection.native);
   return connectBetter(Reflect.construct(constructor, [path, how]));
@@ -133,15 +133,12 @@ function pick(): Opener {
   const bun = builtin("bun:sqlite") as BunModule | undefined;
   if (bun) {
     // With URI: https://sqlite.org/c3ref/c_open_autoproxy.html.
-    return (place, { readOnly, create }) =>
-      connectBun(
-        new bun.Database(place, 0x40 | (readOnly ? 1 : create ? 6 : 2)),
-        true,
-      );
+    return (place, { readOnly }) =>
+      connectBun(new bun.Database(place, readOnly ? 0x41 : 0x46), true);
   }
   const node = builtin("node:sqlite") as NodeModule | undefined;
   if (node) {
-    return (place, { readOnly }) =>
+    return (place, { readOnly = false }) =>
       connectNode(new node.DatabaseSync(place, { readOnly }), true);
   }
   throw new UnsupportedError(

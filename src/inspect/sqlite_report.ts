@@ -25,8 +25,7 @@ export function sqliteReport(reasons: Reasons): SqliteReport {
 
 /** In memory: an inspection opens no file by SQLite. */
 function ask(): string {
-  const how = { readOnly: false, create: true };
-  const connection = openConnection(":memory:", how);
+  const connection = openConnection(":memory:");
   try {
     return versionOf(connection);
   } finally {

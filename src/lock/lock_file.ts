@@ -40,8 +40,7 @@ export class LockFile {
     const path = this.path = `${target.path}.lock`;
     const before = prepare(target);
     try {
-      const how = { readOnly: false, create: true, busyTimeout };
-      this.#connection = openConnection(path, how);
+      this.#connection = openConnection(path, { busyTimeout });
     } catch (error) {
       throw explain(path, error);
     }

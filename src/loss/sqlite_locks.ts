@@ -88,7 +88,7 @@ export function isAlone({ path, open }: WatchedFiles): boolean {
   if (open["-wal"] !== null || open["-shm"] !== null) return false;
   let probe: Connection | undefined;
   try {
-    probe = openConnection(path, { readOnly: false, create: false });
+    probe = openConnection(path);
     // In this mode SQLite locks the database itself for the WAL's first use
     // (pager.c, pagerOpenWal), and makes no -shm.
     probe.value("PRAGMA locking_mode=EXCLUSIVE");

@@ -202,7 +202,7 @@ test(
 const SHARED: [how: string, open: (path: string) => [Database, () => void]][] =
   [
     ["an adopted handle", (path) => {
-      const owned = openConnection(path, { readOnly: false, create: true });
+      const owned = openConnection(path);
       const db = adopt(owned.native, { busyTimeout: 600_000 });
       return [db, () => owned.close()];
     }],
@@ -536,7 +536,7 @@ test("in memory it is alone until it has settled", async () => {
 test(
   "on an adopted connection it runs on one of its own",
   withDatabase(async (path) => {
-    const owned = openConnection(path, { readOnly: false, create: true });
+    const owned = openConnection(path);
     const db = adopt(owned.native, { onWarning: () => {} });
     db.exec("CREATE TABLE t (a)");
     await db.writeAsync(async (tx) => {
@@ -723,7 +723,7 @@ test(
     );
     assert.equal(query(path, "SELECT * FROM book"), "1");
     db.close();
-    const native = openConnection(path, { create: false, readOnly: false })
+    const native = openConnection(path)
       .native as { exec(sql: string): void; close(): void };
     native.exec("PRAGMA synchronous=EXTRA");
     const adopted = adopt(native, { onWarning: () => {} });

@@ -123,8 +123,7 @@ test(
 test(
   "statements of an adopted handle leave its owner the timeout that was set",
   staged(({ other, folder }) => {
-    const how = { readOnly: false, create: false };
-    const owners = openConnection(join(folder, "app.db"), how);
+    const owners = openConnection(join(folder, "app.db"));
     const options = { busyTimeout: TIMEOUT, onWarning: () => {} };
     const db = adopt(owners.native, options);
     const insert = db.prepare("INSERT INTO t VALUES (9)");

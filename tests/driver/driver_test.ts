@@ -190,10 +190,9 @@ function errorOf(body: () => unknown): unknown {
 test(
   "busy is known in every shape of error",
   withDatabase((path) => {
-    const how = { readOnly: false, create: true };
-    const holder = openConnection(path, how);
+    const holder = openConnection(path);
     holder.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
-    const waiter = openConnection(path, how);
+    const waiter = openConnection(path);
     waiter.exec("PRAGMA busy_timeout=0");
     const insert = waiter.prepare("INSERT INTO t VALUES (1)");
     holder.exec("BEGIN IMMEDIATE");
@@ -216,7 +215,7 @@ test(
 test(
   "a stale snapshot is busy of another kind, at once",
   withDatabase((path) => {
-    const connection = openConnection(path, { readOnly: false, create: true });
+    const connection = openConnection(path);
     connection.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
     connection.exec("PRAGMA busy_timeout=20000; BEGIN");
     connection.prepare("SELECT * FROM t").all([]);
@@ -233,7 +232,7 @@ test(
 test(
   "what is not busy is not taken for it",
   withDatabase((path) => {
-    const connection = openConnection(path, { readOnly: false, create: true });
+    const connection = openConnection(path);
     connection.exec("CREATE TABLE t (a UNIQUE); INSERT INTO t VALUES (1)");
     const failures = [
       errorOf(() => connection.exec("INSERT INTO t VALUES (1)")),
@@ -291,7 +290,7 @@ test(
 test(
   "a closed connection lets the file go, whatever was prepared",
   withDatabase((path) => {
-    const connection = openConnection(path, { readOnly: false, create: true });
+    const connection = openConnection(path);
     connection.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
     connection.exec("INSERT INTO t VALUES (1), (2)");
     const statement = connection.prepare("SELECT a FROM t");

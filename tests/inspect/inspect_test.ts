@@ -65,7 +65,7 @@ test(
   withDatabase((path) => {
     const db = open(path, { heartbeat: false });
     db.exec("CREATE TABLE t (x); PRAGMA user_version = 7");
-    const native = openConnection(path, { readOnly: false, create: false });
+    const native = openConnection(path);
     native.exec("BEGIN; SELECT * FROM t");
     db.exec("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
     const before = ownLocks(path);
@@ -93,7 +93,7 @@ test(
   "a process that opened it by another library keeps its locks",
   { skip },
   withDatabase((path) => {
-    const native = openConnection(path, { readOnly: false, create: true });
+    const native = openConnection(path);
     native.exec("PRAGMA journal_mode=WAL; CREATE TABLE t (x)");
     const before = ownLocks(path);
     assert.ok(before.length >= 2);
@@ -114,7 +114,7 @@ test(
     // SQLite takes one lock for all connections to a file, with the first
     // descriptor; these have younger ones.
     const more = ["", ".lock"].map((end) =>
-      openConnection(path + end, { readOnly: true, create: false })
+      openConnection(path + end, { readOnly: true })
     );
     for (const one of more) {
       one.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
@@ -233,7 +233,7 @@ test(
   "a commit is counted, in WAL and in rollback mode",
   withDatabase((path) => {
     for (const mode of ["WAL", "DELETE"]) {
-      const db = openConnection(path, { readOnly: false, create: true });
+      const db = openConnection(path);
       db.exec(`PRAGMA journal_mode=${mode}; CREATE TABLE ${mode}_t (x)`);
       const before = sound(path).database?.commits ?? Number.NaN;
       for (let i = 0; i < 3; i++) db.exec(`INSERT INTO ${mode}_t VALUES (1)`);

@@ -234,7 +234,7 @@ test(
     const memory = open(":memory:");
     assert.equal(migrate(memory, [NOTE, SECOND]), 2);
     memory.close();
-    const owned = openConnection(path, { readOnly: false, create: true });
+    const owned = openConnection(path);
     const db = adopt(owned.native);
     assert.equal(migrate(db, [NOTE, SECOND]), 2);
     db.close();

@@ -368,7 +368,7 @@ test(
     const made = open(path);
     made.exec("CREATE TABLE t (n)");
     made.close();
-    const owner = openConnection(":memory:", { readOnly: false, create: true });
+    const owner = openConnection(":memory:");
     owner.exec(`ATTACH '${path}' AS other`);
     const db = adopt(owner.native, { heartbeat: false });
     assert.equal(db.path, ":memory:");
@@ -385,7 +385,7 @@ test(
     const made = open(path);
     made.exec("CREATE TABLE t (n)");
     made.close();
-    const owner = openConnection(path, { readOnly: false, create: true });
+    const owner = openConnection(path);
     owner.exec("PRAGMA busy_timeout=7000");
     const held = open(path, { lock: "exclusive", heartbeat: false });
     assert.throws(
@@ -393,7 +393,7 @@ test(
       LockedError,
     );
     held.close();
-    const other = openConnection(path, { readOnly: false, create: true });
+    const other = openConnection(path);
     other.exec("PRAGMA locking_mode=EXCLUSIVE; BEGIN EXCLUSIVE");
     assert.throws(() => adopt(owner.native, { busyTimeout: 100 }));
     assert.equal(owner.value("PRAGMA busy_timeout"), 7000);

@@ -50,19 +50,13 @@ test(
   inFolder(async (folder) => {
     const databases = Array.from({ length: 150 }, (_, i) => {
       const path = join(folder, `${i}.db`);
-      const connection = openConnection(path, {
-        readOnly: false,
-        create: true,
-      });
+      const connection = openConnection(path);
       connection.exec("CREATE TABLE t (x); BEGIN; SELECT * FROM t");
       return { file: stat(path), connection };
     });
     const writers = mixed(3).map((runtime, i) => {
       const path = join(folder, `busy-${i}.db`);
-      const connection = openConnection(path, {
-        readOnly: false,
-        create: true,
-      });
+      const connection = openConnection(path);
       connection.exec("CREATE TABLE t (x)");
       connection.close();
       return start(runtime, "writing_child.ts", path);

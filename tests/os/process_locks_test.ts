@@ -50,9 +50,9 @@ test(
   "a lock is found at any descriptor of the file, whatever its name is now",
   { skip },
   withDatabase((path) => {
-    const one = openConnection(path, { readOnly: false, create: true });
+    const one = openConnection(path);
     one.exec("CREATE TABLE t (x); BEGIN IMMEDIATE; INSERT INTO t VALUES (1)");
-    const more = openConnection(path, { readOnly: true, create: false });
+    const more = openConnection(path, { readOnly: true });
     more.exec("BEGIN; SELECT * FROM t");
     const before = stat(path)!;
     for (const name of [`${path}.moved`, path]) {
@@ -100,7 +100,7 @@ test(
   withDatabase((path) => {
     const db = open(path, { heartbeat: false });
     const sidecar = `${path}.lock`;
-    const more = openConnection(sidecar, { readOnly: true, create: false });
+    const more = openConnection(sidecar, { readOnly: true });
     more.exec("BEGIN; SELECT count(*) FROM sqlite_schema");
     const taker = readdirSync("/proc/self/fd").find((name) => {
       return linkOf(name) === sidecar && listOf(name).includes("lock:");

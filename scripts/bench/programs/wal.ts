@@ -47,7 +47,7 @@ function litelatch(): Handle {
 }
 
 function raw(): Handle {
-  const db = openConnection(path, { readOnly: false, create: true });
+  const db = openConnection(path);
   db.exec(
     "PRAGMA busy_timeout=60000;PRAGMA journal_mode=WAL;" +
       `PRAGMA synchronous=NORMAL;PRAGMA journal_size_limit=${limit}`,
