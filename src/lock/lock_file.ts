@@ -93,6 +93,7 @@ export class LockFile {
 function prepare(target: Location): string | null {
   const path = `${target.path}.lock`;
   let found = lstat(path);
+  let names = 1;
   if (!found && isPosix()) {
     const draft = `${target.path}.pid-${randomId()}.tmp`;
     // If it fails, SQLite's own try will say why.
@@ -100,17 +101,17 @@ function prepare(target: Location): string | null {
     found = lstat(path);
   }
   if (found && found.links > 1) {
-    // Its maker has yet to take the draft's name away, or was killed before.
+    // Its maker has yet to take the draft's name away, or was killed before. In a
+    // sticky folder it may be another user's, and all but that one were shut out.
     for (const { path: draft, record } of allPidfiles(target.path)) {
-      if (record === null && lstat(draft)?.identity === found.identity) {
-        remove(draft);
-      }
+      const isIts = !record && lstat(draft)?.identity === found.identity;
+      if (isIts && !remove(draft)) names++;
     }
     found = lstat(path);
   }
   if (found === null) return null;
   const { kind, size, links, identity } = found;
-  if (kind === "file" && size === 0 && links === 1) return identity;
+  if (kind === "file" && size === 0 && links <= names) return identity;
   const how = kind === "file" ? ` of ${size} bytes with ${links} names` : "";
   const why = "must be an empty file with one name, but it is a";
   throw unusable(path, `${why} ${kind}${how}; move it away`);

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { test } from "node:test";
 import {
   assertRefused,
@@ -201,4 +208,26 @@ test("a target that is read-only can be locked again", {
       assertWon(await child.acquire(target));
       await child.ask({ do: "release" });
     }
+  }));
+
+test("a draft of another user in a sticky folder shuts nobody out", {
+  skip: notRoot(),
+}, () =>
+  scene(async ({ folder, target, start }) => {
+    chmodSync(folder, 0o1777);
+    writeFileSync(`${target}.lock`, "");
+    chownSync(`${target}.lock`, 1, 1);
+    chmodSync(`${target}.lock`, 0o666);
+    // What its maker leaves that is killed between link(2) and unlink(2).
+    const draft = `${target}.pid-0123456789abcdef.tmp`;
+    linkSync(`${target}.lock`, draft);
+    const child = await start(thisRuntime(), { nobody: true });
+    for (const mode of ["shared", "exclusive"]) {
+      assertWon(await child.acquire(target, { mode }));
+      await child.ask({ do: "release" });
+    }
+    linkSync(draft, `${folder}/kept`);
+    const answer = await child.acquire(target);
+    assert.match(`${answer.message}`, /of 0 bytes with 3 names/);
+    assert.equal(existsSync(draft), true);
   }));
