@@ -74,7 +74,7 @@ export function rightsFor({ path, folder }: Location): Rights | null {
   if (found !== null) return { ...found, mode: found.mode | 0o200 };
   const parent = stat(folder);
   if (parent === null || parent.mode & 0o2000) return parent;
-  return isRoot() ? { ...parent, mode: 0o644 } : null;
+  return isRoot() ? { uid: parent.uid, gid: parent.gid } : null;
 }
 
 /**

@@ -295,15 +295,21 @@ test(
   { skip: process.getuid?.() !== 0 && "only root gives files away" },
   inFolder((folder) => {
     chownSync(folder, 65534, 65534);
-    const path = join(folder, "app.db");
-    const db = open(path, QUIET);
-    db.exec("CREATE TABLE t (a)");
-    for (const end of ["", "-wal", "-shm", ".lock"]) {
-      const { uid, gid, mode } = statSync(path + end);
-      assert.deepEqual([uid, gid], [65534, 65534], end);
-      if (end === "") assert.equal(mode & 0o777, 0o666 & ~process.umask());
+    const before = process.umask();
+    // With one of 002 the group could write it, but not lock it exclusively.
+    for (const mask of [0o022, 0o002]) {
+      const path = join(folder, `app-${mask}.db`);
+      process.umask(mask);
+      const db = open(path, QUIET);
+      process.umask(before);
+      db.exec("CREATE TABLE t (a)");
+      for (const end of ["", "-wal", "-shm", ".lock"]) {
+        const { uid, gid, mode } = statSync(path + end);
+        assert.deepEqual([uid, gid], [65534, 65534], end);
+        assert.equal(mode & 0o777, 0o666 & ~mask, end);
+      }
+      db.close();
     }
-    db.close();
   }),
 );
 
