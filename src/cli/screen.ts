@@ -79,8 +79,9 @@ function wantsColours(): boolean {
 export function wrap(text: string, columns: number, indent: number): string {
   const lines: string[] = [];
   let line = "";
+  // In a terminal of eleven columns or less it went on until memory was full.
+  const room = Math.max(1, columns - indent);
   for (const word of text.split(/\s+/)) {
-    const room = columns - indent;
     if (line !== "" && line.length + 1 + word.length > room) {
       lines.push(line);
       line = "";

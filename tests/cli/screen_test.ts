@@ -11,6 +11,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { acquireLock, open } from "../../mod.ts";
+import { wrap } from "../../src/cli/screen.ts";
 import { elsewhere } from "../fixtures/children.ts";
 import { cli, cliOn, MAIN } from "../fixtures/command.ts";
 import { inFolder } from "../fixtures/folder.ts";
@@ -118,4 +119,15 @@ test(
     const left = readdirSync(folder).filter((name) => /selftest/.test(name));
     assert.deepEqual(left, []);
   }),
+);
+
+test(
+  "the narrowest terminal gets all words, a character a line if need be",
+  () => {
+    const text = "to be seen";
+    for (let columns = 1; columns < 14; columns++) {
+      const lines = wrap(text, columns, 11).split("\n");
+      assert.equal(lines.join("").replace(/\s/g, ""), "tobeseen");
+    }
+  },
 );
