@@ -21,18 +21,19 @@ export interface WatchOptions {
  * often, for a foreign checkpoint that resets the WAL. A file that was replaced
  * or deleted lives on for SQLite, so that is seen by its identity.
  */
-export function movesOf(session: Session): () => boolean {
+export function movesOf(session: Session): (waits?: boolean) => boolean {
   let known: Connection | undefined;
   let seen = 0;
-  const hasMoved = () => {
+  const hasMoved = (waits = true) => {
     const { connection, stopped, turns } = session;
     // A lost connection does not see what others commit.
     const ask = () => Number(connection.value("PRAGMA data_version"));
     let version = -1;
     try {
-      if (stopped !== "lost") version = turns.again(ask) - session.ownMoves;
+      const get = () => waits ? turns.again(ask) : turns.at(0, ask);
+      if (stopped !== "lost") version = get() - session.ownMoves;
     } catch (error) {
-      throw session.explain(error, "read");
+      throw waits ? session.explain(error, "read") : error;
     }
     // A new one counts anew; what it missed shows as one change.
     const moved = connection !== known || version !== seen;
@@ -75,9 +76,10 @@ export function tellChanges(
     tell: () => {
       const before = last;
       try {
-        // What others commit is left to a later look.
+        // What others commit is left to a later look; no event loop stands still
+        // for one who has locked it.
         last = away() ??
-          (now() - told >= least && hasMoved() ? "changed" : "unchanged");
+          (now() - told >= least && hasMoved(false) ? "changed" : "unchanged");
       } catch {
         // The next look may succeed; nobody could catch this one's error.
         return;

@@ -94,23 +94,24 @@ export class Turns {
     // In a transaction only SQLite knows whether a wait can help.
     isUp ||= this.isShared && this.#connection.inTransaction();
     if (isUp && ownWriter(this.#path) === null) {
-      return this.#at(this.#settings.busyTimeout, run);
+      return this.at(this.#settings.busyTimeout, run);
     }
     try {
-      return this.#at(0, run);
+      return this.at(0, run);
     } catch (error) {
       if (isUp || !isBusy(error)) throw error;
       if (this.#connection.inTransaction()) return this.again(run, true);
     }
     let result: T | undefined;
-    const ask = () => void (result = this.#at(0, run));
+    const ask = () => void (result = run());
     const failure = waitSync(this.wait(ask));
     if (failure !== null) throw failure;
     this.tell();
     return result as T;
   }
 
-  #at<T>(ms: number, run: () => T): T {
+  /** Runs it once, with SQLite waiting for so long. */
+  at<T>(ms: number, run: () => T): T {
     if (ms === this.#ownMs) return run();
     this.#setTimeout(ms);
     try {
@@ -140,7 +141,7 @@ export class Turns {
       const waitedMs = now() - start;
       const left = busyTimeout - waitedMs;
       try {
-        this.#at(patienceMs, ask);
+        this.at(patienceMs, ask);
         this.#waitedMs = waitedMs;
         if (tries > 1) {
           this.#usualMs += (waitedMs - this.#usualMs) / 8;
@@ -203,7 +204,7 @@ export class Turns {
   begin(): void {
     if (this.isShared) {
       // exec() of Deno does not tell a stale snapshot apart.
-      this.#at(0, () => this.#connection.value("BEGIN IMMEDIATE"));
+      this.at(0, () => this.#connection.value("BEGIN IMMEDIATE"));
     } else if (this.#writes++ === 0) {
       // A hook writes once, and that is over sooner without statements.
       this.#connection.exec("BEGIN IMMEDIATE");

@@ -13,12 +13,14 @@ import { adopt, type Change, type Database, open } from "../../mod.ts";
 import { handlesOn } from "../../src/os/shared_state.ts";
 import { elsewhere, start } from "../fixtures/children.ts";
 import { withDatabase } from "../fixtures/folder.ts";
+import { SQLITE3, startSqlite3 } from "../fixtures/holding.ts";
 import { raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { pause, until } from "../fixtures/until.ts";
 
 const THROWS = new URL("fixtures/change_throws.ts", import.meta.url);
+const LOOKS = new URL("fixtures/change_looks.ts", import.meta.url);
 const STILL = { heartbeat: false } as const;
 // SQLite 3.49 has the WAL-reset bug: checkpoints beside writers are none of ours.
 const sound = runtimes().filter(({ id }) => id !== "node22");
@@ -353,5 +355,24 @@ test(
     });
     native.exec("INSERT INTO t VALUES (1)");
     await until("the WAL is emptied", () => statSync(`${path}-wal`).size === 0);
+  }),
+);
+
+test(
+  "an event loop does not stand still for one who has locked what is looked at",
+  { skip: SQLITE3 === undefined && "needs sqlite3" },
+  withDatabase(async (path) => {
+    elsewhere(path, "PRAGMA journal_mode=DELETE; CREATE TABLE t (n INTEGER)");
+    const child = start(thisRuntime(), LOOKS, path);
+    assert.equal(await child.line(), "ready");
+    const { run } = startSqlite3(path);
+    await run("BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)");
+    // Whether it hears us, and goes on, while it may not read.
+    child.say("locked");
+    assert.equal(await child.line(), "ticked on");
+    await run("COMMIT");
+    assert.equal(await child.line(), "changed");
+    child.say("end");
+    assert.equal((await child.ended).code, 0);
   }),
 );
