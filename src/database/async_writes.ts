@@ -74,11 +74,7 @@ export class AsyncWrites {
       const signal = options?.signal;
       if (this.#main.reason !== IN_MEMORY) this.#main.require();
       const since = now();
-      const start = () =>
-        waitAsync(way(since), signal).then(resolve, (error) => {
-          reject(error);
-          this.#look();
-        });
+      const start = () => waitAsync(way(since), signal).then(resolve, reject);
       const call = { start, since, signal, reject };
       this.#queue.push(call);
       if (this.#current === null) return void this.#work();

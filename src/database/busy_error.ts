@@ -24,7 +24,7 @@ export function writersOf(path: string): number[] {
 function lockersOf(path: string): number[] {
   const locks = locksBehind(path);
   return [...new Set(locks.map(({ pid }) => pid))]
-    .filter((pid) => pid !== self().pid || locks.length === 1);
+    .filter((pid) => pid !== self().pid || locks.length < 2);
 }
 
 function locksBehind(path: string): KernelLock[] {
@@ -52,15 +52,16 @@ export function busyError(
     ? ["the write lock", writersOf] as const
     : ["a lock", lockersOf] as const;
   const locked = places.map((path) => ({ path, pids: find(path) }))
-    .find(({ pids }) => pids.length > 0);
+    .find(({ pids }) => pids.length);
   const whose = locked?.path === path
     ? ""
     : ` of the attached "${locked?.path}"`;
-  const own = `PID ${self().pid}, which is this process, by another connection`;
   const names = locked?.pids
-    .map((pid) => pid === self().pid ? own : nameOf(locked.path, pid));
+    .map((pid) => nameOf(locked.path, pid, ", by another connection"));
   const who = names
     ? `${lock}${whose} is held by ${names.join(" and ")}.`
+    : cause === null
+    ? "earlier calls came first."
     : "another connection has locked it; which one cannot be told.";
   // A body that awaits this very write looks like any other that takes long.
   const place = ownWriter(path);

@@ -150,8 +150,8 @@ export function holderOf(path: string, pid: number): Holder {
     stranger(pid, "shared");
 }
 
-export function nameOf(path: string, pid: number): string {
-  return describe(holderOf(path, pid));
+export function nameOf(path: string, pid: number, how?: string): string {
+  return describe(holderOf(path, pid), how);
 }
 
 /** A process without a record, by what the kernel says about it. */

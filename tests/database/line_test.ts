@@ -113,3 +113,51 @@ test(
     assert.equal(await next, "written");
   }, { busyTimeout: 60_000 }),
 );
+
+test(
+  "many bodies that throw cost no look at all the others each",
+  withTable(async (db) => {
+    let looks = 0;
+    const signal = {
+      throwIfAborted: () => {},
+      get aborted() {
+        looks++;
+        return false;
+      },
+    } as AbortSignal;
+    const ended = await Promise.allSettled(
+      Array.from({ length: MANY }, () =>
+        db.writeAsync(() => {
+          throw new TypeError("on purpose");
+        }, { signal })),
+    );
+    const others = ended.filter((one) =>
+      one.status !== "rejected" || !(one.reason instanceof TypeError)
+    );
+    assert.deepEqual(others, []);
+    // Half of the square took longer than they may wait by default.
+    assert.ok(looks < MANY * MANY / 4, String(looks));
+  }, { busyTimeout: 100_000 }),
+);
+
+test(
+  "who was too late in the queue is told that, where nobody else has a lock",
+  withTable(async (db) => {
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const ended = await Promise.allSettled(
+      Array.from(
+        { length: 100 },
+        () => db.writeAsync(() => void Atomics.wait(word, 0, 0, 5)),
+      ),
+    );
+    const refused = ended.flatMap((one) =>
+      one.status === "rejected" ? [one.reason] : []
+    );
+    assert.ok(refused.length > 0);
+    for (const error of refused) {
+      assert.ok(error instanceof BusyError);
+      assert.match(error.message, /": earlier calls came first\. This is PID/);
+      assert.deepEqual(error.writers, []);
+    }
+  }, { busyTimeout: 0 }),
+);
