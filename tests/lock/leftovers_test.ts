@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { acquireLock, open } from "../../mod.ts";
+import { acquireLock, acquireLockAsync, open } from "../../mod.ts";
 import { locksOn, processStat } from "../../src/os/procfs.ts";
 import { stat } from "../../src/os/stat.ts";
 import {
@@ -263,5 +263,23 @@ test("whose record has its place taken is named by another one", async () => {
     await child.ask({ do: "release" });
     assert.deepEqual(pidfiles(path), [`${path}.pid`]);
     assert.equal(readFileSync(`${path}.pid`, "utf8"), "1\n");
+  }
+});
+
+test("who waits goes on at the lock file that is at the path now", {
+  skip: needs("unlinking"),
+}, async () => {
+  for (const { child, other } of company.pairs()) {
+    const path = company.newPath();
+    assertWon(await child.acquire(path));
+    // At once it opens the lock file that is there, and waits.
+    const waiting = acquireLockAsync(path, { wait: 60_000 })
+      .then((lock) => lock.release());
+    for (const name of pidfiles(path)) rmSync(name);
+    rmSync(`${path}.lock`);
+    assertWon(await other.acquire(path, { wait: 60_000 }));
+    await other.ask({ do: "release" });
+    await waiting;
+    await child.ask({ do: "release" });
   }
 });
