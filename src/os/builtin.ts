@@ -4,10 +4,7 @@ import type fs from "node:fs";
 
 /** What only one of the runtimes has. */
 export interface Realm {
-  Bun?: {
-    isMainThread?: boolean;
-    sleepSync?(milliseconds: number): void;
-  };
+  Bun?: { sleepSync?(milliseconds: number): void };
   Deno?: {
     permissions: { querySync(asked: Permission): { state: string } };
     statSync(path: string): { dev: number; ino: number; size: number };

@@ -14,12 +14,11 @@ export interface ProcessIdentity {
   bootId: string | null;
   pidNamespace: string | null;
   /** The number of its thread: a worker ends before its process. */
-  thread?: string | null;
+  thread: string | null;
 }
 
 export interface Self extends ProcessIdentity {
   ppid: number;
-  thread: string | null;
   command: string;
   runtime: string;
 }

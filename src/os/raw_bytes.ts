@@ -3,7 +3,7 @@
  * needs, which knows when that drops no lock. The core never imports this.
  */
 
-import { fileSystem, isGranted, type Realm } from "./builtin.ts";
+import { fileSystem, isGranted } from "./builtin.ts";
 
 const PATIENCE_MS = 5000;
 
@@ -100,7 +100,7 @@ function codeOf(error: unknown): string {
 
 /** Whether this is a worker: its handles end before the process does. */
 export function inWorker(): boolean {
-  const { Bun } = globalThis as Realm;
+  const { Bun } = globalThis as { Bun?: { isMainThread?: boolean } };
   // node:worker_threads costs Bun 2.7 ms, and does not know that a web worker
   // of Deno is one.
   if (Bun?.isMainThread !== undefined) return !Bun.isMainThread;
