@@ -159,7 +159,8 @@ export function toPublic(name: string, error: unknown): unknown {
   if (kind === "version") {
     return new UnsupportedError(
       `${said}It must be etcd 3.4 or newer, with its JSON gateway ` +
-        "at /v3/ (--enable-grpc-gateway); check the endpoints, or update etcd.",
+        "at /v3/ (--enable-grpc-gateway); check the endpoints and any proxy that " +
+        "HTTP_PROXY names (NO_PROXY), or update etcd.",
     );
   }
   const silent = kind === "unreachable" && message.includes("https:");

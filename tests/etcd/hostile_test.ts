@@ -9,6 +9,7 @@ import { makeCertificates, withoutOpenssl } from "./fixtures/certificates.ts";
 import { type Child, endChildren, start } from "../fixtures/children.ts";
 import { freePorts } from "./fixtures/etcd.ts";
 import { assertHeld, LeaseProcess, type Told } from "./fixtures/children.ts";
+import { needs } from "../fixtures/machine.ts";
 import { runtimes, thisRuntime } from "../fixtures/runtimes.ts";
 import { until } from "../fixtures/until.ts";
 
@@ -393,6 +394,23 @@ test("what is no answer of etcd is refused", async () => {
   const { told } = await acquire("deep");
   assertRefused(told, told.code === ETCD ? ETCD : UNSUPPORTED);
 });
+
+test(
+  "a proxy of the environment is left out by NO_PROXY, and named where it answers",
+  { skip: needs("names") },
+  async () => {
+    const { url, tag } = server.endpoint("good");
+    const elsewhere = `HTTP_PROXY=http://127.0.0.1:${(await freePorts(1))[0]}`;
+    const { command, ...runtime } = thisRuntime();
+    const env = ["env", elsewhere, "NO_PROXY=127.0.0.1", ...command];
+    const beside = await LeaseProcess.start({ ...runtime, command: env });
+    assertHeld(await beside.acquire("n", { endpoints: [url] }));
+    await beside.ask({ do: "release" });
+    assert.notDeepEqual(await server.seen(tag), []);
+    const { told } = await acquire("html-404");
+    assert.match(told.message!, /any proxy that HTTP_PROXY names \(NO_PROXY\)/);
+  },
+);
 
 test("a redirect is followed by nobody, and no password goes along", async () => {
   await each(starting("redirect-"), async (wrong) => {
