@@ -395,23 +395,6 @@ test("what is no answer of etcd is refused", async () => {
   assertRefused(told, told.code === ETCD ? ETCD : UNSUPPORTED);
 });
 
-test(
-  "a proxy of the environment is left out by NO_PROXY, and named where it answers",
-  { skip: needs("names") },
-  async () => {
-    const { url, tag } = server.endpoint("good");
-    const elsewhere = `HTTP_PROXY=http://127.0.0.1:${(await freePorts(1))[0]}`;
-    const { command, ...runtime } = thisRuntime();
-    const env = ["env", elsewhere, "NO_PROXY=127.0.0.1", ...command];
-    const beside = await LeaseProcess.start({ ...runtime, command: env });
-    assertHeld(await beside.acquire("n", { endpoints: [url] }));
-    await beside.ask({ do: "release" });
-    assert.notDeepEqual(await server.seen(tag), []);
-    const { told } = await acquire("html-404");
-    assert.match(told.message!, /any proxy that HTTP_PROXY names \(NO_PROXY\)/);
-  },
-);
-
 test("a redirect is followed by nobody, and no password goes along", async () => {
   await each(starting("redirect-"), async (wrong) => {
     const { told } = await acquire(wrong, { auth: AUTH });
@@ -540,5 +523,22 @@ test(
       assertRefused(told, ETCD);
     }
     hostile.child.kill("SIGKILL");
+  },
+);
+
+test(
+  "a proxy of the environment is left out by NO_PROXY, and named where it answers",
+  { skip: needs("names") },
+  async () => {
+    const { url, tag } = server.endpoint("good");
+    const elsewhere = `HTTP_PROXY=http://127.0.0.1:${(await freePorts(1))[0]}`;
+    const { command, ...runtime } = thisRuntime();
+    const env = ["env", elsewhere, "NO_PROXY=127.0.0.1", ...command];
+    const beside = await LeaseProcess.start({ ...runtime, command: env });
+    assertHeld(await beside.acquire("n", { endpoints: [url] }));
+    await beside.ask({ do: "release" });
+    assert.notDeepEqual(await server.seen(tag), []);
+    const { told } = await acquire("html-404");
+    assert.match(told.message!, /any proxy that HTTP_PROXY names \(NO_PROXY\)/);
   },
 );
