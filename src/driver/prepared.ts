@@ -87,7 +87,7 @@ export function prepared(
   sql: string,
   { rows = () => narrowRow, hasRows, finalize = () => {}, call }: Ways,
 ): Prepared {
-  const bind = binder(sql, call);
+  const bind = binder(bare(sql), call);
   // Its COMMIT comes after the rows, and of a failure there get() tells nothing.
   const returns = RETURNS.test(sql);
   let counts = hasRows ? undefined : true;

@@ -203,6 +203,20 @@ test(
 );
 
 test(
+  "semicolons and comments before a statement hide none of its parameters",
+  inMemory((db) => {
+    for (
+      const before of [";", " ;\n;", "/* ; */", "-- ;\n", ";-- ?\n/* ? */"]
+    ) {
+      const ask = (sql: string) => db.prepare(`${before} SELECT ${sql}`);
+      assert.deepEqual(ask("? AS a, ? AS b").get(1, 2), { a: 1, b: 2 });
+      assert.deepEqual(ask(":a AS a").get({ a: 1 }), { a: 1 });
+      assert.throws(() => ask("1 AS a").get(1), TypeError);
+    }
+  }),
+);
+
+test(
   "a parameter that is not given is NULL",
   inMemory((db) => {
     assert.deepEqual(db.prepare("SELECT ? AS a, ? AS b").get(1), {
