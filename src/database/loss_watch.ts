@@ -18,6 +18,7 @@ import { attempt } from "../os/builtin.ts";
 import { now } from "../os/clock.ts";
 import { withFile } from "../os/files.ts";
 import { SHARED } from "../os/lock_bytes.ts";
+import { descriptorsOn } from "../os/procfs.ts";
 import { handlesOn, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Session } from "./session.ts";
@@ -67,7 +68,6 @@ export class LossWatch implements Attachment {
    * WAL; he looks whether we are at it, and so we look once we have the lock.
    */
   begun(): void {
-    if (!this.#session.turns.hasWaited) return;
     if (now() - this.#lastLook >= FRESH_MS) this.look();
   }
 
@@ -79,11 +79,11 @@ export class LossWatch implements Attachment {
 
   /** At once: what is lost later is no new mode. A WAL comes with a write. */
   afterWrite(): void {
-    for (const files of this.all) {
-      const isAwaited = files.mayMake && files.open["-wal"] === null;
-      if (this.#session.journals || isAwaited) files.renew();
-    }
+    if (this.#session.journals) this.look();
     this.#session.journals = false;
+    for (const files of this.all) {
+      if (files.mayMake && files.open["-wal"] === null) files.renew();
+    }
   }
 
   /**
@@ -95,6 +95,9 @@ export class LossWatch implements Attachment {
     const at = now();
     // One that fails, as where the folder may not be searched, is none.
     this.#lastLook = -Infinity;
+    const session = this.#session;
+    // Others attach by the driver's object, and had done so before adopt().
+    if (session.turns.isShared) attempt(() => session.listAttached(), null);
     for (const files of this.all) {
       const loss = files.look();
       if (loss && !this.#isOwnDoing(files, loss)) this.#refuse(files, loss);
@@ -128,16 +131,17 @@ export class LossWatch implements Attachment {
     // Whoever closed an adopted connection took its WAL with it.
     this.#session.require();
     if (loss === "database") return false;
-    const { connection } = this.#session;
+    const { connection, journals } = this.#session;
     const ask = () => connection.value(`PRAGMA ${files.schema}journal_mode`);
-    if (attempt(ask, "wal") === "wal") return false;
-    files.renew();
-    return true;
+    // There and back: the old one is open no more. Off Linux go by the SQL.
+    const isOpen = descriptorsOn(files.open["-wal"])?.length ?? !journals;
+    const isLeft = !isOpen || attempt(ask, "wal") !== "wal";
+    if (isLeft) files.renew();
+    return isLeft;
   }
 
   /** Looks at everything, and takes back a lock that was dropped. */
   beat(): void {
-    if (this.#session.turns.isShared) this.#session.listAttached();
     this.#lastLocks = -Infinity;
     this.look();
     if (!this.#hasLocks) this.#retake();

@@ -38,7 +38,6 @@ export type Stopped = "closed" | "ended" | "lost";
 
 /** What SQL of the caller may do beyond rows. */
 export interface Heeded {
-  attaches: boolean;
   journals: boolean;
   /** Whether it may end the transaction that it is in. */
   ends: boolean;
@@ -47,7 +46,7 @@ export interface Heeded {
 }
 
 // But the version is in the file.
-const PERSONAL = /\b(?:attach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
+const PERSONAL = /\b(?:\w\wtach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // Without a WAL a COMMIT waits for readers; the timeout is the caller's to read.
 const WAITS = /\b(?:attach\b|busy_timeout\b|journal_mode\W+(?!wal)\w)/i;
 // The word first, as long SQL of comments alone took seconds the other way.
@@ -175,7 +174,6 @@ export class Session {
     this.isPersonal ||= isPersonal;
     if (WAITS.test(sql)) this.turns.share();
     return {
-      attaches: /\b(?:at|de)tach\b/i.test(sql),
       journals: /\bjournal_mode\s*[=(]\W*(?!wal\b)\w/i.test(sql),
       ends: ENDS.test(sql),
       waits: /^\W*pragma\W+(?:\w+\.)?busy_timeout\W*$/i.test(sql)
@@ -219,7 +217,7 @@ export class Session {
       throw this.explain(error);
     } finally {
       this.journals ||= heeded.journals;
-      if (heeded.attaches) attempt(() => this.listAttached(), null);
+      if (heeded.waits) attempt(() => this.listAttached(), null);
       if (this.depth === 0) this.afterWrite();
     }
   }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Database, LockLostError, open } from "../../mod.ts";
+import { adopt, type Database, LockLostError, open } from "../../mod.ts";
 import { elsewhere, start } from "../fixtures/children.ts";
 import { query, withDatabase } from "../fixtures/folder.ts";
+import { raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 import { pause } from "../fixtures/until.ts";
@@ -121,6 +122,33 @@ test(
     assert.equal(query(second, "SELECT count(*) FROM t WHERE n = 1"), "4");
   }),
 );
+
+for (const when of ["before it was adopted", "after that"]) {
+  test(
+    `the files of what an owner attached ${when} are looked at without a heartbeat`,
+    { skip },
+    withDatabase(async (path, folder) => {
+      const second = join(folder, "second.db");
+      elsewhere(second, "PRAGMA journal_mode=WAL; CREATE TABLE t (n)");
+      const bare = raw(path);
+      const attach = () => bare.exec(`ATTACH '${second}' AS b`);
+      if (when !== "after that") attach();
+      const db = adopt(bare.native, { heartbeat: false });
+      if (when === "after that") attach();
+      db.write(() => bare.exec("INSERT INTO b.t VALUES (1)"));
+      await pause(5);
+      lose(second);
+      settle(second);
+      await pause(5);
+      const body = () => bare.exec("INSERT INTO b.t VALUES (2)");
+      assert.throws(() => db.write(body), LockLostError);
+      db.close();
+      bare.close();
+      assert.equal(query(second, "SELECT count(*) FROM theirs"), "200");
+      assert.equal(query(second, "SELECT count(*) FROM t WHERE n = 2"), "0");
+    }),
+  );
+}
 
 for (const way of ["write", "writeAsync"] as const) {
   test(
