@@ -302,10 +302,13 @@ export class Session {
 
 function inside<T>(session: Session, run: () => T, ends: boolean): T {
   session.requireTransaction();
-  // A COMMIT may be followed by a BEGIN in the same text.
-  if (ends) session.connection.exec("SAVEPOINT litelatch_end");
-  const result = run();
-  if (ends) session.finish("RELEASE litelatch_end", BY_THE_BODY);
-  session.requireTransaction();
-  return result;
+  if (!ends) return run();
+  // A COMMIT may be followed by a BEGIN in the same text, and that by an error.
+  session.connection.exec("SAVEPOINT litelatch_end");
+  try {
+    return run();
+  } finally {
+    session.finish("RELEASE litelatch_end", BY_THE_BODY);
+    session.requireTransaction();
+  }
 }

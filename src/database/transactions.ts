@@ -118,8 +118,8 @@ function transact<D, T>(
     session.depth = 0;
     session.reading = false;
     if (session.stopped === "ended") session.resume();
+    settle(session, null); // before a listener writes
     if (session.wrote) session.afterWrite();
-    if (session.inner.length > 0) settle(session, null);
   }
 }
 

@@ -112,6 +112,35 @@ test(
 );
 
 test(
+  "a listener whose own write fails refuses nothing that was committed",
+  withDatabase(async (path) => {
+    let calls = 0;
+    const db = open(path, {
+      onWait() {
+        calls++;
+        db.write(() => db.exec("no SQL"));
+      },
+    });
+    db.exec("CREATE TABLE t (a)");
+    const holder = start(otherRuntime(), "database_child.ts");
+    await holder.ask({ do: "open", path });
+    const inner: Promise<void>[] = [];
+    // The holder lets go by itself, and this process may come too late.
+    while (calls === 0) {
+      await holder.ask({ do: "hold", ms: 400 });
+      db.write(() => {
+        inner.push(db.writeAsync(() => db.exec("INSERT INTO t VALUES (1)")));
+      });
+    }
+    await Promise.all(inner);
+    assert.equal(found(path), inner.map(() => 1).join());
+    db.close();
+    holder.end();
+    await holder.ended;
+  }),
+);
+
+test(
   "a write that was refused is told by its error alone",
   staged(async ({ db, told, holder }) => {
     await holder.ask({ do: "hold" });

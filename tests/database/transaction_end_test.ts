@@ -260,6 +260,48 @@ for (const [sql, ends] of TEXTS) {
 }
 
 test(
+  "an end and a new beginning are noticed where what follows them fails",
+  withTable((db, path) => {
+    const own = { code: "LITELATCH_CLOSED", message: /the body has ended it/ };
+    const [fails, quiet] = ["no SQL", "CREATE TABLE t (a)"];
+    let n = 0;
+    const kept: number[] = [];
+    for (const end of ["COMMIT", "ROLLBACK", "END"]) {
+      for (const text of [`BEGIN; ${fails}`, `BEGIN; ${quiet}`, fails]) {
+        const body = () => {
+          insert(db, ++n);
+          assert.throws(() => db.exec(`${end}; ${text}`), own);
+          assert.throws(() => insert(db, 1000), own);
+        };
+        const isKept = end !== "ROLLBACK";
+        assert.throws(() => db.write(body), own);
+        if (isKept) kept.push(n);
+        assert.throws(() => db.write(() => db.write(body)), own);
+        if (isKept) kept.push(n);
+      }
+    }
+    assert.equal(found(path), kept.join());
+    db.write(() => insert(db, 2000));
+    assert.equal(found(path), [...kept, 2000].join());
+  }),
+);
+
+test(
+  "a COMMIT that fails in a body leaves its transaction as it is",
+  withTable((db, path) => {
+    db.exec(
+      "CREATE TABLE u (a REFERENCES t (a) DEFERRABLE INITIALLY DEFERRED)",
+    );
+    db.write(() => {
+      db.exec("INSERT INTO u VALUES (1)");
+      assert.throws(() => db.exec("COMMIT"), /FOREIGN KEY/);
+      insert(db, 1);
+    });
+    assert.equal(found(path), "1");
+  }),
+);
+
+test(
   "many statements, comments and semicolons are looked through once",
   withTable((db, path) => {
     const many = [
