@@ -37,7 +37,7 @@ export function* configure(
     apply(connection, settings);
     return null;
   }
-  const failure = yield* new Turns(connection, settings, path, false)
+  const failure = yield* new Turns(connection, settings, path)
     .wait(() => {
       if (!isAlone && isIndexInTheMaking(path)) {
         throw Object.assign(Error("it is recovered"), { code: "SQLITE_BUSY" });

@@ -100,7 +100,7 @@ export class Session {
     this.lock = lock;
     this.asked = asked;
     this.settings = settings;
-    this.turns = new Turns(connection, settings, path, !connection.owned);
+    this.turns = new Turns(connection, settings, path);
   }
 
   /** Whether neither a transaction nor a loop over rows is under way. */
@@ -120,9 +120,8 @@ export class Session {
   resume(connection: Connection = this.connection): void {
     if (connection !== this.connection) {
       this.connection = connection;
-      const { isShared } = this.turns;
-      this.turns = new Turns(connection, this.settings, this.path, isShared);
-      this.isPersonal = isShared;
+      this.turns = new Turns(connection, this.settings, this.path);
+      this.isPersonal = false;
       this.attached = [];
       this.iterating = 0;
     }

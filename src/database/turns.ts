@@ -50,7 +50,6 @@ export class Turns {
   #writers: number[] = [];
   #begin: Prepared | null = null;
   #commit: Prepared | null = null;
-  #writes = 0;
   /** How long waits last of late. */
   #usualMs = 0;
   /** For so many more turns it takes others for waiting. */
@@ -58,16 +57,11 @@ export class Turns {
   #turnEnds = 0;
   #pauseEnds = 0;
 
-  constructor(
-    connection: Connection,
-    settings: Settings,
-    path: string,
-    isShared: boolean,
-  ) {
+  constructor(connection: Connection, settings: Settings, path: string) {
     this.#connection = connection;
     this.#settings = settings;
     this.#path = path;
-    this.isShared = isShared;
+    this.isShared = !connection.owned;
     this.#setTimeout(this.#ownMs);
   }
 
@@ -179,8 +173,8 @@ export class Turns {
   /** Commits what {@linkcode Turns.begin} began. */
   commit(): void {
     // To tell what changed, as run() does, takes Deno an eighth of a write.
-    if (this.#commit) this.#commit.get([]);
-    else this.#connection.exec("COMMIT");
+    if (this.isShared) this.#connection.exec("COMMIT");
+    else (this.#commit ??= this.#connection.prepare("COMMIT")).get([]);
     if (!this.#turns || now() < this.#turnEnds) return;
     this.#turns--;
     this.#pauseEnds = now() + 0.5 + Math.random() / 2;
@@ -197,16 +191,9 @@ export class Turns {
 
   /** BEGIN IMMEDIATE, once and without any wait. */
   begin(): void {
-    if (this.isShared) {
-      // exec() of Deno does not tell a stale snapshot apart.
-      this.at(0, () => this.#connection.value("BEGIN IMMEDIATE"));
-    } else if (this.#writes++ === 0) {
-      // A hook writes once, and that is over sooner without statements.
-      this.#connection.exec("BEGIN IMMEDIATE");
-    } else {
-      this.#commit ??= this.#connection.prepare("COMMIT");
-      this.#begin ??= this.#connection.prepare("BEGIN IMMEDIATE");
-      this.#begin.get([]);
-    }
+    const sql = "BEGIN IMMEDIATE";
+    // exec() of Deno does not tell a stale snapshot apart.
+    if (this.isShared) this.at(0, () => this.#connection.value(sql));
+    else (this.#begin ??= this.#connection.prepare(sql)).get([]);
   }
 }

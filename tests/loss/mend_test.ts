@@ -277,7 +277,27 @@ test(
 );
 
 test(
-  "so is one on which a statement has set it again after reopen()",
+  "what was set before a reopen() is in the way of nothing, native neither",
+  { skip: noKernelList },
+  withDatabase(async (path) => {
+    const db = make(path);
+    insert(db, 1);
+    assert.ok(db.native);
+    db.reopen();
+    await pause(SEEN_MS);
+    drop(path);
+    await until(
+      "the locks are back",
+      () => hasLocks(path) && hasLocks(`${path}-shm`),
+    );
+    insert(db, 2);
+    db.close();
+    assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2");
+  }),
+);
+
+test(
+  "a handle on which a statement has set it again after reopen() is refused",
   { skip: noKernelList },
   withDatabase(async (path) => {
     const db = make(path);
