@@ -12,7 +12,6 @@ import { waitAsync, type Waiting } from "../os/waiting.ts";
 import { check } from "../settings.ts";
 import { busyError, placeOf } from "./busy_error.ts";
 import type { Session } from "./session.ts";
-import { kept } from "./statement.ts";
 import { beginning, failed, requireWrite } from "./transactions.ts";
 
 // Those in the queue are asked as in `waitAsync`, by sleeps that no test stops.
@@ -214,8 +213,8 @@ function warnOfLong({ made, path, settings }: Session): void {
  * that moves the version of the connection that committed, too.
  */
 function disowning(main: Session, own: Session): () => void {
-  const ask = ({ connection }: Session) =>
-    kept(connection, "PRAGMA data_version").get([])?.["data_version"];
+  const ask = (one: Session) =>
+    one.prepare("PRAGMA data_version").get([])?.["data_version"];
   const versionOf = (one: Session) => attempt(() => Number(ask(one)), NaN);
   // In a loop over rows it would be that of its snapshot.
   const before = main.isIdle ? versionOf(main) : NaN;

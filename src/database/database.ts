@@ -13,13 +13,9 @@ import {
 } from "./changes.ts";
 import { checkpointNow, type CheckpointResult } from "./checkpoint_now.ts";
 import { Lifetime, type Parts } from "./lifetime.ts";
-import type { Session } from "./session.ts";
+import { kept, type Session } from "./session.ts";
 import { Statement } from "./statement.ts";
 import { isAsync, read, write, writeInside, writing } from "./transactions.ts";
-
-// Enough for every statement that a program spells out; those that spell
-// values into their SQL push each other out.
-const CACHED_STATEMENTS = 100;
 
 /**
  * An open database. Make one with {@linkcode open}, {@linkcode openAsync} or
@@ -97,16 +93,9 @@ export class Database implements Disposable {
    * @returns The statement, which lives as long as this handle.
    */
   prepare(sql: string): Statement {
-    const cached = this.#statements.get(sql);
-    if (cached !== undefined) return cached;
+    const make = () => new Statement(this, this.#session, sql);
     try {
-      const statement = new Statement(this, this.#session, sql);
-      if (this.#statements.size >= CACHED_STATEMENTS) {
-        const [oldest] = this.#statements.keys();
-        this.#statements.delete(oldest as string);
-      }
-      this.#statements.set(sql, statement);
-      return statement;
+      return kept(this.#statements, sql, make);
     } catch (error) {
       throw this.#session.explain(error);
     }

@@ -1,6 +1,6 @@
 /** One connection in use: its state, its writes, and what its failures mean. */
 
-import type { Connection } from "../driver/contract.ts";
+import type { Connection, Prepared } from "../driver/contract.ts";
 import { isBusy, resultCode, SQLITE } from "../driver/result_codes.ts";
 import { LitelatchError, LockLostError } from "../errors.ts";
 import type { Lock } from "../lock/lock.ts";
@@ -69,6 +69,8 @@ export class Session {
   readonly attachments: Attachment[] = [];
   connection: Connection;
   turns: Turns;
+  /** Its statements. Not private: what is lent to a body has them too. */
+  prepared = new Map<string, Prepared>();
   /** What is attached, as it was found when it was. */
   attached: WatchedFiles[] = [];
   /** Whether the caller may have changed the journal mode just now. */
@@ -121,6 +123,7 @@ export class Session {
     if (connection !== this.connection) {
       this.connection = connection;
       this.turns = new Turns(connection, this.settings, this.path);
+      this.prepared = new Map();
       this.isPersonal = false;
       this.attached = [];
       this.iterating = 0;
@@ -162,6 +165,11 @@ export class Session {
     const isOurs = this.connection.owned &&
       (!this.turns.isShared || this.stopped === "lost");
     return !isOurs && !this.isOpen;
+  }
+
+  /** Prepares a statement once for the connection: that costs more than to run it. */
+  prepare(sql: string): Prepared {
+    return kept(this.prepared, sql, () => this.connection.prepare(sql));
   }
 
   /** Looks at SQL of the caller before it is compiled. */
@@ -310,4 +318,19 @@ function inside<T>(session: Session, run: () => T, ends: boolean): T {
     session.finish("RELEASE litelatch_end", BY_THE_BODY);
     session.requireTransaction();
   }
+}
+
+// Enough for every statement that a program spells out; those that spell
+// values into their SQL push each other out.
+const MOST_KEPT = 100;
+
+/** What was made of some SQL before, or is made of it now. */
+export function kept<T>(known: Map<string, T>, sql: string, make: () => T): T {
+  const found = known.get(sql);
+  if (found !== undefined) return found;
+  const made = make();
+  const [oldest = sql] = known.keys();
+  if (known.size >= MOST_KEPT) known.delete(oldest);
+  known.set(sql, made);
+  return made;
 }

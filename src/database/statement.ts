@@ -158,22 +158,10 @@ export class Statement {
     if (stopped === null && this.#connection === connection) return;
     this.#session.require();
     this.#heeded = this.#session.heed(this.#sql);
-    const prepare = () => kept(connection, this.#sql);
+    const prepare = () => this.#session.prepare(this.#sql);
     this.#prepared = turns.again(prepare, this.#heeded.waits);
     this.#connection = connection;
   }
-}
-
-const MOST_KEPT = 100;
-const statements = new WeakMap<Connection, Map<string, Prepared>>();
-
-/** Prepares it once for each connection: that costs more than to run it. */
-export function kept(connection: Connection, sql: string): Prepared {
-  const known = statements.get(connection) ?? new Map<string, Prepared>();
-  const statement = known.get(sql) ?? connection.prepare(sql);
-  if (known.size > MOST_KEPT) known.clear();
-  statements.set(connection, known.set(sql, statement));
-  return statement;
 }
 
 const READS = /^(?:select|values|explain)\b(?![^]*\bpragma_optimize\b)/i;
