@@ -77,6 +77,35 @@ for (const end of ["COMMIT", "ROLLBACK", "END TRANSACTION"]) {
 }
 
 test(
+  "a BEGIN after it in the same text is no way on, and what it began is undone",
+  withTable((db, path) => {
+    assert.throws(() =>
+      db.write(() => {
+        insert(db, 1);
+        db.exec("COMMIT; BEGIN; INSERT INTO t VALUES (2)");
+      }), { code: "LITELATCH_CLOSED" });
+    assert.equal(found(path), "1");
+  }),
+);
+
+test(
+  "where a body has taken our savepoint away, all is undone",
+  withTable((db, path) => {
+    assert.throws(() =>
+      db.write(() => {
+        insert(db, 1);
+        assert.throws(() =>
+          db.write(() => {
+            insert(db, 2);
+            db.exec("RELEASE litelatch_1");
+          })
+        );
+      }), { code: "LITELATCH_CLOSED" });
+    assert.equal(found(path), "");
+  }),
+);
+
+test(
   "a COMMIT on the driver's object is not taken for a rollback of SQLite's",
   withTable(async (db, path) => {
     const own = {
