@@ -147,7 +147,7 @@ function* adopting(native: unknown, settings: Settings): Waiting<Database> {
   } catch (error) {
     // It stays its owner's.
     connection.exec(`PRAGMA busy_timeout=${timeout}`);
-    throw error;
+    throw explain(file, error, settings);
   }
 }
 
@@ -179,8 +179,6 @@ function* openAt(
   try {
     opened = yield* open(path, settings);
     return { asked, path, lock, settings, ...opened };
-  } catch (error) {
-    throw explain(path, error, settings);
   } finally {
     // An aborted wait comes here without an error.
     if (opened === undefined) lock?.release();
@@ -333,7 +331,7 @@ function* furnish<T>(
     const watch = files && new LossWatch(session, files);
     if (watch) attachments.push(watch);
     if (watch && !bug && !settings.readOnly) {
-      attachments.push(walUpkeep(session, watch, settings));
+      attachments.push(walUpkeep(session, watch));
     }
     const reconnect = () => {
       locateDatabase(session.path, settings);

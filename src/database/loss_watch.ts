@@ -26,7 +26,6 @@ import type { Session } from "./session.ts";
 // A look costs some 9 µs, so that a tight loop of writes pays two percent. A
 // commit in such a moment may be lost; then the error says so.
 const FRESH_MS = 0.5;
-const FRESH_LOCK_FILE_MS = 10;
 // To ask for SQLite's locks takes 0.1 ms; every 10 ms it was a thirtieth of a loop.
 const FRESH_LOCKS_MS = 50;
 // A hook has ended by then; it would pay 2 ms.
@@ -37,7 +36,6 @@ export class LossWatch implements Attachment {
   files: WatchedFiles;
   readonly #session: Session;
   #lastLook = -Infinity;
-  #lastLockFile = -Infinity;
   #lastLocks = now() + FIRST_LOCKS_MS;
   #ownLocks!: ReturnType<typeof ownLocks>;
   /** The kernel does not list everybody's locks to everybody. */
@@ -93,8 +91,6 @@ export class LossWatch implements Attachment {
    */
   look(): void {
     const at = now();
-    // One that fails, as where the folder may not be searched, is none.
-    this.#lastLook = -Infinity;
     const session = this.#session;
     // Others attach by the driver's object, and had done so before adopt().
     if (session.turns.isShared) attempt(() => session.listAttached(), null);
@@ -106,10 +102,7 @@ export class LossWatch implements Attachment {
       this.#lastLocks = at;
       this.#hasLocks = this.#dropped() === null;
     }
-    if (at - this.#lastLockFile >= FRESH_LOCK_FILE_MS) {
-      this.lookAtLock();
-      this.#lastLockFile = at;
-    }
+    this.lookAtLock();
     this.#lastLook = at;
   }
 

@@ -46,7 +46,8 @@ export interface Heeded {
 }
 
 // But the version is in the file.
-const PERSONAL = /\b(?:\w\wtach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
+const PERSONAL =
+  /\b(?:(?:at|de)tach|pragma(?!\s+user_version\b)|temp|temporary)\b/i;
 // Without a WAL a COMMIT waits for readers; the timeout is the caller's to read.
 const WAITS = /\b(?:attach\b|busy_timeout\b|journal_mode\W+(?!wal)\w)/i;
 // The word first, as long SQL of comments alone took seconds the other way.

@@ -118,7 +118,8 @@ function transact<D, T>(
     session.depth = 0;
     session.reading = false;
     if (session.stopped === "ended") session.resume();
-    settle(session, null); // before a listener writes
+    // Before a listener writes.
+    if (session.inner.length > 0) settle(session, null);
     if (session.wrote) session.afterWrite();
   }
 }

@@ -27,7 +27,6 @@ import type { Attachment } from "../options.ts";
 import { now } from "../os/clock.ts";
 import { warn } from "../os/process.ts";
 import { isFirst } from "../os/shared_state.ts";
-import type { Settings } from "../settings.ts";
 import * as wal from "../wal/checkpoint.ts";
 import { lookout } from "../wal/readers.ts";
 import type { LossWatch } from "./loss_watch.ts";
@@ -44,11 +43,8 @@ const BETWEEN_LOOKS_MS = 100;
 const ROUND = wal.ATTEMPTS_MS.length;
 
 /** Takes part in the writes of a handle that may make checkpoints. */
-export function walUpkeep(
-  session: Session,
-  watch: LossWatch,
-  settings: Settings,
-): Attachment {
+export function walUpkeep(session: Session, watch: LossWatch): Attachment {
+  const { settings } = session;
   const { journalSizeLimit: limit, walAutocheckpoint, heartbeat } = settings;
   const most = walAutocheckpoint || Infinity;
   const least = Math.min(limit, most * LEAST_FRAME_BYTES);
