@@ -41,7 +41,7 @@ import { onFilesystem } from "./os/filesystem.ts";
 import { randomId } from "./os/ids.ts";
 import { locate, type Location, partsOf, toPath } from "./os/paths.ts";
 import { warn } from "./os/process.ts";
-import { openPaths } from "./os/procfs.ts";
+import { mountOf, openPaths } from "./os/procfs.ts";
 import { handlesOn, isFirst } from "./os/shared_state.ts";
 import { identityOf, isPosix, lstat, stat } from "./os/stat.ts";
 import { waitAsync, type Waiting, waitSync } from "./os/waiting.ts";
@@ -251,9 +251,11 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     createForOwner(path, `${path}.pid-${randomId()}.tmp`);
   }
   const begun = Date.now();
-  // Then SQLite cannot make the `-shm` that it reads a WAL database by.
+  // Then SQLite cannot make the `-shm` that it reads a WAL database by. On a
+  // read-only mount Deno takes every file for one that can be written.
   const immutable = readOnly && stat(`${path}-wal`) === null &&
-    [path, partsOf(path).folder].every((one) => canWrite(one) === false);
+    (mountOf(path)?.readOnly ||
+      [path, partsOf(path).folder].every((one) => canWrite(one) === false));
   let connection: Connection | undefined;
   let opened: Connected | undefined;
   // What lies here and is not ours, so that to close as the last one may harm it.

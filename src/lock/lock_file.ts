@@ -102,9 +102,9 @@ function prepare(target: Location): string | null {
   }
   if (found && found.links > 1) {
     // Its maker has yet to take the draft's name away, or was killed before. In a
-    // sticky folder it may be another user's, and all but that one were shut out.
+    // sticky folder only its own user can, and all others were shut out.
     for (const { path: draft, record } of allPidfiles(target.path)) {
-      const isIts = !record && lstat(draft)?.identity === found.identity;
+      const isIts = !record && identityOf(draft) === found.identity;
       if (isIts && !remove(draft)) names++;
     }
     found = lstat(path);

@@ -3,7 +3,7 @@
 import { LitelatchError } from "../errors.ts";
 import { legible } from "../printable.ts";
 import { attempt, fileSystem } from "./builtin.ts";
-import { isPosix } from "./stat.ts";
+import { identityOf, isPosix } from "./stat.ts";
 
 /** A path in its parts, every symbolic link followed. */
 export interface Location {
@@ -76,6 +76,9 @@ export function partsOf(path: string): { folder: string; name: string } {
 export function locate(path: string): Location {
   try {
     const real = follow(path);
+    // Of bytes that are no UTF-8 Node and Bun make that: another file was opened.
+    const at = (one: string) => identityOf(one, true);
+    if (/\ufffd/.test(real) && at(real) !== at(path)) throw { code: "EILSEQ" };
     return { path: real, ...partsOf(real) };
   } catch (cause) {
     // Where Deno may not read, an error has no code.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -9,7 +10,7 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { open } from "../../mod.ts";
+import { acquireLock, open } from "../../mod.ts";
 import { Child, elsewhere, fixture } from "../fixtures/children.ts";
 import { inFolder, withDatabase } from "../fixtures/folder.ts";
 import { missing, needs, notRoot } from "../fixtures/machine.ts";
@@ -39,6 +40,44 @@ test(
       /mount its folder, or lock a file in it/,
     );
     assert.equal(answers[1]?.ok, true, answers[1]?.message);
+  }),
+);
+
+test(
+  "a link to a name that is no UTF-8 leads to no other database",
+  { skip: process.platform !== "linux" && "names are no bytes there" },
+  inFolder((folder) => {
+    // No runtime can spell it; Node and Bun take U+FFFD for what it has.
+    const script =
+      'name=$(printf "\\377.db") && : >"$name" && ln -s "$name" link';
+    const made = spawnSync("sh", ["-c", script], { cwd: folder });
+    assert.equal(made.status, 0, `${made.stderr}`);
+    assert.throws(() => open(join(folder, "link")), { code: "LITELATCH_OPEN" });
+    assert.throws(() => acquireLock(join(folder, "link")), {
+      code: "LITELATCH_OPEN",
+    });
+    assert.equal(readdirSync(folder).length, 2);
+    // One that has this very character is a name like any other.
+    open(join(folder, "\ufffd.db")).close();
+    open(join(folder, "\ufffd.db")).close();
+  }),
+);
+
+test(
+  "in a read-only mount a reader needs no lock",
+  {
+    skip: notRoot() ||
+      missing(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"]),
+  },
+  withDatabase(async (path, folder) => {
+    elsewhere(path, "PRAGMA journal_mode=WAL; CREATE TABLE t (a)");
+    const script =
+      'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"';
+    const words = ["unshare", "-m", "sh", "-c", script, folder];
+    const options = { readOnly: true, lock: "none" };
+    const child = new Child([...words, ...program]);
+    const answer = await child.ask({ do: "open", path, options });
+    assert.equal(answer.ok, true, answer.message);
   }),
 );
 
