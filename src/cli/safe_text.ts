@@ -6,7 +6,7 @@
  */
 
 import type { Report } from "../inspect/mod.ts";
-import { printable } from "../printable.ts";
+import { legible, printable } from "../printable.ts";
 
 const LONGEST = 5000;
 
@@ -41,8 +41,10 @@ export function tellFailure(
   line: ((text: string) => void) | null,
   complain: (line: string) => void,
 ): void {
-  if (line === null) complain(printableLines(message));
-  else line(jsonText({ error: { code, message } }, 0));
+  // Also what was typed: the password of a URL that was taken for a path.
+  const said = legible(message, code ?? undefined);
+  if (line === null) complain(printableLines(said));
+  else line(jsonText({ error: { code, message: said } }, 0));
 }
 
 function escaped(character: string): string {

@@ -84,7 +84,7 @@ export function inspect(
   } catch (error) {
     target = null;
     const { cause } = error as { cause?: { code?: string; name?: string } };
-    const { code, name } = cause ?? { code: "its name is not printable" };
+    const { code, name } = cause ?? { code: "its name cannot be shown" };
     reasons.note("file", `the path leads nowhere (${code ?? name})`);
   }
   const place = target?.path ?? asked;

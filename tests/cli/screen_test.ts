@@ -64,6 +64,29 @@ test(
 );
 
 test(
+  "the password of a URL that was typed as a path is not shown",
+  inFolder(async (folder) => {
+    const url = "postgres://app:a-secret.17@host/x";
+    const commands = [
+      ...["who", "doctor", "clean", "watch"].map((name) => [name, url]),
+      ...["checkpoint", "selftest"].map((name) => [name, url]),
+      ["vendor", "--check", url],
+      ["who", folder, url],
+      [url],
+      ["who", `--${url}`],
+    ];
+    for (const words of commands) {
+      for (const json of [[], ["--json"]]) {
+        const { stdout, stderr, code } = await cli(...words, ...json);
+        assert.equal(code, 2, words.join(" "));
+        assert.doesNotMatch(stdout + stderr, /secret/, words.join(" "));
+        assert.match(stdout + stderr, /postgres:\/+app:\?@host/);
+      }
+    }
+  }),
+);
+
+test(
   "what the command line of another program says stays there",
   { skip: needs("/proc") || (SQLITE3 === undefined && "needs sqlite3") },
   inFolder(async (folder) => {
