@@ -272,7 +272,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     if (sealed !== undefined) {
       throw cannotOpen(path, sealed ? `its ${sealed} is ${SEALED}` : READ_ONLY);
     }
-    const files = yield* configure(connection, settings, path, alone);
+    const files = yield* configure(connection, settings, path);
     // From here on that is what a refusal is for.
     foreign = [path];
     if (!readOnly && !alone) yield* refuseForeign(path, true);

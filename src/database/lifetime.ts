@@ -121,8 +121,7 @@ export class Lifetime implements OpenHandle {
   }
 
   requireSaid(): void {
-    const unsaid = this.#parts.watch?.unsaid();
-    if (unsaid) throw unsaid;
+    this.#parts.watch?.requireSaid();
   }
 
   stop(reason: string, mayLose = false): void {

@@ -221,8 +221,8 @@ export class LossWatch implements Attachment {
     return this.#hasLocks ? null : lossText(path, "locks", false);
   }
 
-  /** What is lost at the end, and was not said to anybody yet. */
-  unsaid(): LitelatchError | null {
+  /** @throws {LockLostError} If something is lost that nobody was told of yet. */
+  requireSaid(): void {
     const { told, path } = this.#session;
     const { isSaid } = told;
     this.#lastLocks -= FRESH_LOCKS_MS;
@@ -235,9 +235,9 @@ export class LossWatch implements Attachment {
         ? !moveAll(this.#session.connection, files)
         : files.lost !== null
     );
-    if (isSaid) return null;
-    if (isLost) return this.#session.refusal();
-    return isEnding ? this.#locksLost() : null;
+    if (isSaid) return;
+    if (isLost) throw this.#session.refusal();
+    if (isEnding) throw this.#locksLost();
   }
 
   #locksLost(): LockLostError {

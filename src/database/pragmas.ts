@@ -24,22 +24,20 @@ const SYNCHRONOUS = { normal: 1, full: 2 };
  * where the mode is read first and the switch is tried again.
  *
  * @param path The file; `null` for a database in memory.
- * @param isAlone Whether nobody else has it open.
  */
 export function* configure(
   connection: Connection,
   settings: Settings,
   path: string | null,
-  isAlone = false,
 ): Waiting<WatchedFiles | null> {
   set(connection, "busy_timeout", settings.busyTimeout);
   if (path === null) {
     apply(connection, settings);
     return null;
   }
-  const failure = yield* new Turns(connection, settings, path)
+  yield* new Turns(connection, settings, path)
     .wait(() => {
-      if (!isAlone && isIndexInTheMaking(path)) {
+      if (isIndexInTheMaking(path)) {
         throw Object.assign(Error("it is recovered"), { code: "SQLITE_BUSY" });
       }
       switchToWal(connection, settings, path);
@@ -48,7 +46,6 @@ export function* configure(
       // their place after that is not what is open.
       connection.value("PRAGMA user_version");
     }, now());
-  if (failure !== null) throw failure;
   return new WatchedFiles(path, !settings.readOnly);
 }
 

@@ -49,10 +49,12 @@ export function* beginning(
     if (turns !== session.turns || session.stopped) requireWrite(session);
     tryToBegin(session);
   };
-  const failure = yield* turns.wait(attempt, since, since === undefined);
-  if (failure === null) return;
-  const waitedMs = since === undefined ? since : now() - since;
-  throw session.explain(failure, "write to", waitedMs);
+  try {
+    yield* turns.wait(attempt, since, since === undefined);
+  } catch (error) {
+    const waitedMs = since === undefined ? since : now() - since;
+    throw session.explain(error, "write to", waitedMs);
+  }
 }
 
 function tryToBegin(session: Session): void {

@@ -96,12 +96,9 @@ export class Turns {
       if (isUp || !isBusy(error)) throw error;
       if (this.#connection.inTransaction()) return this.again(run, true);
     }
-    let result: T | undefined;
-    const ask = () => void (result = run());
-    const failure = waitSync(this.wait(ask));
-    if (failure !== null) throw failure;
+    const result = waitSync(this.wait(run));
     this.tell();
-    return result as T;
+    return result;
   }
 
   /** Runs it once, with SQLite waiting for so long. */
@@ -116,16 +113,12 @@ export class Turns {
   }
 
   /**
-   * Tries until the last error or `null`.
+   * Tries until SQLite is not busy, or the time is up. Throws the last error.
    *
    * @param since When the wait began, by `now()`, where the thread goes on.
    * @param isPatient Whether a try may take a while: what it looked at is old then.
    */
-  *wait(
-    ask: () => void,
-    since?: number,
-    isPatient = false,
-  ): Waiting<unknown> {
+  *wait<T>(run: () => T, since?: number, isPatient = false): Waiting<T> {
     const { busyTimeout, onWait } = this.#settings;
     const start = since ?? now();
     let askAt = onWait ? FELT_MS : Infinity;
@@ -135,21 +128,21 @@ export class Turns {
       const waitedMs = now() - start;
       const left = busyTimeout - waitedMs;
       try {
-        this.at(patienceMs, ask);
+        const result = this.at(patienceMs, run);
         this.#waitedMs = waitedMs;
         if (tries > 1) {
           this.#usualMs += (waitedMs - this.#usualMs) / 8;
           this.#turns = 5;
           this.#turnEnds = now() + TURN_MS;
         }
-        return null;
+        return result;
       } catch (error) {
         // A stale snapshot stays stale, and who waits for its own thread waits.
         if (
           left <= 0 || !isBusy(error) ||
           resultCode(error) === SQLITE.BUSY_SNAPSHOT ||
           since === undefined && ownWriter(this.#path) !== null
-        ) return error;
+        ) throw error;
       }
       if (waitedMs >= askAt) {
         this.#writers.push(...writersOf(this.#path));
