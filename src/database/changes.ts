@@ -76,8 +76,7 @@ export function tellChanges(
     tell: () => {
       const before = last;
       try {
-        // What others commit is left to a later look; no event loop stands still
-        // for one who has locked it.
+        // What others commit, or have locked for now, is left to a later look.
         last = away() ??
           (now() - told >= least && hasMoved(false) ? "changed" : "unchanged");
       } catch {

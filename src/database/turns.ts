@@ -31,8 +31,9 @@ const FELT_MS = 50;
 function pauseAt(waitedMs: number, usualMs: number): number {
   const usual = Math.max(2, usualMs);
   const pause = Math.min(1, usual / 10) / (1 + (waitedMs / usual) ** 2);
-  // Behind a transaction that lasts for seconds, nobody needs to hurry.
-  return Math.max(0.03, waitedMs / 1000, pause);
+  // Behind a transaction that lasts for seconds, nobody needs to hurry; but who
+  // has waited for an hour asked every 3.6 s, and all others passed it.
+  return Math.max(0.03, Math.min(20, waitedMs / 1000), pause);
 }
 
 /**

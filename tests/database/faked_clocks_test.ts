@@ -9,6 +9,7 @@ import { withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const CHILD = new URL("fixtures/faked_clock_child.ts", import.meta.url);
+const LONG = new URL("fixtures/long_wait_child.ts", import.meta.url);
 
 const SAID = [
   "write: BusyError",
@@ -87,3 +88,20 @@ for (const [name, stub] of STUBS) {
     }),
   );
 }
+
+test(
+  "who has waited for days is not asleep for long when its turn comes",
+  withDatabase(async (path) => {
+    const holder = start(otherRuntime(), "database_child.ts");
+    await holder.ask({ do: "open", path });
+    await holder.ask({ do: "exec", sql: "CREATE TABLE t (a)" });
+    await holder.ask({ do: "exec", sql: "BEGIN IMMEDIATE" });
+    const child = start(thisRuntime(), LONG, path);
+    assert.equal(await child.line(), "waits");
+    child.say("days pass");
+    assert.equal(await child.line(), "passed");
+    await holder.ask({ do: "exec", sql: "COMMIT" });
+    assert.equal(await child.line(), "written");
+    assert.equal(query(path, "SELECT count(*) FROM t"), "1");
+  }),
+);
