@@ -1,11 +1,12 @@
 /** What better-sqlite3 does in a way of its own, for `adopt`. */
 
-import type { Connection, RunResult } from "./contract.ts";
+import type { Connection } from "./contract.ts";
 import {
   connected,
   type NativeDatabase,
   type NativeStatement,
   prepared,
+  runToEnd,
 } from "./prepared.ts";
 
 type BetterDatabase = NativeDatabase<BetterStatement> & {
@@ -20,19 +21,12 @@ interface BetterStatement extends NativeStatement {
 
 /** Wraps a live Database of better-sqlite3; its owner closes it. */
 export function connectBetter(native: BetterDatabase): Connection {
-  const exact = (sql: string) => native.prepare(sql).safeIntegers(true);
   const connection = connected(native, false, (sql) => {
-    const statement = exact(sql);
+    const statement = native.prepare(sql).safeIntegers(true);
     const { reader } = statement;
     // It runs only what returns no rows, and asks only what does.
-    if (reader) {
-      statement.run = (...values) => {
-        statement.all(...values);
-        return exact(
-          "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid",
-        ).get() as RunResult;
-      };
-    } else {
+    if (reader) runToEnd(statement, () => connection);
+    else {
       statement.get = (...values) => void statement.run(...values);
       statement.all = (...values) => [statement.run(...values)].slice(1);
       statement.iterate = statement.all;

@@ -7,6 +7,7 @@ import {
   type NativeDatabase,
   type NativeStatement,
   prepared,
+  runToEnd,
 } from "./prepared.ts";
 
 interface NodeStatement extends NativeStatement {
@@ -26,8 +27,10 @@ export interface NodeModule {
 export function connectNode(native: NodeDatabase, owned: boolean): Connection {
   // It ends with what it was made on, also if that is opened again.
   const witness = owned ? null : native.prepare("BEGIN");
-  return connected(native, owned, (sql) => {
+  const connection = connected(native, owned, (sql) => {
     const statement = native.prepare(sql);
+    // In Deno run() tells nothing of a COMMIT that fails after the rows.
+    if (/\breturning\b/i.test(sql)) runToEnd(statement, () => connection);
     // Its owner may have set each for the whole connection.
     statement.setReadBigInts(true);
     // Rows come as arrays and get their names here, which is faster than the
@@ -69,6 +72,7 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
       hasRows: () => columns().length > 0,
     });
   }, () => native.isOpen !== false && witness?.sourceSQL !== "");
+  return connection;
 }
 
 /** Names the values of a row: a function for all rows of one query. */

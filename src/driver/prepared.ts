@@ -118,6 +118,20 @@ export function prepared(
   };
 }
 
+/** Makes run() take all rows, and ask for the counts after them. */
+export function runToEnd(
+  statement: NativeStatement,
+  connection: () => Connection,
+): void {
+  statement.run = (...values) => {
+    statement.all(...values);
+    const [counts] = connection().rows(
+      "SELECT changes() AS changes, last_insert_rowid() AS lastInsertRowid",
+    );
+    return counts as unknown as RunResult;
+  };
+}
+
 /** SQL without the blanks and comments before it. */
 export function bare(sql: string): string {
   return sql.replace(

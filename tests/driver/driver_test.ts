@@ -57,6 +57,7 @@ test(
       () => insert.get(1),
       () => insert.all(1),
       () => [...insert.iterate(1)],
+      () => insert.run(1),
       () => db.write(() => insert.get(1)),
     ];
     for (const way of ways) assert.throws(way, /FOREIGN KEY/);
