@@ -107,7 +107,7 @@ export class Database implements Disposable {
    * @param body Called once, with this handle. It must not be async.
    * @returns What `body` returns.
    * @throws {BusyError} If the database stayed locked for `busyTimeout`.
-   * @throws {TypeError} If `body` returns a promise.
+   * @throws {TypeError} If `body` returns a promise or a generator.
    */
   read<T>(body: (db: Database) => T): T {
     return read(this.#session, this, body);
@@ -124,7 +124,8 @@ export class Database implements Disposable {
    * @throws {BusyError} If its turn did not come; then `body` was not called.
    * @throws {LockLostError} If it would be lost; then nothing is written.
    * @throws {LitelatchError} `LITELATCH_BUSY` inside of {@linkcode Database.read}.
-   * @throws {TypeError} If `body` returns a promise; then nothing is written.
+   * @throws {TypeError} If `body` returns a promise or a generator; then
+   * nothing is written.
    */
   write<T>(body: (db: Database) => T): T {
     return write(this.#session, this, body);

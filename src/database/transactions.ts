@@ -208,9 +208,14 @@ function requireSync(name: string, body: unknown): void {
 
 function refusePromise<T>(name: string, result: T): T {
   const then = (result as { then?: unknown } | null | undefined)?.then;
-  if (typeof then !== "function") return result;
-  // Nobody will look at it any more, and it must not end the process.
-  Promise.resolve(result).catch(() => {});
+  if (typeof then === "function") {
+    // Nobody will look at it any more, and it must not end the process.
+    Promise.resolve(result).catch(() => {});
+  } else if (
+    // It has not begun, or reads on after the end: `() => statement.iterate()`.
+    typeof result !== "object" ||
+    !/Generator\]$/.test(Object.prototype.toString.call(result))
+  ) return result;
   return refuseAsync(name);
 }
 

@@ -102,7 +102,7 @@ test(
 );
 
 test(
-  "a body that returns a promise is refused, and nothing is written",
+  "a body that returns a promise or a generator is refused, and nothing is written",
   withTable(async (db, path) => {
     const expected = {
       name: "TypeError",
@@ -112,6 +112,10 @@ test(
       () => Promise.resolve(),
       () => Promise.reject(new Error("nobody listens")),
       () => ({ then: () => {} }),
+      // What these would do comes after the end, or never.
+      () => (function* () {})(),
+      () => (async function* () {})(),
+      () => db.prepare("SELECT a FROM t").iterate(),
     ];
     for (const promise of promises) {
       const body = () => {
