@@ -155,6 +155,11 @@ export class Turns {
     }
   }
 
+  /** Whether what runs had to wait, or went on with the event loop. */
+  get hasWaited(): boolean {
+    return this.#waitedMs > 0;
+  }
+
   /** Tells of a wait that is over, once nobody waits for us. */
   tell(): void {
     const waitedMs = this.#waitedMs;
