@@ -27,7 +27,7 @@ import {
 /** Of all files that `mod.ts` reaches, with their comments. */
 export const MOST_CORE_LINES = 7_279;
 /** Of the vendored file as people read it, not minified. */
-export const MOST_VENDORED_BYTES = 135_190;
+export const MOST_VENDORED_BYTES = 135_196;
 /** More is a warning: a room is cut by its reason, not by its length. */
 export const MOST_LINES = 250;
 

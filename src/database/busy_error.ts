@@ -24,7 +24,7 @@ export function writersOf(path: string): number[] {
 function lockersOf(path: string): number[] {
   const locks = locksBehind(path);
   return [...new Set(locks.map(({ pid }) => pid))]
-    .filter((pid) => pid !== self().pid || locks.length < 2);
+    .filter((pid) => pid !== self().pid || locks.length === 1);
 }
 
 function locksBehind(path: string): KernelLock[] {
@@ -52,7 +52,7 @@ export function busyError(
     ? ["the write lock", writersOf] as const
     : ["a lock", lockersOf] as const;
   const locked = places.map((path) => ({ path, pids: find(path) }))
-    .find(({ pids }) => pids.length);
+    .find(({ pids }) => pids.length > 0);
   const whose = locked?.path === path
     ? ""
     : ` of the attached "${locked?.path}"`;
