@@ -225,7 +225,7 @@ export class Session {
       throw this.explain(error);
     } finally {
       this.journals ||= heeded.journals;
-      if (heeded.waits) attempt(() => this.listAttached(), null);
+      if (heeded.waits) attempt(() => this.listAttached(), null); // ATTACH too
       if (this.depth === 0) this.afterWrite();
     }
   }
