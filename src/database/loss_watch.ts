@@ -66,7 +66,7 @@ export class LossWatch implements Attachment {
    * WAL; he looks whether we are at it, and so we look once we have the lock.
    */
   begun(): void {
-    if (!this.#session.turns.hasWaited) return;
+    if (this.#session.turns.waitedMs === 0) return;
     if (now() - this.#lastLook >= FRESH_MS) this.look();
   }
 

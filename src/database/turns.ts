@@ -46,8 +46,9 @@ export class Turns {
   readonly #path: string;
   /** Whether others can use the connection. */
   isShared: boolean;
-  /** How long what runs has waited, and for whom, as far as that is known. */
-  #waitedMs = 0;
+  /** How long what runs had to wait, or went on with the event loop, in ms. */
+  waitedMs = 0;
+  /** For whom, as far as that is known. */
   #writers: number[] = [];
   #begin: Prepared | null = null;
   #commit: Prepared | null = null;
@@ -130,7 +131,7 @@ export class Turns {
       const left = busyTimeout - waitedMs;
       try {
         const result = this.at(patienceMs, run);
-        this.#waitedMs = waitedMs;
+        this.waitedMs = waitedMs;
         if (tries > 1) {
           this.#usualMs += (waitedMs - this.#usualMs) / 8;
           this.#turns = 5;
@@ -155,15 +156,10 @@ export class Turns {
     }
   }
 
-  /** Whether what runs had to wait, or went on with the event loop. */
-  get hasWaited(): boolean {
-    return this.#waitedMs > 0;
-  }
-
   /** Tells of a wait that is over, once nobody waits for us. */
   tell(): void {
-    const waitedMs = this.#waitedMs;
-    this.#waitedMs = 0;
+    const { waitedMs } = this;
+    this.waitedMs = 0;
     if (waitedMs < FELT_MS) return;
     const writers = [...new Set(this.#writers)];
     attempt(() => this.#settings.onWait?.(waitedMs, writers), null);
