@@ -17,9 +17,8 @@ export type ErrorCode =
   | "LITELATCH_MIGRATE";
 
 /**
- * The base of every error that litelatch itself throws. An error of SQLite
- * that is none of ours (a constraint, a syntax error) passes through as the
- * driver made it.
+ * The base of every error that litelatch itself throws. Others of SQLite (a
+ * constraint, a syntax error) pass through as the driver made them.
  */
 export class LitelatchError extends Error {
   /** The name of its errors, which no minifier changes. */

@@ -291,8 +291,7 @@ function* connect(path: string, settings: Settings): Waiting<Connected> {
     if (isNew("-wal") && (!isNew("-shm") || isBack)) {
       yield* refuseForeign(path, false);
     }
-    // What SQLite shares in a process another thread may have lost, or whoever
-    // has it open raw.
+    // What SQLite shares in a process another thread or library may have lost.
     const used = (["-wal", "-shm"] as const)
       .filter((end) => !readOnly || isNew(end));
     refuseGone(path, used);

@@ -14,8 +14,7 @@ export function printable(text: string, most = 200): string {
 
 /**
  * A message of ours, made safe. Only a refusal of a lock has several lines, and
- * makes safe itself what it quotes. The password of a URL that somebody took
- * for a path goes.
+ * makes safe itself what it quotes. The password of a URL given as a path goes.
  */
 export function legible(message: string, code?: string): string {
   const isList = code === "LITELATCH_LOCKED";

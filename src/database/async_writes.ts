@@ -137,6 +137,7 @@ export class AsyncWrites {
       }
     }
     yield* beginning(session, since);
+    session.isLeft = false;
     session.depth = 1;
     session.made = made;
     if (session === main) session.stop("ended", IN_MEMORY);
@@ -145,8 +146,7 @@ export class AsyncWrites {
   }
 
   async #transact(run: Run, session: Session): Promise<unknown> {
-    // Its end is none of the connection: what it does not set itself it sees of
-    // the other.
+    // Its end is none of the connection: what it does not set it sees of that.
     const lent = this.#lent = Object.create(session) as Session;
     if (session === this.#main) lent.stopped = null;
     let stop: (() => void) | undefined;

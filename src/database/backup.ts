@@ -29,8 +29,7 @@ export function backup(session: Session, destination: string): void {
     }
     create(draft, "", stat(session.path));
     const { connection, turns } = session;
-    // With a fence nothing may be written outside of write(), but this writes
-    // nothing into the database.
+    // A fence forbids to write outside of write(); this writes another file.
     const before = connection.value("PRAGMA query_only");
     connection.exec("PRAGMA query_only=0");
     try {

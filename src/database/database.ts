@@ -132,9 +132,8 @@ export class Database implements Disposable {
   }
 
   /**
-   * Does what {@linkcode Database.write} does, but the event loop goes on
-   * while it waits. Inside a `write` it runs at once, and its promise is kept at
-   * the COMMIT.
+   * Does what {@linkcode Database.write} does, but the event loop goes on. Inside
+   * a `write` it runs at once, and its promise is kept at the COMMIT.
    *
    * An `async` body may await: it runs on a connection of its own, in the order
    * of such calls, and commits when its promise settles. Only the handle that it
@@ -213,9 +212,8 @@ export class Database implements Disposable {
   }
 
   /**
-   * Calls a listener when others have changed the database; at once when the
-   * file was replaced or is gone. It keeps no process alive, and ends with the
-   * handle.
+   * Calls a listener when others have changed the database; at once when its file
+   * was replaced or is gone. Ends with the handle, and keeps no process alive.
    *
    * @param listener Called with `"changed"`, `"replaced"` or `"gone"`.
    * @param options `every`: at most one call per so many milliseconds,

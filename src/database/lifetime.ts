@@ -71,6 +71,7 @@ export class Lifetime implements OpenHandle {
     if (session.isForsaken) this.close();
     // Nobody called us, so nobody could catch it; the next write will say.
     session.unheard((one) => {
+      if (session.isLeft) session.require();
       if (!session.stopped && session.depth === 0) one.beat?.();
     });
   }

@@ -87,6 +87,8 @@ export class Session {
   /** Whether the outermost transaction is a `read`, and whether it may write. */
   reading = false;
   wrote = false;
+  /** Whether one that was begun may be open that nobody will end. */
+  isLeft = false;
   /** What waits for the end of the transaction. */
   readonly inner: ((failure: unknown) => void)[] = [];
   /** Whether the caller has set what a new connection would not have. */
@@ -135,6 +137,9 @@ export class Session {
   /** @throws {LitelatchError} If nothing more may be run. */
   require(): void {
     if (this.stopped || this.isForsaken) throw this.refusal();
+    // Where a stack overflows, there was no room to call for a ROLLBACK.
+    if (this.isLeft) this.finish("ROLLBACK");
+    this.isLeft = false;
   }
 
   /** Why nothing more is run, as an error. */

@@ -130,7 +130,7 @@ export class Statement {
     const session = this.#session;
     const { isShared } = session.turns;
     // In Bun a statement outlives the connection that its owner has closed.
-    if (!this.#onlyReads && isShared) session.require();
+    if (session.isLeft || !this.#onlyReads && isShared) session.require();
     try {
       this.#renew();
       // It has every lock, and what it writes is looked at before its COMMIT.

@@ -61,9 +61,11 @@ function tryToBegin(session: Session): void {
   // A BEGIN IMMEDIATE inside of one fails, and keeps the write lock that it took.
   refuseOwnTransaction(session, "write");
   session.each((one) => one.beforeBegin?.());
+  session.isLeft = true;
   try {
     session.turns.begin();
   } catch (error) {
+    session.isLeft = attempt(() => session.connection.inTransaction(), true);
     session.afterWrite();
     throw error;
   }
@@ -75,6 +77,7 @@ export function read<D, T>(session: Session, db: D, body: Body<D, T>): T {
   requireSync("read", body);
   if (session.depth > 0) return refusePromise("read", body(db));
   refuseOwnTransaction(session, "read");
+  session.isLeft = true;
   session.connection.exec("BEGIN");
   return transact(session, db, body, "read");
 }
@@ -107,6 +110,7 @@ function transact<D, T>(
   session.depth = 1;
   session.reading = name === "read";
   session.wrote = !session.reading;
+  session.isLeft = false;
   try {
     if (session.wrote) session.each((one) => one.begun?.());
     const result = refusePromise(name, body(db));
@@ -115,6 +119,7 @@ function transact<D, T>(
     session.turns.commit();
     return result;
   } catch (error) {
+    session.isLeft = true;
     throw failed(session, error, "ROLLBACK");
   } finally {
     session.depth = 0;
@@ -157,6 +162,7 @@ export function failed(
     return seen = session.explain(error);
   } finally {
     session.finish(sql);
+    session.isLeft = false;
     settle(session, seen ?? "undone", before);
   }
 }

@@ -50,8 +50,7 @@ export function walUpkeep(session: Session, watch: LossWatch): Attachment {
   const least = Math.min(limit, most * LEAST_FRAME_BYTES);
   let failed = 0;
   let restUntil = 0;
-  // The frame where checkpoints stop, -1 for a read of our own; how often and
-  // when it was looked at.
+  // Where checkpoints stop, -1 for a read of our own; looked at how often, when.
   let frame: number | null = null;
   let looks = 0;
   let lookedAt = 0;

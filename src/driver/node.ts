@@ -33,9 +33,8 @@ export function connectNode(native: NodeDatabase, owned: boolean): Connection {
     if (/\breturning\b/i.test(sql)) runToEnd(statement, () => connection);
     // Its owner may have set each for the whole connection.
     statement.setReadBigInts(true);
-    // Rows come as arrays and get their names here, which is faster than the
-    // driver's objects (1.6 against 2.2 µs for four columns) and makes them
-    // plain.
+    // Rows come as arrays and get their names here: they are plain objects then,
+    // faster than the driver's (1.6 against 2.2 µs for four columns).
     statement.setReturnArrays(true);
     // Else `:a` beside `@a` is an error, whatever is bound.
     statement.setAllowBareNamedParameters(false);

@@ -29,8 +29,7 @@ const MESSAGES: Record<string, number> = {
 /**
  * The extended result code of an error; `null` if SQLite did not make it.
  *
- * A text alone proves nothing: the body of a write may throw an error of its
- * own with the same words.
+ * A text alone proves nothing: a body may throw its own with the same words.
  */
 export function resultCode(error: unknown): number | null {
   // By its shape: in Jest and vm contexts it is an Error of another realm.

@@ -3,10 +3,7 @@
 import type { Holder, LockMode } from "../options.ts";
 import type { HeldLock } from "../os/shared_state.ts";
 
-/**
- * A lock that is held. It is let go when the last of the handles on it in this
- * process is released.
- */
+/** A lock that is held. The last handle on it in this process lets it go. */
 export class Lock implements Disposable {
   /** What is locked, as an absolute path without symbolic links. */
   readonly path: string;

@@ -69,8 +69,7 @@ export function processStat(
     ? readProc(`${isSelf ? "self" : pid}/stat`)
     : null;
   if (text === null) return null;
-  // "(comm)" may hold spaces and parentheses, so the fields are counted from
-  // its end.
+  // "(comm)" may hold spaces and parentheses: the fields are counted after it.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state = "", ppid = "0"] = fields;
   return { state, ppid: Number(ppid), startToken: fields[19] ?? "" };

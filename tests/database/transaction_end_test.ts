@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { BusyError, type Database, open } from "../../mod.ts";
+import { openConnection } from "../../src/driver/runtime.ts";
 import { query } from "../fixtures/folder.ts";
+import { until } from "../fixtures/until.ts";
 import { found, insert, withTable } from "./fixtures/table.ts";
 
 test(
@@ -350,3 +352,44 @@ test(
     assert.equal(found(path), "1");
   }),
 );
+
+/** Whether others can write just now. */
+function isFree(path: string): boolean {
+  const other = openConnection(path);
+  try {
+    other.exec("PRAGMA busy_timeout=0; BEGIN IMMEDIATE; ROLLBACK");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    other.close();
+  }
+}
+
+for (const way of ["write", "read"] as const) {
+  test(
+    `a stack that overflows in a row of ${way}s leaves none of them open`,
+    withTable(async (db, path) => {
+      const sql = way === "write" ? "INSERT INTO t VALUES (NULL)" : "SELECT 1";
+      const deeper = (): void => {
+        db[way](() => db.prepare(sql).run());
+        deeper();
+      };
+      // So that it overflows at other places each time.
+      const after = (calls: number): void =>
+        calls > 0 ? after(calls - 1) : deeper();
+      for (let i = 1; i <= 6; i++) {
+        assert.throws(() => after(3 * i), RangeError);
+        const next = db.prepare("INSERT INTO t VALUES (?)");
+        if (i % 2 === 0) next.run(i);
+        else db.write(() => next.run(i));
+        const of = `SELECT count(*) FROM t WHERE a = ${i}`;
+        assert.equal(query(path, of), "1", `the row of round ${i} is gone`);
+        assert.ok(isFree(path), `round ${i} keeps others from writing`);
+      }
+      // Nor does it stay where nobody calls any more.
+      assert.throws(deeper, RangeError);
+      await until("the heartbeat ends it", () => isFree(path));
+    }, { heartbeat: 20 }),
+  );
+}
