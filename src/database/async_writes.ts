@@ -50,17 +50,13 @@ export class AsyncWrites {
   readonly #queue: Call[] = [];
   #apart: Apart | null = null;
   #current: Call | null = null;
-  #lent: Session | null = null;
+  /** What a body has that has not settled. */
+  lent: Session | null = null;
   #nap: Nap | null = null;
 
   constructor(main: Session, open: () => Waiting<Apart>) {
     this.#main = main;
     this.#open = open;
-  }
-
-  /** Whether a body has begun that has not settled. */
-  get isBusy(): boolean {
-    return this.#lent !== null;
   }
 
   /** Runs what waits and writes after all that came earlier. */
@@ -147,7 +143,7 @@ export class AsyncWrites {
 
   async #transact(run: Run, session: Session): Promise<unknown> {
     // Its end is none of the connection: what it does not set it sees of that.
-    const lent = this.#lent = Object.create(session) as Session;
+    const lent = this.lent = Object.create(session) as Session;
     if (session === this.#main) lent.stopped = null;
     let stop: (() => void) | undefined;
     try {
@@ -168,7 +164,7 @@ export class AsyncWrites {
       lent.depth = session.depth = 0;
       session.made = null;
       lent.stop("ended", SETTLED);
-      this.#lent = null;
+      this.lent = null;
       if (session.stopped === "ended") session.resume();
       session.afterWrite();
       // The next one gets no settings, temporary tables or open loops of it.
@@ -187,9 +183,9 @@ export class AsyncWrites {
   /** Rolls back what is open, and refuses what has not begun. */
   close(): void {
     this.#drop();
-    this.#lent?.stop("closed");
+    this.lent?.stop("closed");
     // What waits for its turn, or has committed, settles by itself.
-    const calls = [this.#lent && this.#current, ...this.#queue.splice(0)];
+    const calls = [this.lent && this.#current, ...this.#queue.splice(0)];
     const error = new LitelatchError(
       "LITELATCH_CLOSED",
       `Cannot write to "${this.#main.path}": its handle was closed before ` +

@@ -107,6 +107,8 @@ export class Lifetime implements OpenHandle {
   disarm(): void {
     this.#parts.watch?.reason();
     if (this.session.stopped === "lost") this.detach(true);
+    // A body that awaits never goes on; the last write need not wait for it.
+    if (this.session.made) this.close(true);
   }
 
   detach(forOwner?: boolean): void {
@@ -141,7 +143,7 @@ export class Lifetime implements OpenHandle {
         `Cannot reopen "${session.path}": it must be a file that open() opened`,
       );
     }
-    if (obstacle === "busy" || asyncWrites?.isBusy) {
+    if (obstacle === "busy" || asyncWrites?.lent) {
       throw cannotReopen(session.path, "busy");
     }
     // Commits go with the old connections, and nobody was told of it yet.

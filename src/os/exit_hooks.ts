@@ -14,7 +14,7 @@ import { sharedState } from "./shared_state.ts";
  */
 export function atExit(run: () => void): () => void {
   return join("exit", run, (callAll) => {
-    process.on("exit", callAll);
+    process.prependListener("exit", callAll);
     return () => void process.removeListener("exit", callAll);
   });
 }

@@ -17,6 +17,8 @@ const EXITS = [
   ["exit with two", "1,2"],
   ["exit in write", "1"],
   ["exit in write, which a listener writes in too", "1"],
+  ["exit in writeAsync", "1,3"],
+  ["exit in writeAsync, after a listener", "1,3"],
 ] as const;
 
 /** Starts the child program on the runtime under test. */
