@@ -68,6 +68,17 @@ test(
 );
 
 test(
+  "Deno.exit() keeps all that was committed, and what it leaves blocks nobody",
+  { skip: thisRuntime().id !== "deno" && "this is about Deno" },
+  withDatabase(async (path) => {
+    assert.equal((await leave(path, "exit of Deno").ended).code, 3);
+    assert.equal(records(path).length, 1);
+    open(path, { onWarning: () => {}, lock: "exclusive" }).close();
+    assertClosed(path, "1,2");
+  }),
+);
+
+test(
   "an error that ends the process inside a write leaves nothing of it",
   withDatabase(async (path) => {
     const { code, stderr } = await leave(path, "throw in write").ended;
