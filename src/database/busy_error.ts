@@ -5,32 +5,25 @@ import { nameOf } from "../lock/holders.ts";
 import { attempt } from "../os/builtin.ts";
 import { RESERVED, SHARED, WAL_RECOVER, WAL_WRITE } from "../os/lock_bytes.ts";
 import { self } from "../os/process.ts";
-import { type KernelLock, locksOnEach, pidsAt } from "../os/procfs.ts";
+import { locksOnEach, pidsAt } from "../os/procfs.ts";
 import { handlesOn } from "../os/shared_state.ts";
 import { stat } from "../os/stat.ts";
 
 /**
- * PIDs that hold the write lock, which an exclusive lock and a recovery are too;
- * empty where nobody does or the kernel does not tell.
+ * PIDs that hold the write lock, which an exclusive lock and a recovery are too,
+ * or any lock at all; empty where nobody does or the kernel does not tell.
  */
-export function writersOf(path: string): number[] {
-  const locks = locksBehind(path);
-  // No byte of the one file is any of the other.
-  const bytes = [WAL_WRITE, WAL_RECOVER, RESERVED, SHARED];
-  return [...new Set(bytes.flatMap((byte) => pidsAt(locks, byte, true)))];
-}
-
-/** Likewise of any lock at all. */
-function lockersOf(path: string): number[] {
-  const locks = locksBehind(path);
-  return [...new Set(locks.map(({ pid }) => pid))]
-    .filter((pid) => pid !== self().pid || locks.length === 1);
-}
-
-function locksBehind(path: string): KernelLock[] {
+export function writersOf(path: string, writes = true): number[] {
   const files = [path, `${path}-shm`]
     .map((file) => attempt(() => stat(file), null));
-  return locksOnEach(files)?.flat() ?? [];
+  const locks = locksOnEach(files)?.flat() ?? [];
+  // No byte of the one file is any of the other.
+  const pids = writes
+    ? [WAL_WRITE, WAL_RECOVER, RESERVED, SHARED]
+      .flatMap((byte) => pidsAt(locks, byte, true))
+    : locks.map(({ pid }) => pid)
+      .filter((pid) => pid !== self().pid || locks.length === 1);
+  return [...new Set(pids)];
 }
 
 /**
@@ -38,7 +31,7 @@ function locksBehind(path: string): KernelLock[] {
  *
  * @param what What could not be done, such as `write to`.
  * @param places It, and what is attached to it, in the order to look at.
- * @param isWrite Else any lock was in the way, as at the switch to WAL.
+ * @param writes Else any lock was in the way, as at the switch to WAL.
  */
 export function busyError(
   what: string,
@@ -46,12 +39,10 @@ export function busyError(
   waitedMs: number,
   cause: unknown,
   places: readonly string[] = [path],
-  isWrite = true,
+  writes = true,
 ): BusyError {
-  const [lock, find] = isWrite
-    ? ["the write lock", writersOf] as const
-    : ["a lock", lockersOf] as const;
-  const locked = places.map((path) => ({ path, pids: find(path) }))
+  const lock = writes ? "the write lock" : "a lock";
+  const locked = places.map((path) => ({ path, pids: writersOf(path, writes) }))
     .find(({ pids }) => pids.length > 0);
   const whose = locked?.path === path
     ? ""

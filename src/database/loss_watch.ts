@@ -19,7 +19,7 @@ import { now } from "../os/clock.ts";
 import { withFile } from "../os/files.ts";
 import { SHARED } from "../os/lock_bytes.ts";
 import { descriptorsOn } from "../os/procfs.ts";
-import { handlesOn, sharedState } from "../os/shared_state.ts";
+import { handlesOn, type HeldLock, sharedState } from "../os/shared_state.ts";
 import { identityOf } from "../os/stat.ts";
 import type { Session } from "./session.ts";
 
@@ -109,11 +109,14 @@ export class LossWatch implements Attachment {
 
   /** @throws {LockLostError} If the file that carries our lock is not there. */
   lookAtLock(): void {
-    const path = this.#session.lock?.path ?? "";
-    const held = sharedState().locks.get(path);
-    if (held && identityOf(`${path}.lock`) !== held.lockFile) {
+    const held = this.#held;
+    if (held && identityOf(`${this.files.path}.lock`) !== held.lockFile) {
       this.#refuse(this.files, "lock file");
     }
+  }
+
+  get #held(): HeldLock | undefined {
+    return sharedState().locks.get(this.#session.lock?.path ?? "");
   }
 
   get all(): WatchedFiles[] {
@@ -201,12 +204,14 @@ export class LossWatch implements Attachment {
   }
 
   #dropped(): "database" | "shm" | null {
-    // The caller may have left WAL mode, and only there SQLite keeps them.
-    if (this.files.open["-wal"] === null) return null;
-    const [database, shm] = this.#ownLocks.map((isThere) => isThere());
-    // Where one of the two is listed, the other one must be.
-    this.#wereListed ||= !!(database || shm);
+    const [database, shm, lock] = this.#ownLocks.map((isThere) => isThere());
+    // Where one of them is listed, the others must be.
+    this.#wereListed ||= !!(database || shm || lock);
     if (!this.#wereListed) return null;
+    // Another may have taken it by now, so that no handle counts on it any more.
+    if (lock === false && this.#held) this.#held.lockFile = "";
+    // The caller may have left WAL mode, and only there SQLite keeps these two.
+    if (this.files.open["-wal"] === null) return null;
     return shm === false ? "shm" : database === false ? "database" : null;
   }
 

@@ -75,9 +75,10 @@ export function connected(
     },
     isOpen: () => !closed && isOpen(),
     close(forOwner = false) {
-      if (!closed) beforeClose?.();
-      if (!closed && (owned || forOwner)) native.close(true);
-      closed ||= owned || forOwner;
+      if (closed) return;
+      beforeClose?.();
+      if (owned || forOwner) native.close(true);
+      closed = owned || forOwner;
     },
   };
 }

@@ -31,9 +31,8 @@ export function refused(
   isReplaced = false,
 ): LockedError {
   const [path, name] = [legible(target.path), legible(target.name)];
-  const isShared = holders.every((holder) => holder.mode === "shared");
-  const thread = isOurs ? "" : ", in another thread";
-  const lines = linesAbout(holders, thread);
+  const isShared = holders.every((one) => one.mode === "shared");
+  const lines = linesAbout(holders, isOurs ? "" : ", in another thread");
   const list = lines.join("\n  ");
   let who = lines.length === 0
     ? ", and its holder is unknown: it left no record that can be read here."
@@ -46,7 +45,7 @@ export function refused(
     who += "\nSome of them may have ended: from here that cannot be seen.";
   }
   if (isReplaced) {
-    who += `\n${name}.lock was deleted or replaced while it was held.`;
+    who += `\n${name}.lock was deleted, replaced or read while it was held.`;
     if (isUnsure) who += ` If it ended, delete ${name}.pid*.`;
   }
   const todo = isOurs

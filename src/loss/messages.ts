@@ -23,8 +23,9 @@ export function lossText(path: string, loss: Loss, isRescued: boolean): string {
         `one was put in its place, while ${us} had it open. What this handle ` +
         `wrote is in the old file. ${next}.`;
     case "lock file":
-      return `${gone}, so another process may hold a lock that excludes this ` +
-        `one. Close every handle on it and open it again. Do not delete ${file}.`;
+      return `${gone}, or read by fs, so another process may hold a lock ` +
+        "that excludes this one. Close every handle on it and open it again. " +
+        `Do not delete ${file}.`;
     case "shm":
       return `${gone}. ${next}. Do not delete ${file}.`;
     case "wal":

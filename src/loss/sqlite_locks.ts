@@ -42,8 +42,10 @@ function ownLock(path: string, byte: number): OwnLock {
   };
 }
 
-export function ownLocks(path: string): [database: OwnLock, shm: OwnLock] {
-  return [ownLock(path, SHARED), ownLock(`${path}-shm`, WAL_DMS)];
+/** On the database, its `-shm` and its lock file. */
+export function ownLocks(path: string): [OwnLock, OwnLock, OwnLock] {
+  const own = (end: string) => ownLock(path + end, SHARED);
+  return [own(""), ownLock(`${path}-shm`, WAL_DMS), own(".lock")];
 }
 
 /**

@@ -28,7 +28,7 @@ export interface HeldLock {
   count: number;
   /** Who is told to those that are refused. */
   holder: object;
-  /** `dev:ino` of the lock file that carries the kernel lock. */
+  /** `dev:ino` of the lock file that carries the kernel lock; empty if lost. */
   lockFile: string;
   /** Lets it go; called when `count` is back at 0. */
   drop(): void;

@@ -65,7 +65,7 @@ test("a lock whose file was deleted counts no further handle", {
       assertRefused(answer, [child.pid]);
       assert.match(
         answer.message!,
-        /was deleted or replaced while it was held/,
+        /was deleted, replaced or read while it was held/,
       );
       assert.match(answer.message!, /Release the first one/);
       await child.ask({ do: "release", as: "a" });

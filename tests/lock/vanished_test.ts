@@ -30,7 +30,7 @@ for (const mode of ["exclusive", "shared"]) {
             assertRefused(answer, [holder.pid]);
             assert.match(
               answer.message!,
-              /\.lock was deleted or replaced while/,
+              /\.lock was deleted, replaced or read while/,
             );
             if (mode === "exclusive") {
               assertRefused(await ask({ mode: "shared" }), [holder.pid]);

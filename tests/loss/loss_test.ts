@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   copyFileSync,
   existsSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -13,11 +14,12 @@ import { test } from "node:test";
 import {
   adopt,
   type Database,
+  LockedError,
   LockLostError,
   open,
   type OpenOptions,
 } from "../../mod.ts";
-import { start } from "../fixtures/children.ts";
+import { otherRuntime, start } from "../fixtures/children.ts";
 import { checkIntegrity, query, withDatabase } from "../fixtures/folder.ts";
 import { Neighbour, raw } from "../fixtures/losing.ts";
 import { needs } from "../fixtures/machine.ts";
@@ -27,6 +29,8 @@ import { pause } from "../fixtures/until.ts";
 
 const STRANGER = new URL("fixtures/stranger.ts", import.meta.url);
 const CHILD = new URL("fixtures/lost_child.ts", import.meta.url);
+// SQLite's locks are looked at by then, and again after as long.
+const OLD_MS = 150;
 const QUIET: OpenOptions = { heartbeat: false, onWarning: () => {} };
 
 const buggy = thisRuntime().id === "node22"
@@ -596,6 +600,42 @@ for (const { end, where } of ATTACHINGS) {
       assert.throws(() => db.write(insertThere), isLost);
       db.close();
       assert.equal(existsSync(second), end !== "");
+    }),
+  );
+}
+
+for (const lock of ["exclusive", "shared"] as const) {
+  test(
+    `a lock file that is read in here ends the right to write, ${lock}`,
+    { skip: needs("/proc") },
+    withDatabase(async (path) => {
+      const db = open(path, { ...QUIET, lock });
+      db.exec("CREATE TABLE t (n INTEGER)");
+      insert(db, 1);
+      await pause(OLD_MS);
+      insert(db, 2);
+      readFileSync(`${path}.lock`);
+      const child = start(otherRuntime(), "database_child.ts");
+      const ask = { do: "open", path, options: { lock: "exclusive" } } as const;
+      const answer = await child.ask(ask);
+      assert.ok(answer.ok, `the kernel dropped the lock: ${answer.message}`);
+      await pause(OLD_MS);
+      assert.throws(() => insert(db, 3), (error) => {
+        assert.ok(isLost(error), String(error));
+        assert.match(String(error), /app\.db\.lock was .* or read by fs/);
+        return true;
+      });
+      // It does not count on what is lost.
+      assert.throws(() => open(path, { ...QUIET, lock }), isLost);
+      db.close();
+      assert.throws(() => open(path, { ...QUIET, lock }), (error) => {
+        assert.match(String(error), new RegExp(`PID ${child.pid}`));
+        return error instanceof LockedError;
+      });
+      await child.ask({ do: "exec", sql: "INSERT INTO t VALUES (4)" });
+      await child.ask({ do: "close" });
+      assert.equal(query(path, "SELECT group_concat(n) FROM t"), "1,2,4");
+      open(path, { ...QUIET, lock }).close();
     }),
   );
 }
