@@ -97,15 +97,13 @@ const LEAST_INDEX_BYTES = 32768;
 function isIndexInTheMaking(path: string): boolean {
   const shm = stat(`${path}-shm`);
   const locks = shm && locksOn(shm);
-  if (shm === null || locks === null || locks.length === 0) return false;
+  if (!shm || !locks?.length) return false;
   if (shm.size < LEAST_INDEX_BYTES) return true;
   const isStopped = pidsAt(locks, WAL_WRITE, true)
     .some((pid) => /^t/i.test(processStat(pid)?.state ?? ""));
   // To read it would drop locks of this process, if it has the file open.
-  if (!isStopped || openPaths("self")?.includes(`${path}-shm`) !== false) {
-    return false;
-  }
-  return readSmall(`${path}-shm`)?.startsWith("\0".repeat(48)) ?? false;
+  return isStopped && openPaths("self")?.includes(`${path}-shm`) === false &&
+    readSmall(`${path}-shm`)?.startsWith("\0".repeat(48)) === true;
 }
 
 function set(connection: Connection, name: string, wanted: number): void {

@@ -128,7 +128,7 @@ export class Turns {
     let patienceMs = 0;
     for (let tries = 1;; tries++) {
       const waitedMs = now() - start;
-      const left = busyTimeout - waitedMs;
+      let left;
       try {
         const result = this.at(patienceMs, run);
         this.waitedMs = waitedMs;
@@ -139,6 +139,8 @@ export class Turns {
         }
         return result;
       } catch (error) {
+        // By now: behind who was stopped at a recovery, SQLite tries for 10 s.
+        left = busyTimeout - (now() - start);
         // A stale snapshot stays stale, and who waits for its own thread waits.
         if (
           left <= 0 || !isBusy(error) ||

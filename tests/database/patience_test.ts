@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { adopt, BusyError, type Database, open } from "../../mod.ts";
+import { Turns } from "../../src/database/turns.ts";
 import { openConnection } from "../../src/driver/runtime.ts";
+import { waitSync } from "../../src/os/waiting.ts";
+import { openSettings } from "../../src/settings.ts";
 import { withDatabase } from "../fixtures/folder.ts";
 import { raw } from "../fixtures/losing.ts";
 
@@ -208,5 +211,33 @@ test(
       }
     }
     for (const one of [db, other]) one.close();
+  }),
+);
+
+test(
+  "a try in which SQLite waits beyond the timeout is the last one",
+  staged(({ other, folder }) => {
+    const path = join(folder, "app.db");
+    const connection = openConnection(path);
+    const turns = new Turns(
+      connection,
+      openSettings({ busyTimeout: 50 }),
+      path,
+    );
+    let tries = 0;
+    // As SQLite does for ten seconds, whatever the timeout, behind a process that
+    // was stopped while it made the -shm, and which nothing shows to be there.
+    const attempt = () => {
+      tries++;
+      connection.exec("PRAGMA busy_timeout=200;BEGIN IMMEDIATE");
+    };
+    other.exec("BEGIN IMMEDIATE");
+    try {
+      assert.throws(() => waitSync(turns.wait(attempt)), /database is locked/);
+      assert.equal(tries, 1);
+    } finally {
+      other.exec("ROLLBACK");
+      connection.close();
+    }
   }),
 );
