@@ -268,8 +268,15 @@ test("what SQLite itself cannot bear is told apart", () => {
     judged(rawBefore + CLOSED, none).unbearable ?? "",
     /amid a write/,
   );
+  const shm = (log: string) => log.replace("away wal shm", "away shm");
+  assert.match(
+    judged(shm(amid) + CLOSED, none).unbearable ?? "",
+    /amid a write/,
+  );
   for (
     const log of [
+      shm(rawBefore),
+      amid.replace("away wal shm", "away lock"),
       `${OPEN}${taken}${raw}${ONE}`,
       `${OPEN}a.1 try 1 / ${taken}a.1 ack 1 / ${raw}`,
       `${OPEN}${raw}sqlite3-1 closing / a.1 try 1 / ${taken}a.1 ack 1 / `,

@@ -280,7 +280,8 @@ export class FileJudge {
    * A process has read the -shm that it had open. Or a -wal came back where
    * others had begun another one meanwhile, with a -shm that is not of it. Or
    * sqlite3 came amid a write, with its checkpoint, whose -wal had been taken:
-   * it reads the half of what is being moved, and nobody can stop either.
+   * it reads the half of what is being moved, and nobody can stop either. With
+   * the -shm alone taken, both append to one -wal.
    */
   #unbearable(): string | null {
     if (this.#incidents.some(({ name }) => name === "reading of -shm")) {
@@ -293,18 +294,21 @@ export class FileJudge {
     );
     if (isLate) return "a -wal came back after others had opened";
     const isAmid = this.#incidents.some(({ act, files, begin }) =>
-      act !== "link" && files.includes("wal") && !files.includes("database") &&
+      act !== "link" && !files.includes("database") &&
+      (files.includes("wal") || files.includes("shm")) &&
       handles.some(({ process, acks, tries }) =>
         [...acks].some(([n, end]) =>
           (tries.get(n) ?? end) < begin && begin < end &&
           handles.some((one) =>
             isRaw(one) && one.process !== process && one.opening < end &&
-            one.closing > begin
+            (files.includes("wal") ? one.closing : one.opened) > begin
           )
         )
       )
     );
-    return isAmid ? "sqlite3 came amid a write whose -wal was taken" : null;
+    return isAmid
+      ? "sqlite3 came amid a write whose -wal or -shm was taken"
+      : null;
   }
 
   /** Those that happened in the life of a handle, to it. */
