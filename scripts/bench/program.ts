@@ -53,8 +53,12 @@ export class Program {
     const { pid, exitCode, signalCode } = this.#child;
     // Its number may be somebody else's by now.
     if (pid === undefined || exitCode !== null || signalCode !== null) return;
-    // Deno's own kill() closes its stdin first, and it may end in an orderly
-    // way before the signal comes.
-    process.kill(pid, "SIGKILL");
+    try {
+      // Deno's own kill() closes its stdin first, and it may end in an orderly
+      // way before the signal comes.
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It ended just now: Deno reaps a child before it tells the end.
+    }
   }
 }
