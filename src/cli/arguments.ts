@@ -78,6 +78,12 @@ export function readArguments(
       `There is no option "${option}"${suggestion(option, known)}`,
     );
   }
+  const flag = [...values.keys()].find((option) => !VALUED.includes(option));
+  if (flag !== undefined) {
+    throw new UsageError(
+      `The option "${flag}" takes no value, got "${values.get(flag)}"`,
+    );
+  }
   if (options.includes("--help")) return { show: "help", command };
   if (options.includes("--version")) return { show: "version", command };
   if (command === null) return { show: "help", command };

@@ -54,6 +54,8 @@ test("what is typed wrong is told with what was meant, and ends with 2", async (
     [["doctor", "--jason", "x.db"], /"--jason", did you mean "--json"\?/],
     [["watch", "--tick=3", "x.db"], /"--tick", did you mean "--ticks"\?/],
     [["who", "--ticks=3", "x.db"], /no option "--ticks"/],
+    [["who", "--json=false", "x.db"], /"--json" takes no value, got "false"/],
+    [["--help=who"], /"--help" takes no value, got "who"/],
     [["who"], /`litelatch who` needs the path of a database/],
     [["who", "a", "b"], /takes one path, got "b" besides/],
     [["watch", "a", "--interval=soon"], /must be a number above 0, got "soon"/],
