@@ -406,7 +406,7 @@ function explain(
       `(${path.length} characters)`,
     [SQLITE.FULL]: "the disk is full; make room first",
     [SQLITE.IOERR]: `the filesystem${onFilesystem(path)} failed (${said}); ` +
-      "WAL needs shared memory and locks: use a local disk",
+      "make room if it is full; WAL needs a local disk",
   };
   const why = isDenied ? said : whyNoDescriptor() ?? reasons[code] ?? said;
   return cannotOpen(path, why, error);
