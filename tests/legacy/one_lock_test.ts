@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -59,7 +65,9 @@ test(
 
 test(
   "what the error says to do guards several databases",
-  inFolder((folder) => {
+  inFolder((place) => {
+    const folder = join(place, "folder");
+    mkdirSync(folder);
     const path = join(folder, "old.pid");
     const lock = acquireLock(folder, { legacy: legacyLocks(path) });
     const [a, b] = ["a.db", "b.db"].map((name) => open(join(folder, name)));
