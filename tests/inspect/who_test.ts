@@ -96,7 +96,7 @@ test(
     assert.equal(processOf(path, other).database, "shared");
     assert.equal(processOf(path, other).writing, false);
     // It cannot commit beside a reader, and keeps new ones out meanwhile.
-    await one.run("COMMIT");
+    await one.run(".bail off\n.timeout 0\nCOMMIT");
     assert.equal(processOf(path, one).database, "pending");
     await other.run("COMMIT");
     await one.run("COMMIT; BEGIN EXCLUSIVE");
