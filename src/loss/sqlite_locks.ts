@@ -177,16 +177,15 @@ function foreigners(
     // A -shm that was deleted at this very name is another matter: a loss, which
     // those notice that left a record.
     const isLost = has("-shm (deleted)");
-    const isNoticed = () => !isOpen || recorded().includes(pid);
     const hasOther = isOpen && !has("-shm") && !isLost &&
       names.some((name) => /-shm(?: \(deleted\))?$/.test(name));
     // SQLite opens the database, the -wal and the -shm in this order, and
-    // closes them in the other.
+    // closes them in the other; a lost one beside a new one (closeBefore).
     const why = (has("-shm") || has("-wal")) && isOfOld
       ? "works with the -wal beside it, but has another file open, which was at this path before"
-      : has("-shm") && !has("-wal")
+      : has("-shm") && (!has("-wal") || has("-wal (deleted)"))
       ? "works with the -shm beside it, but the -wal was deleted"
-      : isLost && (isAtWork(pid, path) || !isNoticed())
+      : isLost && (isAtWork(pid, path) || isOpen && !recorded().includes(pid))
       ? "writes to this -wal by a deleted -shm"
       : hasOther
       ? "has the same file open by another name (renamed, linked or mounted), and each name has a WAL of its own"

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { LockLostError, open, UnsupportedError } from "../../mod.ts";
 import { start } from "../fixtures/children.ts";
@@ -119,5 +119,33 @@ test(
     );
     await child.ask({ do: "close" });
     open(path, QUIET).close();
+  }),
+);
+
+test(
+  "nor is one whose -shm is used for a -wal that was replaced, by whoever reads the new one",
+  { skip: linux },
+  withDatabase(async (path) => {
+    const child = await writer(path);
+    await child.ask({ do: "exec", sql: "CREATE TABLE t (n)" });
+    copyFileSync(`${path}-wal`, `${path}.old`);
+    await child.ask({ do: "exec", sql: "INSERT INTO t VALUES (1)" });
+    renameSync(`${path}.old`, `${path}-wal`);
+    // As the read-only connection has it that goes last (closeBefore).
+    await child.ask({ do: "keep", path: `${path}-wal` });
+    assert.throws(
+      () => open(path, QUIET),
+      (error: Error) =>
+        error instanceof UnsupportedError &&
+        /works with the -shm beside it, but the -wal was deleted/
+          .test(error.message),
+    );
+    await child.ask({ do: "close" });
+    // By an index of its own, so that what is committed is found.
+    const db = open(path, QUIET);
+    db.exec("INSERT INTO t VALUES (2)");
+    db.close();
+    checkIntegrity(path);
+    assert.equal(query(path, "SELECT n FROM t"), "2");
   }),
 );
