@@ -9,6 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
@@ -167,6 +168,14 @@ test(
     }),
 );
 
+/** A word of a shell's line: a folder may have a space in its name. */
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+// The terminal's shell would complain of a locale that is not there.
+const PLAIN = { ...process.env, SHELL: "/bin/sh", LC_ALL: "C" };
+
 // Without a permission Deno asks, where it has a terminal; that is no error,
 // and a hook would stand still.
 test("Deno asks for no further permission in a terminal", {
@@ -175,12 +184,12 @@ test("Deno asks for no further permission in a terminal", {
   scene(({ folder, target }) => {
     const [program, run, , ...rights] = narrow(folder);
     for (const way of ["release", "exit"]) {
-      const words = [program, run, ...rights, LEAVE];
-      const line = [...words, target, way].join(" ");
+      const words = [program!, run!, ...rights, LEAVE];
+      const line = [...words, target, way].map(quoted).join(" ");
       const { status, stdout } = spawnSync(
         "script",
         ["-qec", line, "/dev/null"],
-        { encoding: "utf8", input: "", timeout: 60_000 },
+        { encoding: "utf8", input: "", timeout: 60_000, env: PLAIN },
       );
       assert.equal(stdout.trim(), "");
       assert.equal(status, way === "exit" ? 3 : 0);
