@@ -99,5 +99,9 @@ function childEnvironment(
 ): NodeJS.ProcessEnv {
   const merged: NodeJS.ProcessEnv = { ...process.env, ...env, NO_COLOR: "1" };
   delete merged["FORCE_COLOR"]; // it contradicts NO_COLOR, and Node says so
+  // Deno and Bun would ask a proxy of the machine for a test's own servers.
+  for (const name of ["no_proxy", "NO_PROXY"]) {
+    merged[name] = `${merged[name] ?? ""},127.0.0.1,localhost`;
+  }
   return merged;
 }
