@@ -6,13 +6,12 @@ import { vendor } from "../../scripts/release/vendor.ts";
 import { neighbours } from "../../scripts/test/packages.ts";
 import { Child, type Ended } from "../fixtures/children.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
+import { DEFAULT_SIGNALS } from "../fixtures/machine.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
 const own = thisRuntime();
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-// A suite that runs behind a shell's & has children that ignore SIGINT.
-const DEFAULTS = ["env", "--default-signal=INT,TERM,HUP"];
 
 const HEAD = 'import process from "node:process";\n';
 const OPEN = `
@@ -54,10 +53,8 @@ async function ended(
     ? "process.exit(3);"
     : 'setInterval(() => {}, 1000);\nconsole.log("ready");';
   writeFileSync(file, HEAD + program + end);
-  const child = new Child([
-    ...[...DEFAULTS, "-C", folder],
-    ...[...own.command, file],
-  ], { NODE_NO_WARNINGS: "1" });
+  const command = [...DEFAULT_SIGNALS, ...own.command, file];
+  const child = new Child(command, { NODE_NO_WARNINGS: "1" }, folder);
   if (signal !== null) {
     while (await child.line() !== "ready");
     child.kill(signal);

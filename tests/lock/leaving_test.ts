@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertWon } from "../fixtures/lock_processes.ts";
-import { missing, needs } from "../fixtures/machine.ts";
+import { DEFAULT_SIGNALS, needs } from "../fixtures/machine.ts";
 import {
   runtimes,
   type TestRuntime,
@@ -16,10 +16,6 @@ import { Company } from "./fixtures/company.ts";
 const LEAVE = fileURLToPath(new URL("fixtures/leave.ts", import.meta.url));
 const company = new Company();
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-
-// A suite that runs behind a shell's & has children that ignore SIGINT.
-const DEFAULTS = ["env", "--default-signal=INT,TERM,HUP"];
-const UNSET = missing([...DEFAULTS, "true"]) ? [] : DEFAULTS;
 
 /** How it left, and what it said. */
 interface Left {
@@ -35,7 +31,7 @@ function leave(
   way: string,
   signal?: NodeJS.Signals,
 ): Promise<Left> {
-  const [program = "", ...words] = [...UNSET, ...kind.command];
+  const [program = "", ...words] = [...DEFAULT_SIGNALS, ...kind.command];
   const child = spawn(program, [...words, LEAVE, path, way]);
   let text = "";
   let sent = false;
