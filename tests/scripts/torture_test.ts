@@ -14,6 +14,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readArguments } from "../../scripts/torture/arguments.ts";
 import { callsIn } from "../../scripts/torture/calls.ts";
+import { lacking, SQLITE3 } from "../../scripts/torture/machine.ts";
 import { report } from "../../scripts/torture/report.ts";
 import { run } from "../../scripts/torture/run.ts";
 import { episodeSeed, random } from "../../scripts/torture/seed.ts";
@@ -185,7 +186,9 @@ async function interrupt(words: string[], folder: string) {
 test("Ctrl-C ends every process, and the report so far is printed", {
   skip: process.platform !== "linux"
     ? "looks through /proc"
-    : thisRuntime().id !== "deno" && "Deno runs it",
+    : thisRuntime().id !== "deno"
+    ? "Deno runs it"
+    : lacking(SQLITE3),
 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), "litelatch-torture-test-"));
   try {
