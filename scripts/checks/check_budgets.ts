@@ -25,9 +25,9 @@ import {
 // wanted is 5,500 lines and 90 kB. Transactions whose body awaits are 290 lines
 // and 6 kB of it, files that are lost or held on other systems 200 and 5 kB.
 /** Of all files that `mod.ts` reaches, with their comments. */
-export const MOST_CORE_LINES = 7_273;
+export const MOST_CORE_LINES = 7_271;
 /** Of the vendored file as people read it, not minified. */
-export const MOST_VENDORED_BYTES = 135_524;
+export const MOST_VENDORED_BYTES = 135_499;
 /** More is a warning: a room is cut by its reason, not by its length. */
 export const MOST_LINES = 250;
 

@@ -79,11 +79,7 @@ export function readArguments(
     );
   }
   const flag = [...values.keys()].find((option) => !VALUED.includes(option));
-  if (flag !== undefined) {
-    throw new UsageError(
-      `The option "${flag}" takes no value, got "${values.get(flag)}"`,
-    );
-  }
+  if (flag) throw new UsageError(`The option "${flag}" takes no value`);
   if (options.includes("--help")) return { show: "help", command };
   if (options.includes("--version")) return { show: "version", command };
   if (command === null) return { show: "help", command };

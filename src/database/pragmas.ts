@@ -62,8 +62,7 @@ function apply(connection: Connection, settings: Settings): void {
   set(connection, "foreign_keys", settings.foreignKeys ? 1 : 0);
   set(connection, "journal_size_limit", settings.journalSizeLimit);
   // Where checkpoints are ours, none comes inside of a COMMIT; see walUpkeep.
-  const isOurs = connection.owned &&
-    whyNoCheckpoints(versionOf(connection)) === null;
+  const isOurs = connection.owned && !whyNoCheckpoints(versionOf(connection));
   const pages = isOurs ? 0 : settings.walAutocheckpoint;
   set(connection, "wal_autocheckpoint", pages);
 }
