@@ -533,7 +533,9 @@ test(
     const { url, tag } = server.endpoint("good");
     const elsewhere = `HTTP_PROXY=http://127.0.0.1:${(await freePorts(1))[0]}`;
     const { command, ...runtime } = thisRuntime();
-    const env = ["env", elsewhere, "NO_PROXY=127.0.0.1", ...command];
+    // Without the one that the tests are given themselves.
+    const without = ["env", "-u", "no_proxy", elsewhere];
+    const env = [...without, "NO_PROXY=127.0.0.1", ...command];
     const beside = await LeaseProcess.start({ ...runtime, command: env });
     assertHeld(await beside.acquire("n", { endpoints: [url] }));
     await beside.ask({ do: "release" });
