@@ -6,7 +6,7 @@ import { vendor } from "../../scripts/release/vendor.ts";
 import { neighbours } from "../../scripts/test/packages.ts";
 import { Child, type Ended } from "../fixtures/children.ts";
 import { inFolder, query } from "../fixtures/folder.ts";
-import { DEFAULT_SIGNALS } from "../fixtures/machine.ts";
+import { defaultSignals } from "../fixtures/machine.ts";
 import { withoutPackages } from "../fixtures/packages.ts";
 import { thisRuntime } from "../fixtures/runtimes.ts";
 
@@ -53,7 +53,7 @@ async function ended(
     ? "process.exit(3);"
     : 'setInterval(() => {}, 1000);\nconsole.log("ready");';
   writeFileSync(file, HEAD + program + end);
-  const command = [...DEFAULT_SIGNALS, ...own.command, file];
+  const command = [...defaultSignals(), ...own.command, file];
   const child = new Child(command, { NODE_NO_WARNINGS: "1" }, folder);
   if (signal !== null) {
     while (await child.line() !== "ready");

@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assertWon } from "../fixtures/lock_processes.ts";
-import { DEFAULT_SIGNALS, needs } from "../fixtures/machine.ts";
+import { defaultSignals, needs } from "../fixtures/machine.ts";
 import {
   runtimes,
   type TestRuntime,
@@ -31,7 +31,7 @@ function leave(
   way: string,
   signal?: NodeJS.Signals,
 ): Promise<Left> {
-  const [program = "", ...words] = [...DEFAULT_SIGNALS, ...kind.command];
+  const [program = "", ...words] = [...defaultSignals(), ...kind.command];
   const child = spawn(program, [...words, LEAVE, path, way]);
   let text = "";
   let sent = false;

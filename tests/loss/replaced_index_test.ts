@@ -29,6 +29,14 @@ async function writer(path: string) {
   return child;
 }
 
+function assertRefused(path: string, why: RegExp): void {
+  assert.throws(
+    () => open(path, QUIET),
+    (error: Error) =>
+      error instanceof UnsupportedError && why.test(error.message),
+  );
+}
+
 for (const how of ["deleted", "replaced"]) {
   test(
     `a database is not opened amid a transaction by a -shm that was ${how}`,
@@ -39,12 +47,7 @@ for (const how of ["deleted", "replaced"]) {
       await child.ask({ do: "hold" });
       if (how === "deleted") rmSync(`${path}-shm`);
       else replaceShm(path);
-      assert.throws(
-        () => open(path, QUIET),
-        (error: Error) =>
-          error instanceof UnsupportedError &&
-          /writes to this -wal by a deleted -shm/.test(error.message),
-      );
+      assertRefused(path, /writes to this -wal by a deleted -shm/);
       await child.ask({ do: "exec", sql: "ROLLBACK" });
       const db = open(path, QUIET);
       db.exec("INSERT INTO t VALUES (1)");
@@ -111,12 +114,7 @@ test(
     fresh.close();
     renameSync(`${path}.new`, path);
     await child.ask({ do: "keep", path });
-    assert.throws(
-      () => open(path, QUIET),
-      (error: Error) =>
-        error instanceof UnsupportedError &&
-        /has another file open, which was at this path/.test(error.message),
-    );
+    assertRefused(path, /has another file open, which was at this path/);
     await child.ask({ do: "close" });
     open(path, QUIET).close();
   }),
@@ -133,12 +131,9 @@ test(
     renameSync(`${path}.old`, `${path}-wal`);
     // As the read-only connection has it that goes last (closeBefore).
     await child.ask({ do: "keep", path: `${path}-wal` });
-    assert.throws(
-      () => open(path, QUIET),
-      (error: Error) =>
-        error instanceof UnsupportedError &&
-        /works with the -shm beside it, but the -wal was deleted/
-          .test(error.message),
+    assertRefused(
+      path,
+      /works with the -shm beside it, but the -wal was deleted/,
     );
     await child.ask({ do: "close" });
     // By an index of its own, so that what is committed is found.
